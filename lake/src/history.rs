@@ -1,0 +1,56 @@
+//! What the log of a table says of its commits.
+
+use deltalake::kernel::CommitInfo;
+use serde_json::Value;
+
+use crate::commit::{LINEAGE_KEY, Versions};
+
+/// One commit of a table, with its lineage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitRecord {
+    /// Version that it made.
+    pub version: i64,
+    /// Milliseconds since the Unix epoch, by the writer's clock.
+    pub timestamp_ms: Option<i64>,
+    /// Operation as Delta names it.
+    pub operation: String,
+    /// Stage that wrote; `None` for a commit of another program.
+    pub stage: Option<String>,
+    /// Version of driveloop.
+    pub tool_version: String,
+    /// Digest of the stage's parameters.
+    pub params_digest: String,
+    /// Seed, where the stage has one.
+    pub seed: Option<i64>,
+    /// Run.
+    pub run_id: String,
+    /// Versions of the tables that were read.
+    pub inputs: Versions,
+    /// Transaction ids.
+    pub transactions: Vec<String>,
+}
+
+impl CommitRecord {
+    pub(crate) fn new(version: i64, info: &CommitInfo) -> Self {
+        let record = info.info.get(LINEAGE_KEY).unwrap_or(&Value::Null);
+        let text = |key: &str| record[key].as_str().unwrap_or_default().to_owned();
+        let inputs = record["inputs"].as_object().into_iter().flatten();
+        let transactions = record["transactions"].as_array().into_iter().flatten();
+        Self {
+            version,
+            timestamp_ms: info.timestamp,
+            operation: info.operation.clone().unwrap_or_default(),
+            stage: record["stage"].as_str().map(str::to_owned),
+            tool_version: text("toolVersion"),
+            params_digest: text("paramsDigest"),
+            seed: record["seed"].as_i64(),
+            run_id: text("runId"),
+            inputs: inputs
+                .filter_map(|(table, v)| Some((table.clone(), v.as_i64()?)))
+                .collect(),
+            transactions: transactions
+                .filter_map(|v| Some(v.as_str()?.to_owned()))
+                .collect(),
+        }
+    }
+}

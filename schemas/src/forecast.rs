@@ -1,0 +1,62 @@
+//! The shape of a training sample of the motion forecaster: what the exporter writes and the worker reads.
+//!
+//! Everything is in the frame of the actor at the present stamp: origin at its centre, x along its heading.
+
+use crate::table::table;
+
+/// Step of past and future, in nanoseconds (10 Hz).
+pub const STEP_NS: i64 = 100_000_000;
+/// A stamp counts as that of a step where it is at most this far off it.
+pub const STEP_TOLERANCE_NS: i64 = 30_000_000;
+/// Stamps of the past, the present one included (2 s).
+pub const HISTORY_STEPS: usize = 20;
+/// Stamps of the future (3 s).
+pub const HORIZON_STEPS: usize = 30;
+/// Values of a past stamp: x, y, cos and sin of the heading, vx, vy.
+pub const HISTORY_CHANNELS: usize = 6;
+/// Neighbours, nearest first; absent ones are zeros.
+pub const NEIGHBOURS: usize = 8;
+/// Values of a neighbour at the present: present (1) or absent (0), x, y, cos and sin of the heading, vx, vy, length, width, is the ego.
+pub const NEIGHBOUR_CHANNELS: usize = 10;
+/// Points of the lane centre line ahead, one every [`LANE_POINT_SPACING_M`]; zeros where no lane is near.
+pub const LANE_POINTS: usize = 10;
+/// Distance between points of the lane.
+pub const LANE_POINT_SPACING_M: f64 = 5.0;
+/// Values of a lane point: present (1) or absent (0), x, y.
+pub const LANE_CHANNELS: usize = 3;
+
+table! {
+    /// A sample as tensors. Not a table of the lake: Arrow IPC files that are made from one for a training run.
+    ForecastSample = "forecast_sample", key ["sample_id"], partition_by [];
+    /// The sample.
+    ["-"] sample_id: String,
+    /// `train`, `validation` or `test`.
+    ["-"] split: String,
+    /// Weight in training.
+    ["1"] weight: f64,
+    /// Position of the actor at the present.
+    ["m, map"] anchor_x_m: f64,
+    /// Position of the actor at the present.
+    ["m, map"] anchor_y_m: f64,
+    /// Heading of the actor at the present.
+    ["rad, map"] anchor_yaw_rad: f64,
+    /// `HISTORY_STEPS` × `HISTORY_CHANNELS`, oldest first.
+    ["m, rad, m/s; actor"] history: Vec<f32>,
+    /// `NEIGHBOURS` × `NEIGHBOUR_CHANNELS`.
+    ["m, rad, m/s; actor"] neighbours: Vec<f32>,
+    /// `LANE_POINTS` × `LANE_CHANNELS`.
+    ["m; actor"] lane: Vec<f32>,
+    /// `HORIZON_STEPS` × 2 (x, y).
+    ["m; actor"] future: Vec<f32>,
+}
+
+/// The positions that a constant velocity gives: the baseline, and what the forecaster corrects.
+///
+/// Takes a velocity in metres per second; returns `HORIZON_STEPS` pairs (x, y) in metres from the present position.
+#[must_use]
+pub fn constant_velocity(vx_mps: f64, vy_mps: f64) -> Vec<[f64; 2]> {
+    let step_s = crate::time::seconds_between(0, STEP_NS);
+    (1..=HORIZON_STEPS)
+        .map(|k| [vx_mps * step_s * k as f64, vy_mps * step_s * k as f64])
+        .collect()
+}

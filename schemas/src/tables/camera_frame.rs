@@ -1,0 +1,33 @@
+//! The `camera_frame` table.
+
+use crate::table::table;
+use crate::time::Day;
+
+table! {
+    /// One camera image: a byte range of a media pack.
+    CameraFrame = "camera_frame", key ["log_id", "sensor", "stamp_ns"], partition_by ["day"];
+    /// The drive.
+    ["-"] log_id: String,
+    /// UTC day of the drive's start.
+    ["day"] day: Day,
+    /// Stamp.
+    ["ns, UTC"] stamp_ns: i64,
+    /// Sensor, as `calibration` names it.
+    ["-"] sensor: String,
+    /// Pack object, relative to the lake.
+    ["-"] pack: String,
+    /// First byte in the pack.
+    ["B"] offset: i64,
+    /// Bytes in the pack.
+    ["B"] length: i64,
+    /// Encoding of the bytes, unchanged from the log: `jpeg`, `png`.
+    ["-"] encoding: String,
+    /// Columns of the image; null where its header could not be read.
+    ["px"] width_px: Option<i32>,
+    /// Rows of the image.
+    ["px"] height_px: Option<i32>,
+    /// SHA-256 of the bytes, in hexadecimal.
+    ["-"] digest: String,
+    /// `unprocessed` or `anonymised`.
+    ["-"] privacy_state: String,
+}

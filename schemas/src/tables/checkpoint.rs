@@ -1,0 +1,25 @@
+//! The `checkpoint` table.
+
+use crate::table::table;
+table! {
+    /// A model: the weights that a training run left.
+    Checkpoint = "checkpoint", key ["model_id"], partition_by [];
+    /// Identity: the name of the job and the start of the weights' digest.
+    ["-"] model_id: String,
+    /// Run that left it.
+    ["-"] run_id: String,
+    /// Weights, relative to the lake, in safetensors.
+    ["-"] weights: String,
+    /// SHA-256 of the weights, in hexadecimal.
+    ["-"] weights_digest: String,
+    /// Bytes of the weights.
+    ["B"] weights_bytes: i64,
+    /// Optimiser steps behind it.
+    ["1"] step: i64,
+    /// Loss on the validation split; null where the split is empty.
+    ["m"] validation_loss: Option<f64>,
+    /// Dataset that it was trained on.
+    ["-"] dataset: String,
+    /// Digest of the dataset.
+    ["-"] dataset_digest: String,
+}

@@ -1,0 +1,31 @@
+//! The `lidar_sweep` table.
+
+use crate::table::table;
+use crate::time::Day;
+
+table! {
+    /// One lidar sweep: a byte range of a media pack.
+    LidarSweep = "lidar_sweep", key ["log_id", "sensor", "stamp_ns"], partition_by ["day"];
+    /// The drive.
+    ["-"] log_id: String,
+    /// UTC day of the drive's start.
+    ["day"] day: Day,
+    /// Stamp.
+    ["ns, UTC"] stamp_ns: i64,
+    /// Sensor, as `calibration` names it.
+    ["-"] sensor: String,
+    /// Pack object, relative to the lake.
+    ["-"] pack: String,
+    /// First byte in the pack.
+    ["B"] offset: i64,
+    /// Bytes in the pack.
+    ["B"] length: i64,
+    /// Encoding of the bytes, unchanged from the log: `arrow-ipc` (Argoverse 2 feather), `cdr:sensor_msgs/msg/PointCloud2`.
+    ["-"] encoding: String,
+    /// Points; null where the header could not be read.
+    ["1"] points: Option<i64>,
+    /// SHA-256 of the bytes, in hexadecimal.
+    ["-"] digest: String,
+    /// `unprocessed` or `anonymised`.
+    ["-"] privacy_state: String,
+}

@@ -1,0 +1,19 @@
+//! The `map_area` table.
+
+use crate::table::table;
+use crate::time::Day;
+
+table! {
+    /// A drivable area or a crossing of a drive's map.
+    MapArea = "map_area", key ["log_id", "kind", "area_id"], partition_by ["day"];
+    /// The drive whose map it is.
+    ["-"] log_id: String,
+    /// UTC day of the drive's start.
+    ["day"] day: Day,
+    /// The area, unique in its map and kind.
+    ["-"] area_id: String,
+    /// `drivable` or `pedestrian_crossing`.
+    ["-"] kind: String,
+    /// Outline `[x0, y0, x1, y1, …]`, open.
+    ["m, map"] polygon: Vec<f64>,
+}

@@ -1,0 +1,69 @@
+//! One file per table; [`TABLES`] lists them all.
+
+mod calibration;
+mod camera_frame;
+mod checkpoint;
+mod drive;
+mod ego_state;
+mod episode;
+mod failure_slice;
+mod finding;
+mod lane;
+mod lidar_sweep;
+mod map_area;
+mod object_track;
+mod prediction;
+mod release_verdict;
+mod sample;
+mod sample_metric;
+mod signal;
+mod slice_metric;
+mod synthetic_item;
+mod training_run;
+
+pub use calibration::Calibration;
+pub use camera_frame::CameraFrame;
+pub use checkpoint::Checkpoint;
+pub use drive::{Drive, Origin};
+pub use ego_state::EgoState;
+pub use episode::Episode;
+pub use failure_slice::FailureSlice;
+pub use finding::{Finding, Severity};
+pub use lane::Lane;
+pub use lidar_sweep::LidarSweep;
+pub use map_area::MapArea;
+pub use object_track::{EGO_CATEGORY, EGO_TRACK_ID, ObjectTrack};
+pub use prediction::Prediction;
+pub use release_verdict::ReleaseVerdict;
+pub use sample::Sample;
+pub use sample_metric::SampleMetric;
+pub use signal::Signal;
+pub use slice_metric::SliceMetric;
+pub use synthetic_item::SyntheticItem;
+pub use training_run::TrainingRun;
+
+use crate::{Row, TableSpec};
+
+/// Every table of the lake, in the order in which the loop fills them.
+pub const TABLES: &[&TableSpec] = &[
+    Drive::SPEC,
+    EgoState::SPEC,
+    ObjectTrack::SPEC,
+    Signal::SPEC,
+    CameraFrame::SPEC,
+    LidarSweep::SPEC,
+    Calibration::SPEC,
+    Lane::SPEC,
+    MapArea::SPEC,
+    Finding::SPEC,
+    Episode::SPEC,
+    SyntheticItem::SPEC,
+    Sample::SPEC,
+    TrainingRun::SPEC,
+    Checkpoint::SPEC,
+    Prediction::SPEC,
+    SampleMetric::SPEC,
+    SliceMetric::SPEC,
+    FailureSlice::SPEC,
+    ReleaseVerdict::SPEC,
+];

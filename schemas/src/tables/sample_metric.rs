@@ -1,0 +1,19 @@
+//! The `sample_metric` table.
+
+use crate::table::table;
+table! {
+    /// One figure of one model on one sample.
+    SampleMetric = "sample_metric", key ["model_id", "dataset", "metric", "sample_id"], partition_by ["model_id"];
+    /// Model.
+    ["-"] model_id: String,
+    /// Dataset of the sample.
+    ["-"] dataset: String,
+    /// The sample.
+    ["-"] sample_id: String,
+    /// The recorded drive behind the sample: the cluster of intervals.
+    ["-"] host_log_id: String,
+    /// `ade_m`, `fde_m`, `miss`, `collision`.
+    ["-"] metric: String,
+    /// Value; for yes-or-no metrics 1 or 0, 1 being the failure.
+    ["see metric"] value: f64,
+}

@@ -1,0 +1,25 @@
+//! The `signal` table.
+
+use crate::table::table;
+use crate::time::Day;
+
+table! {
+    /// One decoded value of a bus or topic.
+    Signal = "signal", key ["log_id", "name", "stamp_ns"], partition_by ["day"];
+    /// The drive.
+    ["-"] log_id: String,
+    /// UTC day of the drive's start.
+    ["day"] day: Day,
+    /// Stamp.
+    ["ns, UTC"] stamp_ns: i64,
+    /// Name: topic and field path, or the name in the bus database.
+    ["-"] name: String,
+    /// Value, where it is a number.
+    ["see unit"] value: Option<f64>,
+    /// Value, where it is a text.
+    ["-"] text: Option<String>,
+    /// Unit of the value.
+    ["-"] unit: Option<String>,
+    /// Topic or bus.
+    ["-"] source: String,
+}

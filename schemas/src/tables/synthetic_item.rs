@@ -1,0 +1,33 @@
+//! The `synthetic_item` table.
+
+use crate::table::table;
+use crate::time::Day;
+
+table! {
+    /// Provenance of a composed drive, or of a candidate that was rejected.
+    SyntheticItem = "synthetic_item", key ["item_id"], partition_by ["day"];
+    /// Identity: digest of host, episode, recipe, parameters and seed; also the `log_id` of the composed drive.
+    ["-"] item_id: String,
+    /// UTC day of the host's start.
+    ["day"] day: Day,
+    /// Drive that it was composed from.
+    ["-"] host_log_id: String,
+    /// Episode that was edited.
+    ["-"] host_episode_id: String,
+    /// Recipe, such as `lead_brakes_harder`.
+    ["-"] recipe: String,
+    /// Version of the recipe.
+    ["-"] recipe_version: i32,
+    /// Parameters of the recipe, a JSON object with units in its names.
+    ["-"] parameters: String,
+    /// Seed of the candidate.
+    ["-"] seed: i64,
+    /// Tracks that were edited.
+    ["-"] edited_tracks: Vec<String>,
+    /// First stamp that differs from the host.
+    ["ns, UTC"] edit_start_ns: i64,
+    /// `accepted` or `rejected`.
+    ["-"] state: String,
+    /// The checks and their figures, a JSON object; for a rejected candidate, the one that failed.
+    ["-"] checks: String,
+}
