@@ -1,0 +1,35 @@
+# Two commands do everything on a machine with cargo, a C++ compiler, python3 and the package registries:
+#   make demo [LOGS=URI]   sets up, builds, and goes round the loop once: on simulated drives, or on logs of yours
+#   make test              sets up, builds, and runs every test
+
+CACHE := $(or $(DRIVELOOP_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/driveloop)
+# Compiled output lies outside the checkout, so that fresh clones share it.
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+BIN := $(CARGO_TARGET_DIR)/debug
+DEMO := demo
+
+.PHONY: setup build demo test lint clean-demo
+
+setup:
+	@tools/setup
+
+build: setup
+	cargo build --workspace --locked --bins
+
+# A second run goes on with the lake of the first, and finds nothing to do; `make clean-demo` starts over.
+demo: build
+ifdef LOGS
+	$(BIN)/driveloop round run rounds/logs.toml --lake $(DEMO)/lake --source $(LOGS)
+else
+	$(BIN)/driveloop round run rounds/simulated.toml --lake $(DEMO)/simulated-lake
+endif
+
+test: build
+	cargo test --workspace --locked
+
+lint: setup
+	cargo fmt --check
+	cargo clippy --workspace --locked --all-targets -- --deny warnings
+
+clean-demo:
+	rm -rf $(DEMO)
