@@ -1,0 +1,361 @@
+//! What a run leaves in the lake: the weights, then the rows, the `training_run` row last.
+
+use std::fs::File;
+use std::path::Path;
+
+use arrow::ipc::reader::FileReader;
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use driveloop_lake::{Commit, Lake, sql_literal};
+use driveloop_schemas::forecast::HORIZON_STEPS;
+use driveloop_schemas::{Checkpoint, ColumnValue, Prediction, Row as _, TrainingRun};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{Error, Result};
+use crate::folder::Folder;
+use crate::metrics::Summary;
+use crate::options::{Outcome, TrainOptions, TrainReport};
+use crate::spec::JobSpec;
+use crate::state::{Ledger, State};
+
+/// Digits of the weights' digest in a model id.
+const MODEL_ID_DIGITS: usize = 12;
+/// Seconds of an hour.
+const HOUR_S: f64 = 3600.0;
+
+/// What a finished trainer left in its folder.
+pub(crate) struct Results {
+    model_id: String,
+    weights: Bytes,
+    weights_digest: String,
+    predictions: Vec<Prediction>,
+    summary: Summary,
+}
+
+impl Results {
+    /// Reads and checks the outputs. Weights and predictions of validation and test are held in memory.
+    pub(crate) fn read(folder: &Folder, spec: &JobSpec) -> Result<Self> {
+        let path = folder.weights();
+        let weights = Bytes::from(std::fs::read(&path).map_err(Error::io(&path))?);
+        let weights_digest = hex::encode(Sha256::digest(&weights));
+        let model_id = format!("{}-{}", spec.name, &weights_digest[..MODEL_ID_DIGITS]);
+        let predictions = read_predictions(&folder.predictions(), &model_id, &spec.dataset)?;
+        let summary = Summary::read(&folder.metrics())?;
+        Ok(Self {
+            model_id,
+            weights,
+            weights_digest,
+            predictions,
+            summary,
+        })
+    }
+}
+
+/// Writes the rows of one run.
+#[derive(Clone, Copy)]
+pub(crate) struct Collector<'a> {
+    pub(crate) lake: &'a Lake,
+    pub(crate) spec: &'a JobSpec,
+    pub(crate) options: &'a TrainOptions,
+    pub(crate) run_id: &'a str,
+}
+
+impl Collector<'_> {
+    /// The report of a run whose rows are all there.
+    pub(crate) async fn already_there(&self) -> Result<Option<TrainReport>> {
+        let missing = self
+            .lake
+            .missing(TrainingRun::SPEC.name, &[self.transaction()])
+            .await?;
+        if !missing.is_empty() {
+            return Ok(None);
+        }
+        let filter = format!("run_id = {}", sql_literal(self.run_id));
+        let Some(row) = self.lake.read::<TrainingRun>(Some(&filter)).await?.pop() else {
+            return Ok(None);
+        };
+        let Some(model_id) = row.model_id.clone() else {
+            return Ok(None);
+        };
+        let filter = format!("model_id = {}", sql_literal(&model_id));
+        let checkpoint = self.lake.read::<Checkpoint>(Some(&filter)).await?.pop();
+        let dataset = sql_literal(&row.dataset);
+        let sql =
+            format!("SELECT count(*) AS n FROM prediction WHERE {filter} AND dataset = {dataset}");
+        let predictions = count(&self.lake.query(&sql).await?);
+        let step = checkpoint
+            .as_ref()
+            .map_or(0, |checkpoint| checkpoint.step as u64);
+        let validation_loss = checkpoint.and_then(|checkpoint| checkpoint.validation_loss);
+        Ok(Some(self.report(
+            row,
+            model_id,
+            step,
+            validation_loss,
+            predictions,
+            Outcome::AlreadyThere,
+        )))
+    }
+
+    /// Brings the results into the lake. Each part is written once, however often this is begun.
+    pub(crate) async fn collect(&self, state: &State, results: &Results) -> Result<TrainReport> {
+        let (spec, options) = (self.spec, self.options);
+        let model_id = &results.model_id;
+        let weights = weights_path(model_id);
+        self.lake
+            .store()
+            .put(&weights, results.weights.clone())
+            .await?;
+
+        let id = prediction_transaction(model_id, &spec.dataset, &options.dataset_digest);
+        commit_predictions(
+            self.lake,
+            &results.predictions,
+            model_id,
+            &spec.dataset,
+            &self.commit(id),
+        )
+        .await?;
+
+        let checkpoint = Checkpoint {
+            model_id: model_id.clone(),
+            run_id: self.run_id.to_owned(),
+            weights,
+            weights_digest: results.weights_digest.clone(),
+            weights_bytes: results.weights.len() as i64,
+            step: results.summary.step as i64,
+            validation_loss: results.summary.validation_loss,
+            dataset: spec.dataset.clone(),
+            dataset_digest: options.dataset_digest.clone(),
+        };
+        self.lake
+            .append(
+                &[checkpoint],
+                &self.commit(format!("checkpoint/{model_id}")),
+            )
+            .await?;
+
+        let device = results.summary.device.clone();
+        let row = self.row("succeeded", Some(model_id.clone()), state, device);
+        let same_run = format!("run_id = {}", sql_literal(self.run_id));
+        self.lake
+            .replace(
+                &same_run,
+                std::slice::from_ref(&row),
+                &self.commit(self.transaction()),
+            )
+            .await?;
+        let Summary {
+            step,
+            validation_loss,
+            ..
+        } = results.summary;
+        let predictions = results.predictions.len() as u64;
+        Ok(self.report(
+            row,
+            model_id.clone(),
+            step,
+            validation_loss,
+            predictions,
+            Outcome::Trained,
+        ))
+    }
+
+    /// Notes that the run failed. A later one that succeeds takes the row's place.
+    pub(crate) async fn record_failure(&self, state: &State, folder: &Folder) -> Result<()> {
+        let device = Summary::read(&folder.metrics())?.device;
+        let row = self.row("failed", None, state, device);
+        let commit = Commit {
+            transactions: Vec::new(),
+            ..self.commit(String::new())
+        };
+        let same_run = format!("run_id = {}", sql_literal(self.run_id));
+        self.lake.replace(&same_run, &[row], &commit).await?;
+        Ok(())
+    }
+
+    fn transaction(&self) -> String {
+        format!("train/{}", self.run_id)
+    }
+
+    fn commit(&self, transaction: String) -> Commit {
+        let run_id = self.options.run_id.as_deref().unwrap_or(self.run_id);
+        let mut commit = Commit::new("train", run_id)
+            .with_inputs(self.options.inputs.clone())
+            .with_transactions([transaction]);
+        commit.params_digest = self.spec.digest();
+        commit.seed = Some(i64::from(self.spec.seed));
+        commit
+    }
+
+    fn row(
+        &self,
+        end: &str,
+        model_id: Option<String>,
+        state: &State,
+        device: Option<String>,
+    ) -> TrainingRun {
+        let spec = self.spec;
+        let ledger: Ledger = state.ledger.waiting_until((self.options.clock)());
+        let seconds = |ns: i64| ns as f64 / 1e9;
+        let device = device.unwrap_or_else(|| match spec.device.as_str() {
+            "auto" => "cpu".to_owned(),
+            device => device.to_owned(),
+        });
+        let gpus = if device.starts_with("cuda") {
+            spec.resources.gpus.max(1.0)
+        } else {
+            spec.resources.gpus
+        };
+        let busy_h = seconds(ledger.productive_ns + ledger.lost_ns) / HOUR_S;
+        TrainingRun {
+            run_id: self.run_id.to_owned(),
+            name: spec.name.clone(),
+            spec_digest: spec.digest(),
+            dataset: spec.dataset.clone(),
+            dataset_digest: self.options.dataset_digest.clone(),
+            seed: i64::from(spec.seed),
+            state: end.to_owned(),
+            model_id,
+            attempts: state.attempts as i32,
+            device,
+            wall_s: seconds(ledger.wall_ns()),
+            productive_s: seconds(ledger.productive_ns),
+            lost_s: seconds(ledger.lost_ns),
+            waiting_s: seconds(ledger.waiting_ns),
+            gpu_hours: gpus * busy_h,
+            cpu_hours: spec.resources.cpus * busy_h,
+        }
+    }
+
+    fn report(
+        &self,
+        row: TrainingRun,
+        model_id: String,
+        step: u64,
+        validation_loss: Option<f64>,
+        predictions: u64,
+        outcome: Outcome,
+    ) -> TrainReport {
+        let TrainOptions {
+            price_per_gpu_hour,
+            price_per_cpu_hour,
+            ..
+        } = self.options;
+        TrainReport {
+            run_id: row.run_id,
+            model_id,
+            state: row.state,
+            attempts: row.attempts as u32,
+            device: row.device,
+            step,
+            validation_loss,
+            predictions,
+            wall_s: row.wall_s,
+            productive_s: row.productive_s,
+            lost_s: row.lost_s,
+            waiting_s: row.waiting_s,
+            gpu_hours: row.gpu_hours,
+            cpu_hours: row.cpu_hours,
+            cost: row.gpu_hours * price_per_gpu_hour + row.cpu_hours * price_per_cpu_hour,
+            outcome,
+        }
+    }
+}
+
+/// Where the weights of a model lie in the lake.
+pub(crate) fn weights_path(model_id: &str) -> String {
+    format!("models/{model_id}/model.safetensors")
+}
+
+/// The id of the commit of a model's predictions of a dataset.
+pub(crate) fn prediction_transaction(
+    model_id: &str,
+    dataset: &str,
+    dataset_digest: &str,
+) -> String {
+    format!("prediction/{model_id}/{dataset}/{dataset_digest}")
+}
+
+/// Commits predictions in place of others of the same model and dataset.
+pub(crate) async fn commit_predictions(
+    lake: &Lake,
+    rows: &[Prediction],
+    model_id: &str,
+    dataset: &str,
+    commit: &Commit,
+) -> Result<driveloop_lake::Outcome> {
+    if rows.is_empty() {
+        return Ok(lake.append(rows, commit).await?);
+    }
+    let (model_id, dataset) = (sql_literal(model_id), sql_literal(dataset));
+    let same = format!("model_id = {model_id} AND dataset = {dataset}");
+    Ok(lake.replace(&same, rows, commit).await?)
+}
+
+/// Reads the predictions file of the contract.
+pub(crate) fn read_predictions(
+    path: &Path,
+    model_id: &str,
+    dataset: &str,
+) -> Result<Vec<Prediction>> {
+    let file = File::open(path).map_err(Error::io(path))?;
+    let wrong = |error: arrow::error::ArrowError| Error::output(path, error);
+    let mut rows = Vec::new();
+    for batch in FileReader::try_new(file, None).map_err(wrong)? {
+        let batch = batch.map_err(wrong)?;
+        let sample_ids: Vec<String> = column(&batch, "sample_id", path)?;
+        let x_m: Vec<Vec<f64>> = column(&batch, "x_m", path)?;
+        let y_m: Vec<Vec<f64>> = column(&batch, "y_m", path)?;
+        for ((sample_id, x_m), y_m) in sample_ids.into_iter().zip(x_m).zip(y_m) {
+            if x_m.len() != HORIZON_STEPS || y_m.len() != HORIZON_STEPS {
+                let actual = x_m.len().min(y_m.len());
+                let reason = format!(
+                    "sample `{sample_id}`: expected {HORIZON_STEPS} positions, got {actual}"
+                );
+                return Err(Error::output(path, reason));
+            }
+            let (model_id, dataset) = (model_id.to_owned(), dataset.to_owned());
+            rows.push(Prediction {
+                model_id,
+                dataset,
+                sample_id,
+                x_m,
+                y_m,
+            });
+        }
+    }
+    let mut sample_ids: Vec<&str> = rows.iter().map(|row| row.sample_id.as_str()).collect();
+    sample_ids.sort_unstable();
+    match sample_ids.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Error::output(
+            path,
+            format!("sample `{}` is there twice", pair[0]),
+        )),
+        None => Ok(rows),
+    }
+}
+
+fn column<T: ColumnValue>(batch: &RecordBatch, name: &str, path: &Path) -> Result<Vec<T>> {
+    let array = batch
+        .column_by_name(name)
+        .ok_or_else(|| Error::output(path, format!("no column `{name}`")))?;
+    let expected = T::data_type();
+    let cast =
+        arrow::compute::cast(array, &expected).map_err(|error| Error::output(path, error))?;
+    let values = T::read(&cast).filter(|_| cast.null_count() == 0);
+    values.ok_or_else(|| {
+        Error::output(
+            path,
+            format!("column `{name}`: expected {expected} without nulls"),
+        )
+    })
+}
+
+/// The one number of a query for a count.
+fn count(batches: &[RecordBatch]) -> u64 {
+    let counts = batches
+        .iter()
+        .filter_map(|batch| i64::read(batch.column(0)));
+    counts.flatten().sum::<i64>() as u64
+}

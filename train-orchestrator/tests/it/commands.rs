@@ -1,0 +1,305 @@
+//! Trainers that are shell scripts: success, failure, silence, death, and orchestrators that are killed.
+
+use std::time::{Duration, Instant};
+
+use driveloop_lake::{Journal, Lake};
+use driveloop_schemas::{Checkpoint, Prediction, TrainingRun};
+use driveloop_train_orchestrator::state::{Event, EventKind};
+use driveloop_train_orchestrator::{Error, Outcome, Retries, TrainEvent, Trainer};
+
+use crate::setup::{Setup, script, worker};
+
+/// Writes both outputs; the predictions were put into the job's folder before.
+const OUTPUTS: &str = r#"
+printf 'weights' > "$DRIVELOOP_MODEL_OUT"
+cp "$DRIVELOOP_DATASET_DIR/predictions.arrow" "$DRIVELOOP_PREDICTIONS_OUT"
+"#;
+
+async fn setup() -> Setup {
+    let setup = Setup::new([5, 2, 3]).await;
+    write_predictions(&setup, 5..10);
+    setup
+}
+
+fn write_predictions(setup: &Setup, samples: std::ops::Range<usize>) {
+    use arrow::array::ArrayRef;
+    use driveloop_schemas::ColumnValue;
+    let ids: Vec<String> = samples
+        .map(|index| format!("drive/track/{index:06}"))
+        .collect();
+    let paths = vec![vec![1.0; 30]; ids.len()];
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("sample_id", String::array(ids.iter())),
+        ("x_m", Vec::<f64>::array(paths.iter())),
+        ("y_m", Vec::<f64>::array(paths.iter())),
+    ];
+    let batch = arrow::record_batch::RecordBatch::try_from_iter(columns).unwrap();
+    let path = setup.options.dataset_dir.join("predictions.arrow");
+    let file = std::fs::File::create(path).unwrap();
+    let mut writer = arrow::ipc::writer::FileWriter::try_new(file, &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+}
+
+async fn rows(lake: &Lake) -> (Vec<TrainingRun>, Vec<Checkpoint>, Vec<Prediction>) {
+    let runs = lake.read::<TrainingRun>(None).await.unwrap();
+    let checkpoints = lake.read::<Checkpoint>(None).await.unwrap();
+    (
+        runs,
+        checkpoints,
+        lake.read::<Prediction>(None).await.unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn a_command_that_succeeds_leaves_its_rows_once() {
+    let setup = setup().await;
+    let spec = script(&format!(
+        r#"echo '{{"event":"start","device":"cuda:0","step":0}}' >> "$DRIVELOOP_METRICS"
+        echo '{{"event":"checkpoint","step":4}}' >> "$DRIVELOOP_METRICS"
+        echo '{{"event":"end","step":9,"validation_loss":null}}' >> "$DRIVELOOP_METRICS"
+        test "$DRIVELOOP_PARAMS" = '{{}}' && test "$DRIVELOOP_SEED" = 0 || exit 3
+        {OUTPUTS}"#
+    ));
+    let (report, seen) = setup.train_and_watch(&spec).await;
+    let report = report.unwrap();
+    assert_eq!(
+        (report.outcome, report.attempts, report.step),
+        (Outcome::Trained, 1, 9)
+    );
+    assert_eq!((report.device.as_str(), report.predictions), ("cuda:0", 5));
+    assert!(report.gpu_hours > 0.0 && report.cost > 0.0);
+    let sum_s = report.productive_s + report.lost_s + report.waiting_s;
+    assert!((sum_s - report.wall_s).abs() < 1e-9);
+    assert!(
+        seen.iter()
+            .any(|event| matches!(event, TrainEvent::Metrics(line) if line.step == Some(9)))
+    );
+
+    let (runs, checkpoints, predictions) = rows(&setup.lake).await;
+    assert_eq!(
+        (runs.len(), checkpoints.len(), predictions.len()),
+        (1, 1, 5)
+    );
+    assert_eq!(runs[0].state, "succeeded");
+    // The digest of `weights`, by sha256sum.
+    assert_eq!(report.model_id, "scripted-9a129038d9a0");
+    let weights = setup
+        .lake
+        .store()
+        .get(&checkpoints[0].weights)
+        .await
+        .unwrap();
+    assert_eq!(&weights[..], b"weights");
+
+    let again = setup.train(&spec).await.unwrap();
+    assert_eq!(again.outcome, Outcome::AlreadyThere);
+    assert_eq!(
+        (again.model_id, again.predictions, again.step),
+        (report.model_id, 5, 9)
+    );
+    assert_eq!(rows(&setup.lake).await.2, predictions);
+}
+
+#[tokio::test]
+async fn a_run_that_was_cut_off_anywhere_ends_in_the_same_rows() {
+    let setup = setup().await;
+    let spec = script(&format!(
+        r#"echo '{{"event":"checkpoint","step":4}}' >> "$DRIVELOOP_METRICS"; {OUTPUTS}"#
+    ));
+    let model_id = setup.train(&spec).await.unwrap().model_id;
+    let name = format!("train-{}", spec.run_id("digest-1"));
+    let journal = Journal::open(&setup.lake, &name).await.unwrap();
+    let whole: Vec<Event> = journal.entries().await.unwrap();
+    assert!(matches!(
+        whole.last().unwrap().kind,
+        EventKind::Collected { .. }
+    ));
+    for cut in 1..=whole.len() {
+        // Another lake, with a part of the journal; the work folder is the one that was left.
+        let uri = setup.root.path().join(format!("lake-{cut}"));
+        let lake = Lake::open(uri.to_str().unwrap()).await.unwrap();
+        let mut journal = Journal::open(&lake, &name).await.unwrap();
+        for event in &whole[..cut] {
+            journal.append(event).await.unwrap();
+        }
+        let options = &setup.options;
+        let report = driveloop_train_orchestrator::train(&lake, &spec, options, &|_| ())
+            .await
+            .unwrap();
+        assert_eq!(report.model_id, model_id, "cut after {cut}");
+        let (runs, checkpoints, predictions) = rows(&lake).await;
+        assert_eq!(
+            (runs.len(), checkpoints.len(), predictions.len()),
+            (1, 1, 5),
+            "cut after {cut}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn results_that_are_half_in_the_lake_are_completed() {
+    let setup = setup().await;
+    let spec = script(OUTPUTS);
+    setup.train(&spec).await.unwrap();
+    let before = rows(&setup.lake).await;
+    // As if it had been killed right before the last row.
+    std::fs::remove_dir_all(setup.root.path().join("lake/tables/training_run")).unwrap();
+    setup.train(&spec).await.unwrap();
+    let after = rows(&setup.lake).await;
+    assert_eq!((after.1, after.2), (before.1, before.2));
+    assert_eq!(after.0.len(), 1);
+}
+
+#[tokio::test]
+async fn a_command_that_always_fails_stops_after_its_budget_and_can_be_run_again() {
+    let setup = setup().await;
+    let mut spec = script(&format!(
+        "echo attempt $DRIVELOOP_ATTEMPT; echo the reason >&2; test -e \"$DRIVELOOP_JOB_DIR/mended\" || exit 5; {OUTPUTS}"
+    ));
+    spec.retries.user_errors = 2;
+    let error = setup.train(&spec).await.unwrap_err();
+    let Error::JobFailed {
+        attempts,
+        reason,
+        tail,
+        ..
+    } = &error
+    else {
+        panic!("{error}")
+    };
+    assert_eq!((*attempts, reason.as_str()), (3, "exit status 5"));
+    assert_eq!(tail, "attempt 3\nthe reason");
+    let runs = rows(&setup.lake).await.0;
+    assert_eq!(
+        (runs.len(), runs[0].state.as_str(), runs[0].attempts),
+        (1, "failed", 3)
+    );
+
+    let folder = setup.options.work_dir.join(spec.run_id("digest-1"));
+    std::fs::write(folder.join("mended"), "").unwrap();
+    assert_eq!(setup.train(&spec).await.unwrap().attempts, 1);
+    let runs = rows(&setup.lake).await.0;
+    assert_eq!((runs.len(), runs[0].state.as_str()), (1, "succeeded"));
+}
+
+#[tokio::test]
+async fn a_silent_worker_is_killed_with_all_that_it_started() {
+    let setup = setup().await;
+    let mut spec = script(&format!(
+        "if [ $DRIVELOOP_ATTEMPT = 1 ]; then sleep 600 & echo $! > \"$DRIVELOOP_JOB_DIR/pid\"; wait; fi; {OUTPUTS}"
+    ));
+    spec.heartbeat_timeout_s = 0.5;
+    let (report, seen) = setup.train_and_watch(&spec).await;
+    let report = report.unwrap();
+    assert_eq!(report.attempts, 2);
+    assert!(report.lost_s >= 0.5, "{report:?}");
+    assert!(
+        format!("{seen:?}").contains("hung: no new line of metrics"),
+        "{seen:?}"
+    );
+    let folder = setup.options.work_dir.join(&report.run_id);
+    let pid = std::fs::read_to_string(folder.join("pid")).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while is_alive(pid.trim()) {
+        assert!(
+            Instant::now() < deadline,
+            "process {pid} outlived its worker"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Whether a process runs; a zombie does not.
+fn is_alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .trim_start()
+        .chars()
+        .next();
+    !matches!(state, None | Some('Z' | 'X'))
+}
+
+#[tokio::test]
+async fn lost_workers_have_a_budget_of_their_own() {
+    let setup = setup().await;
+    let mut spec = script("kill -9 $$");
+    spec.retries = Retries {
+        user_errors: 0,
+        lost_workers: 1,
+        ..spec.retries
+    };
+    let error = setup.train(&spec).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("failed after 2 attempts: killed by signal 9"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn outputs_that_are_missing_or_wrong_are_the_trainers_fault() {
+    let setup = setup().await;
+    let mut spec = script("true");
+    spec.retries.user_errors = 0;
+    let error = setup.train(&spec).await.unwrap_err().to_string();
+    assert!(
+        error.contains("exit status 0, but no") && error.contains("model.safetensors"),
+        "{error}"
+    );
+
+    spec.trainer = script(&format!(
+        "{OUTPUTS} printf torn > \"$DRIVELOOP_PREDICTIONS_OUT\""
+    ))
+    .trainer;
+    let error = setup.train(&spec).await.unwrap_err().to_string();
+    assert!(
+        error.contains("failed after 1 attempts") && error.contains("predictions.arrow"),
+        "{error}"
+    );
+    assert!(rows(&setup.lake).await.1.is_empty());
+}
+
+#[tokio::test]
+async fn a_program_that_does_not_start_is_not_tried_again() {
+    let setup = setup().await;
+    let mut spec = script("");
+    spec.trainer = Trainer::Command(vec!["no-such-program".into()]);
+    let error = setup.train(&spec).await.unwrap_err();
+    assert!(matches!(error, Error::CannotStart { .. }), "{error}");
+    assert!(error.to_string().contains("hint: "), "{error}");
+
+    // A worker without libtorch: the loader finds another file in its place.
+    let folder = setup.root.path().join("broken");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("libtorch_cpu.so"), "not a library").unwrap();
+    let path = folder.to_str().unwrap();
+    let worker = worker();
+    spec.trainer = Trainer::Command(vec![
+        "env".into(),
+        format!("LD_LIBRARY_PATH={path}"),
+        worker.to_str().unwrap().into(),
+        "train".into(),
+    ]);
+    let error = setup.train(&spec).await.unwrap_err().to_string();
+    assert!(
+        error.contains("libtorch_cpu.so") && error.contains("hint: "),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn two_processes_do_not_run_one_job() {
+    let setup = setup().await;
+    let spec = script(&format!("sleep 1; {OUTPUTS}"));
+    let (first, second) = tokio::join!(setup.train(&spec), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        setup.train(&spec).await
+    });
+    first.unwrap();
+    assert!(matches!(second, Err(Error::Busy { .. })), "{second:?}");
+}

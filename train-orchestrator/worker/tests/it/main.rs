@@ -1,0 +1,262 @@
+//! The worker as a process: what it learns, that it can be killed, and what it says of bad input.
+
+#[expect(
+    unreachable_pub,
+    missing_docs,
+    reason = "shared with the tests of the orchestrator"
+)]
+mod fixture;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use arrow::ipc::reader::FileReader;
+use driveloop_schemas::ColumnValue;
+
+/// A folder with the files of one run.
+struct Job {
+    folder: PathBuf,
+    dataset: PathBuf,
+    params: &'static str,
+}
+
+impl Job {
+    fn new(root: &Path, name: &str, params: &'static str) -> Self {
+        let folder = root.join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        Self {
+            folder,
+            dataset: root.join("dataset"),
+            params,
+        }
+    }
+
+    fn command(&self, verb: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_driveloop-worker"));
+        command
+            .arg(verb)
+            .env("DRIVELOOP_DATASET_DIR", &self.dataset)
+            .env("DRIVELOOP_CHECKPOINT_DIR", self.folder.join("checkpoints"))
+            .env("DRIVELOOP_CHECKPOINT_EVERY_STEPS", "20")
+            .env("DRIVELOOP_METRICS", self.folder.join("metrics.jsonl"))
+            .env("DRIVELOOP_MODEL_OUT", self.weights())
+            .env(
+                "DRIVELOOP_PREDICTIONS_OUT",
+                self.folder.join("predictions.arrow"),
+            )
+            .env("DRIVELOOP_SEED", "7")
+            .env("DRIVELOOP_DEVICE", "cpu")
+            .env("DRIVELOOP_PARAMS", self.params);
+        command
+    }
+
+    fn train(&self) -> Output {
+        let output = self.command("train").output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        output
+    }
+
+    fn train_error(&self) -> String {
+        let output = self.command("train").output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn weights(&self) -> PathBuf {
+        self.folder.join("model.safetensors")
+    }
+
+    fn metrics(&self) -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(self.folder.join("metrics.jsonl")).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    fn events(&self, name: &str) -> Vec<serde_json::Value> {
+        self.metrics()
+            .into_iter()
+            .filter(|line| line["event"] == name)
+            .collect()
+    }
+
+    fn predictions(&self) -> BTreeMap<String, (Vec<f64>, Vec<f64>)> {
+        let file = File::open(self.folder.join("predictions.arrow")).unwrap();
+        let mut predictions = BTreeMap::new();
+        for batch in FileReader::try_new(file, None).unwrap() {
+            let batch = batch.unwrap();
+            let column = |name: &str| batch.column_by_name(name).unwrap().clone();
+            let ids = String::read(&column("sample_id")).unwrap();
+            let x_m = Vec::<f64>::read(&column("x_m")).unwrap();
+            let y_m = Vec::<f64>::read(&column("y_m")).unwrap();
+            predictions.extend(ids.into_iter().zip(x_m.into_iter().zip(y_m)));
+        }
+        predictions
+    }
+}
+
+#[test]
+fn it_learns_turns_that_constant_velocity_misses() {
+    let root = tempfile::tempdir().unwrap();
+    let job = Job::new(root.path(), "run", r#"{"steps_max": 400, "batch": 128}"#);
+    fixture::write_dataset(&job.dataset, [2000, 200, 200]);
+    job.train();
+
+    let predictions = job.predictions();
+    assert_eq!(
+        predictions.len(),
+        400,
+        "validation and test samples are predicted"
+    );
+    let (mut model_m, mut baseline_m) = (0.0, 0.0);
+    for index in 2200..2400 {
+        let sample = fixture::sample(index, "test");
+        let (x_m, y_m) = &predictions[&sample.sample_id];
+        model_m += fixture::ade_m(&sample, x_m, y_m) / 200.0;
+        baseline_m += fixture::constant_velocity_ade_m(&sample) / 200.0;
+    }
+    eprintln!("ade: model {model_m:.3} m, constant velocity {baseline_m:.3} m");
+    assert!(
+        model_m < 0.4 * baseline_m,
+        "model {model_m} m, constant velocity {baseline_m} m"
+    );
+
+    let other = Job {
+        folder: root.path().join("again"),
+        dataset: job.dataset.clone(),
+        params: "{}",
+    };
+    std::fs::create_dir_all(&other.folder).unwrap();
+    let again = other
+        .command("predict")
+        .env("DRIVELOOP_WEIGHTS", job.weights())
+        .output()
+        .unwrap();
+    assert!(
+        again.status.success(),
+        "{}",
+        String::from_utf8_lossy(&again.stderr)
+    );
+    assert_eq!(
+        other.predictions(),
+        predictions,
+        "predict gives what train gave"
+    );
+}
+
+#[test]
+fn without_steps_worth_keeping_it_is_the_baseline() {
+    let root = tempfile::tempdir().unwrap();
+    // The rate is so small that nothing is learnt; and the validation split is empty, so that the last weights stay.
+    let params = r#"{"steps_max": 1, "learning_rate": 1e-12}"#;
+    let job = Job::new(root.path(), "run", params);
+    fixture::write_dataset(&job.dataset, [50, 0, 20]);
+    job.train();
+    for index in 50..70 {
+        let sample = fixture::sample(index, "test");
+        let (x_m, y_m) = &job.predictions()[&sample.sample_id];
+        let difference =
+            fixture::ade_m(&sample, x_m, y_m) - fixture::constant_velocity_ade_m(&sample);
+        assert!(difference.abs() < 1e-4, "{difference}");
+    }
+    let end = &job.events("end")[0];
+    assert!(end["validation_loss"].is_null(), "{end}");
+    assert_eq!(end["best_step"], 1);
+}
+
+#[test]
+fn a_killed_run_goes_on_and_ends_with_the_same_bytes() {
+    let root = tempfile::tempdir().unwrap();
+    let params = r#"{"steps_max": 150, "batch": 64, "validate_every_steps": 30}"#;
+    let whole = Job::new(root.path(), "whole", params);
+    fixture::write_dataset(&whole.dataset, [500, 60, 60]);
+    whole.train();
+
+    let killed = Job::new(root.path(), "killed", params);
+    for kills in 1..=2 {
+        let mut child = killed
+            .command("train")
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while killed.events("checkpoint").len() < kills && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    killed.train();
+    let starts: Vec<_> = killed
+        .events("start")
+        .iter()
+        .map(|line| line["step"].clone())
+        .collect();
+    assert_eq!(starts.len(), 3);
+    assert_ne!(starts[2], 0, "it went on from a checkpoint: {starts:?}");
+    let bytes = |job: &Job| std::fs::read(job.weights()).unwrap();
+    assert!(bytes(&whole) == bytes(&killed), "weights differ");
+    assert_eq!(whole.predictions(), killed.predictions());
+}
+
+#[test]
+fn bad_input_gets_one_clear_error() {
+    let root = tempfile::tempdir().unwrap();
+    let job = Job::new(root.path(), "run", "{}");
+    assert!(job.train_error().contains("train.arrow"));
+
+    fixture::write_dataset(&job.dataset, [0, 5, 5]);
+    assert!(job.train_error().contains("the training split"));
+
+    let path = job.dataset.join("train.arrow");
+    std::fs::write(&path, b"torn").unwrap();
+    assert!(job.train_error().contains("train.arrow"));
+
+    let mut short = fixture::sample(0, "train");
+    short.history.pop();
+    fixture::write_samples(&path, &[short]);
+    let error = job.train_error();
+    assert!(error.contains("expected 120 values, got 119"), "{error}");
+    assert!(!job.weights().exists());
+}
+
+#[test]
+fn a_checkpoint_of_another_run_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let job = Job::new(root.path(), "run", r#"{"steps_max": 20}"#);
+    fixture::write_dataset(&job.dataset, [100, 10, 10]);
+    job.train();
+    let other = Job {
+        params: r#"{"steps_max": 21}"#,
+        ..job
+    };
+    let error = other.train_error();
+    assert!(error.contains("hint: remove the file"), "{error}");
+}
+
+#[test]
+fn the_doctor_computes() {
+    let worker = env!("CARGO_BIN_EXE_driveloop-worker");
+    let output = Command::new(worker)
+        .args(["doctor", "--device", "cpu"])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("device: cpu\n") && text.contains("computes: yes\n"),
+        "{text}"
+    );
+    let wrong = Command::new(worker)
+        .args(["doctor", "--device", "abacus"])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8(wrong.stderr).unwrap().contains("cuda:N"));
+}
