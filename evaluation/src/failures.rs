@@ -1,0 +1,212 @@
+//! The slices to mend next, most urgent first, each with SQL that finds more of it.
+
+use std::cmp::Ordering;
+
+use driveloop_lake::sql_literal;
+use driveloop_schemas::{EGO_CATEGORY, FailureSlice, SliceMetric};
+
+use crate::metrics::Metric;
+use crate::slices::{ALL, DISTANCES_M};
+
+/// Most rows of reason `worst`: what a round can search for and mend.
+pub const WORST_MAX: usize = 5;
+
+/// The rows of `failure_slice` for the figures of one evaluation.
+///
+/// * `regressed`: the whole interval of the paired difference is above zero, for any metric; most urgent first by the
+///   difference relative to the baseline.
+/// * `worst`: the slices whose `fde_m` or `miss` is highest relative to that of `all`, and higher; [`WORST_MAX`] of them.
+///
+/// Regressions come before the worst slices: what was better before is mended first.
+#[must_use]
+pub fn failure_slices(slices: &[SliceMetric]) -> Vec<FailureSlice> {
+    let mut regressed: Vec<_> = slices
+        .iter()
+        .filter(|row| row.difference_low.is_some_and(|low| low > 0.0))
+        .map(|row| (row.difference / row.baseline_value, row))
+        .collect();
+    regressed.sort_by(urgency);
+    let mut worst: Vec<_> = slices
+        .iter()
+        .filter(|row| {
+            !regressed
+                .iter()
+                .any(|(_, other)| other.slice == row.slice && other.metric == row.metric)
+        })
+        .filter_map(|row| Some((ratio_to_all(row, slices)?, row)))
+        .collect();
+    worst.sort_by(urgency);
+    worst.truncate(WORST_MAX);
+    let regressed = regressed.into_iter().map(|(_, row)| ("regressed", row));
+    let worst = worst.into_iter().map(|(_, row)| ("worst", row));
+    (1..)
+        .zip(regressed.chain(worst))
+        .map(|(rank, (reason, row))| failure_slice(row, reason, rank))
+        .collect()
+}
+
+/// Larger first; where equal, by name.
+fn urgency(a: &(f64, &SliceMetric), b: &(f64, &SliceMetric)) -> Ordering {
+    let name = |row: &SliceMetric| (row.slice.clone(), row.metric.clone());
+    b.0.total_cmp(&a.0).then_with(|| name(a.1).cmp(&name(b.1)))
+}
+
+/// How much worse the slice is than everything; `None` where it is not, or is not ranked.
+fn ratio_to_all(row: &SliceMetric, slices: &[SliceMetric]) -> Option<f64> {
+    let ranked = [Metric::Fde.as_str(), Metric::Miss.as_str()].contains(&row.metric.as_str());
+    let all = slices
+        .iter()
+        .find(|other| other.slice == ALL && other.metric == row.metric)?;
+    let ratio = row.value / all.value;
+    (ranked && row.slice != ALL && ratio > 1.0).then_some(ratio)
+}
+
+fn failure_slice(row: &SliceMetric, reason: &str, rank: i32) -> FailureSlice {
+    FailureSlice {
+        model_id: row.model_id.clone(),
+        dataset: row.dataset.clone(),
+        slice: row.slice.clone(),
+        metric: row.metric.clone(),
+        reason: reason.into(),
+        value: row.value,
+        difference: row.difference,
+        samples: row.samples,
+        rank,
+        scenario: row.slice.strip_prefix("scenario=").map(str::to_owned),
+        search_sql: search_sql(&row.slice, &row.dataset),
+    }
+}
+
+/// SQL that finds more of the slice in drives that the dataset does not have, the best first.
+fn search_sql(slice: &str, dataset: &str) -> String {
+    let unseen = format!(
+        "log_id NOT IN (SELECT log_id FROM sample WHERE dataset = {})",
+        sql_literal(dataset)
+    );
+    let tracks = |condition: &str| {
+        format!(
+            "SELECT log_id, count(DISTINCT track_id) AS tracks, count(*) AS boxes, min(stamp_ns) AS first_ns, \
+             max(stamp_ns) AS last_ns FROM object_track WHERE {condition} AND {unseen} \
+             GROUP BY log_id ORDER BY tracks DESC, boxes DESC, log_id"
+        )
+    };
+    match slice.split_once('=') {
+        Some(("scenario", scenario)) => format!(
+            "SELECT * FROM episode WHERE scenario = {} AND {unseen} ORDER BY score DESC, log_id, start_ns, episode_id",
+            sql_literal(scenario)
+        ),
+        Some(("category", category)) => tracks(&format!("category = {}", sql_literal(category))),
+        Some(("distance", distance)) => tracks(&distance_condition(distance)),
+        Some(("source", "synthetic")) => {
+            format!("SELECT * FROM with_composed.drive WHERE composed AND {unseen} ORDER BY log_id")
+        }
+        _ => format!("SELECT * FROM drive WHERE {unseen} ORDER BY log_id"),
+    }
+}
+
+fn distance_condition(distance: &str) -> String {
+    let squared = "ego_x_m * ego_x_m + ego_y_m * ego_y_m";
+    let (from_m, below_m) = DISTANCES_M
+        .iter()
+        .find(|(name, ..)| *name == distance)
+        .map_or((0.0, f64::INFINITY), |(_, from_m, below_m)| {
+            (*from_m, *below_m)
+        });
+    let mut condition = format!(
+        "category <> {} AND {squared} >= {:.1}",
+        sql_literal(EGO_CATEGORY),
+        from_m * from_m
+    );
+    if below_m.is_finite() {
+        condition += &format!(" AND {squared} < {:.1}", below_m * below_m);
+    }
+    condition
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(
+        slice: &str,
+        metric: Metric,
+        value: f64,
+        baseline: f64,
+        difference_low: Option<f64>,
+    ) -> SliceMetric {
+        SliceMetric {
+            model_id: "m".into(),
+            dataset: "d".into(),
+            baseline_id: "b".into(),
+            slice: slice.into(),
+            metric: metric.as_str().into(),
+            value,
+            low: None,
+            high: None,
+            baseline_value: baseline,
+            difference: value - baseline,
+            difference_low,
+            difference_high: difference_low.map(|low| low + 1.0),
+            samples: 50,
+            drives: 3,
+        }
+    }
+
+    fn ranked(rows: &[SliceMetric]) -> Vec<(i32, String, String)> {
+        failure_slices(rows)
+            .into_iter()
+            .map(|f| (f.rank, f.slice, f.reason))
+            .collect()
+    }
+
+    #[test]
+    fn a_regression_is_an_interval_above_zero() {
+        let rows = [
+            row(ALL, Metric::Ade, 1.0, 1.0, Some(-0.1)),
+            row("category=BUS", Metric::Ade, 1.2, 1.0, Some(0.0)),
+            row("category=PEDESTRIAN", Metric::Ade, 1.1, 1.0, Some(1e-9)),
+            row("scenario=cut_in", Metric::Ade, 1.5, 1.0, Some(0.2)),
+            row("source=real", Metric::Ade, 9.0, 1.0, None),
+        ];
+        let regressed = |rank, slice: &str| (rank, slice.to_owned(), "regressed".to_owned());
+        assert_eq!(
+            ranked(&rows),
+            [
+                regressed(1, "scenario=cut_in"),
+                regressed(2, "category=PEDESTRIAN")
+            ]
+        );
+        let failures = failure_slices(&rows);
+        assert_eq!(failures[0].scenario.as_deref(), Some("cut_in"));
+        assert_eq!(failures[1].scenario, None);
+    }
+
+    #[test]
+    fn the_worst_are_ranked_relative_to_everything() {
+        let mut rows = vec![
+            row(ALL, Metric::Fde, 2.0, 2.0, None),
+            row(ALL, Metric::Miss, 0.1, 0.1, None),
+            row("category=BUS", Metric::Fde, 3.0, 2.0, None), // 1.5 times
+            row("category=BUS", Metric::Miss, 0.3, 0.1, None), // 3 times
+            row("category=DOG", Metric::Fde, 2.0, 2.0, None), // as all
+            row("category=DOG", Metric::Collision, 1.0, 1.0, None), // not ranked
+        ];
+        let worst = |rank, slice: &str| (rank, slice.to_owned(), "worst".to_owned());
+        assert_eq!(
+            ranked(&rows),
+            [worst(1, "category=BUS"), worst(2, "category=BUS")]
+        );
+        assert_eq!(failure_slices(&rows)[0].metric, "miss");
+        rows.extend((0..9).map(|i| row(&format!("scenario=s{i}"), Metric::Fde, 5.0, 2.0, None)));
+        assert_eq!(ranked(&rows).len(), WORST_MAX);
+    }
+
+    #[test]
+    fn a_regression_from_nothing_is_the_most_urgent() {
+        let rows = [
+            row("category=BUS", Metric::Ade, 9.0, 1.0, Some(7.0)),
+            row("category=DOG", Metric::Collision, 0.1, 0.0, Some(0.01)),
+        ];
+        assert_eq!(ranked(&rows)[0].1, "category=DOG");
+    }
+}

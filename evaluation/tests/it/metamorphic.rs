@@ -1,0 +1,126 @@
+//! What must not change a figure: the order of rows, the names of tracks, the epoch, the axes of the map.
+
+use driveloop_evaluation::{Forecaster, Metric, Scene, Tally, score_scene};
+use driveloop_schemas::{ObjectTrack, Prediction, Sample};
+
+use crate::fixtures::{prediction, samples, tracks};
+
+struct World {
+    rows: Vec<ObjectTrack>,
+    samples: Vec<Sample>,
+    predictions: Vec<Prediction>,
+}
+
+impl World {
+    /// A model that steers the car towards the lane of the ego, where it meets it.
+    fn new() -> Self {
+        let samples = samples("d1");
+        let off_m = |sample: &Sample| if sample.track_id == "car" { -2.6 } else { 1.1 };
+        let predictions = samples
+            .iter()
+            .map(|s| prediction("m", s, off_m(s)))
+            .collect();
+        Self {
+            rows: tracks("d1"),
+            samples,
+            predictions,
+        }
+    }
+
+    fn score(self) -> Tally {
+        let model = Forecaster::from_rows(self.predictions).unwrap();
+        score_scene(
+            self.samples,
+            &Scene::from_rows(self.rows),
+            &model,
+            &Forecaster::ConstantVelocity,
+        )
+    }
+}
+
+#[track_caller]
+fn assert_same_figures(changed: World) {
+    let figures = |tally: &Tally| -> Vec<f64> {
+        let of = |s: &driveloop_evaluation::Scored| {
+            Metric::ALL
+                .into_iter()
+                .flat_map(|m| [s.model.value(m), s.baseline.value(m)])
+                .collect::<Vec<_>>()
+        };
+        tally.scored.iter().flat_map(of).collect()
+    };
+    let (expected, actual) = (figures(&World::new().score()), figures(&changed.score()));
+    assert_eq!(expected.len(), actual.len());
+    for (expected, actual) in expected.iter().zip(&actual) {
+        assert!(
+            (expected - actual).abs() < 1e-6,
+            "expected {expected}, got {actual}"
+        );
+    }
+}
+
+#[test]
+fn the_world_has_each_kind_of_figure() {
+    let tally = World::new().score();
+    assert_eq!(tally.scored.len(), 20);
+    let any = |metric| tally.scored.iter().any(|s| s.model.value(metric) > 0.0);
+    assert!(Metric::ALL.into_iter().all(any));
+    assert!(tally.scored.iter().any(|s| !s.model.collision));
+}
+
+#[test]
+fn the_order_of_rows_does_not_matter() {
+    let mut world = World::new();
+    world.rows.reverse();
+    let half = world.rows.len() / 2;
+    world.rows.swap(0, half);
+    world.predictions.reverse();
+    assert_same_figures(world);
+}
+
+#[test]
+fn the_names_of_tracks_do_not_matter() {
+    let mut world = World::new();
+    // The order of the names turns round too.
+    let renamed = |name: &str| format!("{}-{name}", if name == "ego" { "z" } else { "a" });
+    for row in &mut world.rows {
+        row.track_id = renamed(&row.track_id);
+    }
+    for sample in &mut world.samples {
+        sample.track_id = renamed(&sample.track_id);
+    }
+    assert_same_figures(world);
+}
+
+#[test]
+fn a_shift_of_time_does_not_matter() {
+    let mut world = World::new();
+    let shift_ns = -1_699_999_999_123_456_789;
+    for row in &mut world.rows {
+        row.stamp_ns += shift_ns;
+    }
+    for sample in &mut world.samples {
+        sample.stamp_ns += shift_ns;
+    }
+    assert_same_figures(world);
+}
+
+#[test]
+fn the_axes_of_the_map_do_not_matter() {
+    let mut world = World::new();
+    let (sin, cos) = 2.3_f64.sin_cos();
+    let turn = |x: f64, y: f64| (x * cos - y * sin, x * sin + y * cos);
+    let place = |x: f64, y: f64| (turn(x, y).0 + 1_234.5, turn(x, y).1 - 987.6);
+    for row in &mut world.rows {
+        (row.x_m, row.y_m) = place(row.x_m, row.y_m);
+        let (vx, vy) = turn(row.vx_mps.unwrap(), row.vy_mps.unwrap());
+        (row.vx_mps, row.vy_mps) = (Some(vx), Some(vy));
+        row.yaw_rad = driveloop_schemas::pose::wrap_rad(row.yaw_rad + 2.3);
+    }
+    for row in &mut world.predictions {
+        for (x, y) in row.x_m.iter_mut().zip(&mut row.y_m) {
+            (*x, *y) = place(*x, *y);
+        }
+    }
+    assert_same_figures(world);
+}
