@@ -1,1 +1,8 @@
-//! Tidy tests.
+//! The invariants of the workspace: who may use what, and how the sources look.
+//!
+//! Every failure lists the rule and each place that breaks it.
+
+#[path = "tidy/graph.rs"]
+mod graph;
+#[path = "tidy/source.rs"]
+mod source;
