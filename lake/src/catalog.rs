@@ -56,14 +56,8 @@ impl LakeSchema {
         let external = |error| DataFusionError::External(Box::new(error));
         let provider: Arc<dyn TableProvider> =
             match self.lake.table(spec.name).await.map_err(external)? {
-                Some(table) => Arc::new(
-                    table
-                        .table_provider()
-                        .build()
-                        .await
-                        .map_err(|error| external(crate::Error::table(spec.name, error)))?,
-                ),
-                None => Arc::new(MemTable::try_new(spec.schema(), vec![vec![]])?),
+                Some(table) => Arc::new(table.table_provider().build().await?),
+            None => Arc::new(MemTable::try_new(spec.schema(), vec![vec![]])?),
             };
         opened.insert(spec.name, Arc::clone(&provider));
         Ok(provider)

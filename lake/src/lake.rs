@@ -163,12 +163,22 @@ impl Lake {
 
     /// The Delta table; `None` where it does not exist.
     pub(crate) async fn table(&self, name: &str) -> Result<Option<DeltaTable>> {
+        // Delta refuses a local folder that is not there, where it finds an empty prefix of a bucket empty.
+        let folder = self.table_folder(name);
+        if folder.is_some_and(|folder| !folder.join("_delta_log").is_dir()) {
+            return Ok(None);
+        }
         let mut table = self.table_unloaded(name)?;
         match table.load().await {
             Ok(()) => Ok(Some(table)),
             Err(DeltaTableError::NotATable(_)) => Ok(None),
             Err(error) => Err(Error::table(name, error)),
         }
+    }
+
+    /// Where a table lies on the local disk, when it does.
+    pub(crate) fn table_folder(&self, name: &str) -> Option<std::path::PathBuf> {
+        self.store.local_path(&format!("{TABLE_FOLDER}/{name}"))
     }
 
     pub(crate) fn table_unloaded(&self, name: &str) -> Result<DeltaTable> {

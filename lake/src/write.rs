@@ -104,6 +104,11 @@ impl Lake {
         if let Some(table) = self.table(spec.name).await? {
             return Ok(table);
         }
+        if let Some(folder) = self.table_folder(spec.name) {
+            let created = tokio::fs::create_dir_all(&folder).await;
+            let fail = |source| Error::storage("create", folder.display().to_string(), source);
+            created.map_err(fail)?;
+        }
         let create = self
             .table_unloaded(spec.name)?
             .create()
