@@ -1,6 +1,6 @@
 //! The evaluation: reads the lake stretch by stretch, scores, writes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use driveloop_lake::{Lake, sql_literal};
@@ -19,10 +19,12 @@ use crate::slices::slice_metrics;
 use crate::truth::Scene;
 use crate::write::Writer;
 
-/// Longest stretch of a drive whose tracks are in memory at once: bounds what a very long drive needs.
-const WINDOW_NS: i64 = 60 * NS_PER_S;
-/// Stretches that are read at once: hides the latency of an object store.
-const WINDOWS_AT_ONCE: usize = 4;
+/// Longest stretch of a drive that is scored at once: bounds what a very long drive needs.
+const WINDOW_NS: i64 = 30 * NS_PER_S;
+/// Stretches whose tracks one read takes: opening the table costs more than the rows of a short drive.
+const STRETCHES_PER_READ: usize = 8;
+/// Reads under way at once: hides the latency of an object store.
+const READS_AT_ONCE: usize = 2;
 
 /// Scores a model on a split of a dataset next to a baseline, and writes `sample_metric`, `slice_metric` and, last,
 /// `failure_slice`; for the built-in baseline also its rows of `prediction`.
@@ -110,20 +112,23 @@ async fn score_batch(
     let model = Arc::new(forecaster(lake, options, &options.model_id, batch).await?);
     let baseline = Arc::new(forecaster(lake, options, &options.baseline_id, batch).await?);
     let window = |sample: &Sample| sample.stamp_ns.div_euclid(WINDOW_NS);
-    let stretches: Vec<Vec<Sample>> = batch
+    let stretches: Vec<&[Sample]> = batch
         .chunk_by(|a, b| a.log_id == b.log_id && window(a) == window(b))
-        .map(<[Sample]>::to_vec)
         .collect();
-    futures::stream::iter(stretches)
-        .map(|stretch| {
-            score_stretch(
+    let reads: Vec<Vec<Vec<Sample>>> = stretches
+        .chunks(STRETCHES_PER_READ)
+        .map(|read| read.iter().map(|stretch| stretch.to_vec()).collect())
+        .collect();
+    futures::stream::iter(reads)
+        .map(|read| {
+            score_read(
                 lake.clone(),
-                stretch,
+                read,
                 Arc::clone(&model),
                 Arc::clone(&baseline),
             )
         })
-        .buffered(WINDOWS_AT_ONCE)
+        .buffered(READS_AT_ONCE)
         .try_collect()
         .await
 }
@@ -149,23 +154,51 @@ async fn forecaster(
     Forecaster::from_rows(lake.read::<Prediction>(Some(&filter)).await?)
 }
 
-async fn score_stretch(
+/// Scores stretches of drives with the tracks of one read.
+async fn score_read(
     lake: Lake,
-    samples: Vec<Sample>,
+    stretches: Vec<Vec<Sample>>,
     model: Arc<Forecaster>,
     baseline: Arc<Forecaster>,
 ) -> Result<Tally> {
-    let (Some(first), Some(last)) = (samples.first(), samples.last()) else {
-        return Ok(Tally::default());
+    let tracks = stretches
+        .iter()
+        .filter_map(|stretch| tracks_filter(stretch));
+    let filter = tracks.collect::<Vec<_>>().join(" OR ");
+    let rows = lake.read::<ObjectTrack>(Some(&filter)).await?;
+    let task = move || {
+        let mut drives: BTreeMap<String, Vec<ObjectTrack>> = BTreeMap::new();
+        for row in rows {
+            drives.entry(row.log_id.clone()).or_default().push(row);
+        }
+        let scenes: BTreeMap<_, _> = drives
+            .into_iter()
+            .map(|(log_id, rows)| (log_id, Scene::from_rows(rows)))
+            .collect();
+        let (mut tally, nothing) = (Tally::default(), Scene::default());
+        for stretch in stretches {
+            let log_id = stretch.first().map(|sample| &sample.log_id);
+            let scene = log_id.and_then(|log_id| scenes.get(log_id));
+            tally.extend(score_scene(
+                stretch,
+                scene.unwrap_or(&nothing),
+                &model,
+                &baseline,
+            ));
+        }
+        tally
     };
-    let filter = format!(
-        "log_id = {} AND stamp_ns BETWEEN {} AND {}",
+    Ok(tokio::task::spawn_blocking(task).await?)
+}
+
+/// The tracks of a stretch, from its first present to the end of the last future; `None` for an empty one.
+fn tracks_filter(stretch: &[Sample]) -> Option<String> {
+    let (first, last) = (stretch.first()?, stretch.last()?);
+    let horizon_ns = STEP_NS * HORIZON_STEPS as i64;
+    Some(format!(
+        "(log_id = {} AND stamp_ns BETWEEN {} AND {})",
         sql_literal(&first.log_id),
         first.stamp_ns.saturating_sub(STEP_TOLERANCE_NS),
-        last.stamp_ns
-            .saturating_add(STEP_NS * HORIZON_STEPS as i64 + STEP_TOLERANCE_NS),
-    );
-    let rows = lake.read::<ObjectTrack>(Some(&filter)).await?;
-    let task = move || score_scene(samples, &Scene::from_rows(rows), &model, &baseline);
-    Ok(tokio::task::spawn_blocking(task).await?)
+        last.stamp_ns.saturating_add(horizon_ns + STEP_TOLERANCE_NS),
+    ))
 }

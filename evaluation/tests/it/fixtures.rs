@@ -15,7 +15,8 @@ pub(crate) const DATASET: &str = "round-1";
 const STAMPS: i64 = 50;
 /// First and last present: 1 s to 1.9 s, each with 3 s of future.
 const PRESENTS: std::ops::Range<i64> = 10..20;
-const START_NS: i64 = 1_700_000_000 * NS_PER_S;
+/// The presents lie on both sides of a full half minute, where the evaluation cuts drives into stretches.
+const START_NS: i64 = 1_700_000_010 * NS_PER_S - 1_500_000_000;
 
 /// How an actor moves: from a place, along a heading, at a speed that changes evenly.
 pub(crate) struct Motion {
