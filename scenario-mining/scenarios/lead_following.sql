@@ -1,0 +1,23 @@
+-- scenario: lead_following
+-- version: 1
+-- description: The ego follows a moving vehicle in its path; nothing critical, but the start of what could be.
+-- roles: ego, lead
+-- episodes: min_duration = 0.95 s, max_gap = 0.55 s
+-- param: headway_max_s = 4.0 s — time headway from the ego to the lead
+-- param: gap_max_m = 50.0 m — bumper-to-bumper gap
+-- param: speed_min_mps = 2.0 m/s — speed of the ego and of the lead
+-- score: inverse time headway, 1/s
+-- severity: low
+-- tags: lead, longitudinal
+SELECT log_id, stamp_ns, ego, track_id AS lead, 1.0 / time_headway_s(greatest(gap_m, 0.1), ego_speed_mps) AS score
+FROM scene
+WHERE category IN (
+    'REGULAR_VEHICLE', 'LARGE_VEHICLE', 'BUS', 'BOX_TRUCK', 'TRUCK', 'TRUCK_CAB', 'VEHICULAR_TRAILER',
+    'SCHOOL_BUS', 'ARTICULATED_BUS', 'MOTORCYCLE', 'MOTORCYCLIST'
+  )
+  AND path_clearance_m < 0.0
+  AND abs(ego_yaw_rad) < 0.6
+  AND gap_m > 0.0 AND gap_m <= $gap_max_m
+  AND ego_speed_mps >= $speed_min_mps
+  AND speed_mps >= $speed_min_mps
+  AND time_headway_s(gap_m, ego_speed_mps) <= $headway_max_s

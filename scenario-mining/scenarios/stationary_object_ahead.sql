@@ -1,0 +1,54 @@
+-- scenario: stationary_object_ahead
+-- version: 1
+-- description: The ego drives up to something that stands in its path: a stopped or parked vehicle, a cone, an obstacle.
+-- roles: ego, object
+-- episodes: min_duration = 0.45 s, max_gap = 0.55 s
+-- param: reach_max_s = 5.0 s — time in which the ego, at its present speed, reaches the object
+-- param: speed_max_mps = 0.5 m/s — largest speed of a stationary object
+-- param: moved_max_m = 1.0 m — largest extent of its positions within the two seconds around the stamp
+-- param: ego_speed_min_mps = 2.0 m/s — speed of the ego
+-- param: approach_max_m = 15.0 m — the ego must come this near to it later, or the object was never in its way
+-- param: clearance_max_m = 0.2 m — sideways clearance between ego and object where they are nearest
+-- score: deceleration that stops the ego before the object, m/s²
+-- severity: medium
+-- tags: obstacle
+--
+-- Where the ego comes nearest to the object, the object must still be in its path: that is the path it really drove,
+-- whereas the arc of a stamp points at everything beside a bend.
+WITH standing AS (
+  SELECT
+    log_id, stamp_ns, ego, track_id, category, gap_m, path_clearance_m, speed_mps, ego_speed_mps,
+    greatest(
+      max(x_m) OVER around - min(x_m) OVER around,
+      max(y_m) OVER around - min(y_m) OVER around
+    ) AS moved_m,
+    (max(stamp_ns) OVER around - min(stamp_ns) OVER around) / 1e9 AS seen_s
+  FROM scene
+  WINDOW around AS (
+    PARTITION BY log_id, track_id ORDER BY stamp_ns
+    RANGE BETWEEN 1000000000 PRECEDING AND 1000000000 FOLLOWING
+  )
+), nearest AS (
+  SELECT
+    log_id, track_id,
+    min(abs(gap_m)) AS nearest_m,
+    first_value(path_clearance_m ORDER BY abs(gap_m), stamp_ns) AS nearest_clearance_m
+  FROM scene
+  WHERE path_clearance_m IS NOT NULL
+  GROUP BY log_id, track_id
+)
+SELECT
+  standing.log_id, stamp_ns, ego, standing.track_id AS object,
+  drac_mps2(greatest(gap_m, 0.1), ego_speed_mps) AS score
+FROM standing
+JOIN nearest ON standing.log_id = nearest.log_id AND standing.track_id = nearest.track_id
+WHERE category NOT IN ('PEDESTRIAN', 'ANIMAL', 'SIGN', 'STOP_SIGN')
+  AND path_clearance_m < 0.0
+  AND nearest_clearance_m < $clearance_max_m
+  AND nearest_m <= $approach_max_m
+  AND gap_m > 0.0
+  AND ego_speed_mps >= $ego_speed_min_mps
+  AND abs(speed_mps) <= $speed_max_mps
+  AND moved_m <= $moved_max_m
+  AND seen_s >= 0.9
+  AND time_headway_s(gap_m, ego_speed_mps) <= $reach_max_s

@@ -1,0 +1,172 @@
+//! Runs the scenarios over the scenes of `tests/slt`, as they are and transformed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use datafusion::prelude::SessionContext;
+use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
+
+use crate::catalogue::Catalogue;
+use crate::mine::{Found, find};
+use crate::session::{SCENE, session_over};
+
+/// What is done to a scene; no answer may change.
+#[derive(Debug, Clone, Copy)]
+struct Transform {
+    shift_ns: i64,
+    mirror: i32,
+    rename: &'static str,
+}
+
+const AS_IS: Transform = Transform {
+    shift_ns: 0,
+    mirror: 1,
+    rename: "",
+};
+
+/// A session whose `object_track` is made from the table `motion`, and the statement `mine`.
+struct Scenes {
+    context: SessionContext,
+    catalogue: Catalogue,
+    transform: Transform,
+}
+
+type Answer = DBOutput<DefaultColumnType>;
+
+impl Scenes {
+    async fn new(transform: Transform) -> Result<Self, crate::Error> {
+        let fail = |source| crate::Error::query("fixture", source);
+        let context = session_over([]).await.map_err(fail)?;
+        let numbers = "length_m, width_m, x_m, y_m, speed_mps, brake_s, decel_mps2, side_s, side_end_s, \
+            side_mps, hole_s, hole_end_s, nan_s, nan_end_s";
+        let table = format!(
+            "CREATE TABLE motion (log_id VARCHAR, track_id VARCHAR, category VARCHAR, {} DOUBLE)",
+            numbers.replace(',', " DOUBLE,")
+        );
+        let tracks = include_str!("../tests/slt/object_track.sql")
+            .replace("{shift_ns}", &transform.shift_ns.to_string())
+            .replace("{mirror}", &transform.mirror.to_string())
+            .replace("{rename}", transform.rename);
+        let view = |name: &str, text: &str| format!("CREATE VIEW {name} AS {text}");
+        for statement in [table, view("object_track", &tracks), view(SCENE.0, SCENE.1)] {
+            context
+                .sql(&statement)
+                .await
+                .map_err(fail)?
+                .collect()
+                .await
+                .map_err(fail)?;
+        }
+        Ok(Self {
+            context,
+            catalogue: Catalogue::builtin()?,
+            transform,
+        })
+    }
+
+    /// `NAME param=value …`
+    async fn mine(&self, request: &str) -> Result<Answer, crate::Error> {
+        let mut words = request.split_whitespace();
+        let scenario = self.catalogue.get(words.next().unwrap_or_default())?;
+        let params: BTreeMap<String, String> = words
+            .filter_map(|word| word.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let query = scenario.query(&params)?;
+        let found = find(&self.context, scenario, &query, 1000).await?;
+        let rows = found.into_iter().map(|found| self.row(found)).collect();
+        Ok(DBOutput::Rows {
+            types: vec![DefaultColumnType::Any; 5],
+            rows,
+        })
+    }
+
+    fn row(&self, found: Found) -> Vec<String> {
+        let seconds =
+            |stamp_ns: i64| format!("{:.1}", (stamp_ns - self.transform.shift_ns) as f64 / 1e9);
+        let actors: Vec<_> = found
+            .actors
+            .iter()
+            .map(|actor| actor.strip_prefix(self.transform.rename).unwrap_or(actor))
+            .collect();
+        vec![
+            found.log_id,
+            actors.join(","),
+            seconds(found.start_ns),
+            seconds(found.end_ns),
+            format!("{:.3}", found.score),
+        ]
+    }
+}
+
+#[async_trait::async_trait]
+impl AsyncDB for Scenes {
+    type Error = crate::Error;
+    type ColumnType = DefaultColumnType;
+
+    async fn run(&mut self, sql: &str) -> Result<Answer, crate::Error> {
+        if let Some(request) = sql.trim().strip_prefix("mine ") {
+            return self.mine(request).await;
+        }
+        let fail = |source| crate::Error::query("fixture", source);
+        self.context
+            .sql(sql)
+            .await
+            .map_err(fail)?
+            .collect()
+            .await
+            .map_err(fail)?;
+        Ok(DBOutput::StatementComplete(0))
+    }
+
+    async fn shutdown(&mut self) {}
+}
+
+async fn run_all(transform: Transform) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "slt"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 6);
+    for file in files {
+        let mut runner = Runner::new(|| async { Scenes::new(transform).await });
+        if let Err(error) = runner.run_file_async(&file).await {
+            panic!("{transform:?}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn scenarios_find_their_scenes() {
+    run_all(AS_IS).await;
+}
+
+#[tokio::test]
+async fn a_shift_in_time_changes_nothing() {
+    run_all(Transform {
+        shift_ns: 1_763_000_000_123_456_789,
+        ..AS_IS
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn left_and_right_are_alike() {
+    run_all(Transform {
+        mirror: -1,
+        ..AS_IS
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_names_of_tracks_do_not_matter() {
+    run_all(Transform {
+        rename: "zz-",
+        ..AS_IS
+    })
+    .await;
+}

@@ -1,0 +1,42 @@
+//! Scenario search: SQL with driving functions, a catalogue of scenarios, episodes, and the datasets made from them.
+//!
+//! * [`session`] is a DataFusion session over a lake with the driving functions ([`docs`] lists them) and the view `scene`,
+//!   in which every actor stands next to the ego's own state. [`sql`] runs one statement that only reads.
+//! * [`Catalogue`] holds scenarios: `.sql` files with a header, those of the program and those of the user.
+//! * [`mine`] runs them and writes `episode`. A repeated run commits nothing.
+//! * [`dataset`] freezes samples from episodes and background, split by drive, and exports them as tensors.
+//!
+//! Not here: decoding logs, composing drives, training. Scenarios see tracks, not pixels.
+//!
+//! ```
+//! use driveloop_lake::Lake;
+//! use driveloop_scenario_mining::{Catalogue, MineOptions, mine};
+//!
+//! # let runtime = tokio::runtime::Runtime::new()?;
+//! # let folder = tempfile::tempdir()?;
+//! # let uri = folder.path().display().to_string();
+//! # runtime.block_on(async {
+//! let lake = Lake::open(&uri).await?;
+//! let report = mine(&lake, &Catalogue::builtin()?, &MineOptions::new("run-1")).await?;
+//! assert_eq!(report.drives, 0); // an empty lake
+//! # Ok::<(), driveloop_scenario_mining::Error>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod catalogue;
+pub mod dataset;
+mod error;
+#[cfg(test)]
+mod fixtures;
+mod functions;
+mod mine;
+mod session;
+mod sql;
+
+pub use catalogue::{Catalogue, ParamValue, Scenario, ScenarioParam, Severity};
+pub use error::{Error, Place, Result};
+pub use functions::{FunctionDoc, docs};
+pub use mine::{MineLimits, MineOptions, MineReport, ScenarioCount, mine};
+pub use session::{SessionOptions, session, session_with};
+pub use sql::{Answer, sql};

@@ -1,0 +1,230 @@
+//! Frozen datasets and their files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::Path;
+
+use arrow::ipc::reader::FileReader;
+use driveloop_lake::Lake;
+use driveloop_scenario_mining::dataset::{FreezeOptions, FreezeOutcome, export, freeze};
+use driveloop_scenario_mining::{Catalogue, Error, MineOptions, mine};
+use driveloop_schemas::forecast::{
+    ForecastSample, HISTORY_STEPS, HORIZON_STEPS, LANE_POINTS, NEIGHBOURS,
+};
+use driveloop_schemas::{Row, Sample};
+
+use crate::scene::{EGO, PARKED, SLOW, START_NS, add_drive, lake};
+
+async fn mined_lake(logs: &[&str]) -> (tempfile::TempDir, Lake) {
+    let (folder, lake) = lake().await;
+    for log_id in logs {
+        add_drive(&lake, log_id, None, &[EGO, SLOW, PARKED]).await;
+    }
+    let host = logs[0];
+    add_drive(&lake, "composed", Some(host), &[EGO, SLOW, PARKED]).await;
+    mine(
+        &lake,
+        &Catalogue::builtin().unwrap(),
+        &MineOptions::new("run"),
+    )
+    .await
+    .unwrap();
+    (folder, lake)
+}
+
+#[tokio::test]
+async fn samples_are_split_by_host_and_frozen() {
+    let (_folder, lake) = mined_lake(&["a", "b", "c", "d", "e"]).await;
+    let options = FreezeOptions::new("round-1", "run");
+    let report = freeze(&lake, &options).await.unwrap();
+    assert_eq!(report.outcome, FreezeOutcome::Frozen);
+    assert!(report.notes.is_empty(), "{:?}", report.notes);
+    let rows = lake.read::<Sample>(None).await.unwrap();
+    assert_eq!(rows.len(), report.samples);
+
+    let mut splits: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for row in &rows {
+        splits
+            .entry(&row.host_log_id)
+            .or_default()
+            .insert(&row.split);
+        assert_eq!(row.dataset_digest, report.dataset_digest);
+        let is_selected = !row.scenarios.is_empty();
+        assert!((row.weight - if is_selected { 4.0 } else { 1.0 }).abs() < 1e-12);
+    }
+    assert!(
+        splits.values().all(|split| split.len() == 1),
+        "a host in two splits: {splits:?}"
+    );
+    assert_eq!(splits.values().flatten().collect::<BTreeSet<_>>().len(), 3);
+
+    let synthetic: Vec<_> = rows
+        .iter()
+        .filter(|row| row.source == "synthetic")
+        .collect();
+    assert!(!synthetic.is_empty());
+    assert!(
+        synthetic
+            .iter()
+            .all(|row| row.track_id == "slow" && row.host_log_id == "a")
+    );
+    assert!(
+        synthetic
+            .iter()
+            .all(|row| row.stamp_ns >= START_NS + 4_000_000_000)
+    );
+    assert!(rows.iter().filter(|row| row.track_id == "parked").count() < 5);
+
+    let again = freeze(
+        &lake,
+        &FreezeOptions {
+            run_id: "later".into(),
+            ..options.clone()
+        },
+    )
+    .await
+    .unwrap();
+    assert_eq!(again.outcome, FreezeOutcome::AlreadyThere);
+    assert_eq!(again.dataset_digest, report.dataset_digest);
+    let other = FreezeOptions {
+        scenario_weight: 2.0,
+        ..options
+    };
+    assert!(matches!(
+        freeze(&lake, &other).await,
+        Err(Error::Frozen { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_query_selects_samples() {
+    let (_folder, lake) = mined_lake(&["a", "b", "c"]).await;
+    for (name, query) in [
+        (
+            "stamps",
+            "SELECT log_id, track_id, stamp_ns FROM scene WHERE track_id = 'slow'",
+        ),
+        (
+            "episodes",
+            "SELECT * FROM episode WHERE scenario = 'lead_following';",
+        ),
+    ] {
+        let mut options = FreezeOptions::new(name, "run");
+        options.background_fraction = 0.0;
+        options.from_sql = Some(query.into());
+        let report = freeze(&lake, &options).await.unwrap();
+        assert!(report.samples > 0);
+        let filter = format!("dataset = '{name}' AND source = 'real'");
+        let rows = lake.read::<Sample>(Some(&filter)).await.unwrap();
+        assert!(
+            rows.iter()
+                .all(|row| row.track_id != "parked" && row.weight > 1.0)
+        );
+    }
+    let mut options = FreezeOptions::new("wrong", "run");
+    options.from_sql = Some("SELECT 1 AS log_id".into());
+    assert!(matches!(
+        freeze(&lake, &options).await,
+        Err(Error::Columns { .. })
+    ));
+    options.from_sql = None;
+    options.name = "Not a name".into();
+    assert!(matches!(
+        freeze(&lake, &options).await,
+        Err(Error::Dataset { .. })
+    ));
+}
+
+fn read(path: &Path) -> Vec<ForecastSample> {
+    let reader = FileReader::try_new(File::open(path).unwrap(), None).unwrap();
+    let batches: Vec<_> = reader.map(Result::unwrap).collect();
+    ForecastSample::from_batches(&batches).unwrap()
+}
+
+#[tokio::test]
+async fn the_files_hold_the_features() {
+    let (_folder, lake) = mined_lake(&["a", "b", "c"]).await;
+    let mut options = FreezeOptions::new("round-1", "run");
+    options.background_fraction = 1.0;
+    options.still_fraction = 1.0;
+    let frozen = freeze(&lake, &options).await.unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let report = export(&lake, "round-1", out.path()).await.unwrap();
+    assert!(!report.was_there);
+    assert_eq!(report.samples.values().sum::<usize>(), frozen.samples);
+
+    let mut all = Vec::new();
+    for split in ["train", "validation", "test"] {
+        let rows = read(&out.path().join(format!("{split}.arrow")));
+        assert!(rows.iter().all(|row| row.split == split));
+        assert!(
+            rows.windows(2)
+                .all(|pair| pair[0].sample_id < pair[1].sample_id)
+        );
+        all.extend(rows);
+    }
+    let sample = all
+        .iter()
+        .find(|row| row.sample_id.starts_with("a/slow/"))
+        .unwrap();
+    check_slow(sample);
+
+    let before = std::fs::read(out.path().join("train.arrow")).unwrap();
+    assert!(
+        export(&lake, "round-1", out.path())
+            .await
+            .unwrap()
+            .was_there
+    );
+    std::fs::write(out.path().join("train.arrow"), b"torn").unwrap();
+    assert!(
+        !export(&lake, "round-1", out.path())
+            .await
+            .unwrap()
+            .was_there
+    );
+    assert_eq!(
+        std::fs::read(out.path().join("train.arrow")).unwrap(),
+        before
+    );
+    assert!(matches!(
+        export(&lake, "nothing", out.path()).await,
+        Err(Error::Dataset { .. })
+    ));
+}
+
+/// Drives along x at 5 m/s in the map and in its own frame; the lane is half a metre to its left.
+fn check_slow(sample: &ForecastSample) {
+    assert_eq!(sample.history.len(), HISTORY_STEPS * 6);
+    assert_eq!(sample.neighbours.len(), NEIGHBOURS * 10);
+    assert_eq!(sample.lane.len(), LANE_POINTS * 3);
+    let close = |actual: &[f32], expected: &[f64]| {
+        actual.len() == expected.len()
+            && actual
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (f64::from(*a) - b).abs() < 1e-4)
+    };
+    assert!(close(
+        &sample.history[..6],
+        &[-9.5, 0.0, 1.0, 0.0, 5.0, 0.0]
+    ));
+    assert!(close(
+        &sample.history[114..],
+        &[0.0, 0.0, 1.0, 0.0, 5.0, 0.0]
+    ));
+    for k in 0..HORIZON_STEPS {
+        assert!(close(
+            &sample.future[2 * k..2 * k + 2],
+            &[0.5 * (k as f64 + 1.0), 0.0]
+        ));
+    }
+    assert!(close(&sample.lane[..6], &[1.0, 0.0, 0.5, 1.0, 5.0, 0.5]));
+    // The ego and the parked car are the neighbours, the nearer one first; the other places are empty.
+    let present: Vec<f32> = (0..NEIGHBOURS).map(|k| sample.neighbours[10 * k]).collect();
+    assert_eq!(present, [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    let distance = |k: usize| sample.neighbours[10 * k + 1].hypot(sample.neighbours[10 * k + 2]);
+    assert!(distance(0) <= distance(1));
+    let egos: Vec<f32> = (0..2).map(|k| sample.neighbours[10 * k + 9]).collect();
+    assert!((egos[0] - egos[1]).abs() > 0.5);
+}
