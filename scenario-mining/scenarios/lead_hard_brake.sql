@@ -16,12 +16,16 @@
 -- annotated boxes are too noisy to compare with a threshold. Both means must have at least three stamps.
 WITH braking AS (
   SELECT
-    log_id, stamp_ns, ego, track_id, category, gap_m, path_clearance_m, ego_yaw_rad, ego_speed_mps,
+    log_id, stamp_ns, ego, track_id, gap_m, path_clearance_m, ego_yaw_rad, ego_speed_mps,
     avg(speed_mps) OVER before AS before_mps,
     (avg(speed_mps) OVER before - avg(speed_mps) OVER after)
       / (avg(elapsed_s) OVER after - avg(elapsed_s) OVER before) AS decel_mps2,
     least(count(speed_mps) OVER before, count(speed_mps) OVER after) AS stamps
   FROM scene
+  WHERE category IN (
+    'REGULAR_VEHICLE', 'LARGE_VEHICLE', 'BUS', 'BOX_TRUCK', 'TRUCK', 'TRUCK_CAB', 'VEHICULAR_TRAILER',
+    'SCHOOL_BUS', 'ARTICULATED_BUS', 'MOTORCYCLE', 'MOTORCYCLIST'
+  )
   WINDOW
     before AS (
       PARTITION BY log_id, track_id ORDER BY stamp_ns
@@ -34,11 +38,7 @@ WITH braking AS (
 )
 SELECT log_id, stamp_ns, ego, track_id AS lead, decel_mps2 AS score
 FROM braking
-WHERE category IN (
-    'REGULAR_VEHICLE', 'LARGE_VEHICLE', 'BUS', 'BOX_TRUCK', 'TRUCK', 'TRUCK_CAB', 'VEHICULAR_TRAILER',
-    'SCHOOL_BUS', 'ARTICULATED_BUS', 'MOTORCYCLE', 'MOTORCYCLIST'
-  )
-  AND path_clearance_m < 0.0
+WHERE path_clearance_m < 0.0
   AND abs(ego_yaw_rad) < 0.6
   AND gap_m BETWEEN 0.0 AND $gap_max_m
   AND ego_speed_mps >= $ego_speed_min_mps

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use datafusion::prelude::SessionContext;
-use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
 
 use crate::catalogue::Catalogue;
+use crate::error::{Error, Result};
 use crate::mine::{Found, find};
 use crate::session::{SCENE, session_over};
 
@@ -31,11 +31,9 @@ struct Scenes {
     transform: Transform,
 }
 
-type Answer = DBOutput<DefaultColumnType>;
-
 impl Scenes {
-    async fn new(transform: Transform) -> Result<Self, crate::Error> {
-        let fail = |source| crate::Error::query("fixture", source);
+    async fn new(transform: Transform) -> Result<Self> {
+        let fail = |source| Error::query("fixture", source);
         let context = session_over([]).await.map_err(fail)?;
         let numbers = "length_m, width_m, x_m, y_m, speed_mps, brake_s, decel_mps2, side_s, side_end_s, \
             side_mps, hole_s, hole_end_s, nan_s, nan_end_s";
@@ -64,8 +62,23 @@ impl Scenes {
         })
     }
 
-    /// `NAME param=value …`
-    async fn mine(&self, request: &str) -> Result<Answer, crate::Error> {
+    /// The rows of `mine NAME param=value …`; other statements are run and give none.
+    async fn run(&self, sql: &str) -> Result<Vec<String>> {
+        if let Some(request) = sql.trim().strip_prefix("mine ") {
+            return self.mine(request).await;
+        }
+        let fail = |source| Error::query("fixture", source);
+        self.context
+            .sql(sql)
+            .await
+            .map_err(fail)?
+            .collect()
+            .await
+            .map_err(fail)?;
+        Ok(Vec::new())
+    }
+
+    async fn mine(&self, request: &str) -> Result<Vec<String>> {
         let mut words = request.split_whitespace();
         let scenario = self.catalogue.get(words.next().unwrap_or_default())?;
         let params: BTreeMap<String, String> = words
@@ -74,14 +87,10 @@ impl Scenes {
             .collect();
         let query = scenario.query(&params)?;
         let found = find(&self.context, scenario, &query, 1000).await?;
-        let rows = found.into_iter().map(|found| self.row(found)).collect();
-        Ok(DBOutput::Rows {
-            types: vec![DefaultColumnType::Any; 5],
-            rows,
-        })
+        Ok(found.into_iter().map(|found| self.row(found)).collect())
     }
 
-    fn row(&self, found: Found) -> Vec<String> {
+    fn row(&self, found: Found) -> String {
         let seconds =
             |stamp_ns: i64| format!("{:.1}", (stamp_ns - self.transform.shift_ns) as f64 / 1e9);
         let actors: Vec<_> = found
@@ -89,37 +98,44 @@ impl Scenes {
             .iter()
             .map(|actor| actor.strip_prefix(self.transform.rename).unwrap_or(actor))
             .collect();
-        vec![
+        [
             found.log_id,
             actors.join(","),
             seconds(found.start_ns),
             seconds(found.end_ns),
             format!("{:.3}", found.score),
         ]
+        .join(" ")
     }
 }
 
-#[async_trait::async_trait]
-impl AsyncDB for Scenes {
-    type Error = crate::Error;
-    type ColumnType = DefaultColumnType;
+/// A record of an `.slt` file: `statement ok` or `query …`, the SQL, and after `----` the rows.
+struct Record<'a> {
+    is_query: bool,
+    sql: String,
+    rows: Vec<&'a str>,
+}
 
-    async fn run(&mut self, sql: &str) -> Result<Answer, crate::Error> {
-        if let Some(request) = sql.trim().strip_prefix("mine ") {
-            return self.mine(request).await;
-        }
-        let fail = |source| crate::Error::query("fixture", source);
-        self.context
-            .sql(sql)
-            .await
-            .map_err(fail)?
-            .collect()
-            .await
-            .map_err(fail)?;
-        Ok(DBOutput::StatementComplete(0))
-    }
-
-    async fn shutdown(&mut self) {}
+/// Records have an empty line between them; lines that begin with `#` are comments.
+fn records(text: &str) -> impl Iterator<Item = Record<'_>> {
+    let is_comment = |line: &&str| line.starts_with('#');
+    text.split("\n\n").filter_map(move |block| {
+        let mut lines = block
+            .lines()
+            .filter(|line| !is_comment(line) && !line.is_empty());
+        let kind = lines.next()?;
+        let sql: Vec<&str> = lines.by_ref().take_while(|line| *line != "----").collect();
+        let is_query = kind.starts_with("query");
+        assert!(
+            is_query || kind == "statement ok",
+            "unknown record `{kind}`"
+        );
+        Some(Record {
+            is_query,
+            sql: sql.join("\n"),
+            rows: lines.collect(),
+        })
+    })
 }
 
 async fn run_all(transform: Transform) {
@@ -132,9 +148,13 @@ async fn run_all(transform: Transform) {
     files.sort();
     assert!(files.len() >= 6);
     for file in files {
-        let mut runner = Runner::new(|| async { Scenes::new(transform).await });
-        if let Err(error) = runner.run_file_async(&file).await {
-            panic!("{transform:?}: {error}");
+        let scenes = Scenes::new(transform).await.unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        for record in records(&text) {
+            let rows = scenes.run(&record.sql).await.unwrap();
+            if record.is_query {
+                assert_eq!(rows, record.rows, "{} under {transform:?}", file.display());
+            }
         }
     }
 }
