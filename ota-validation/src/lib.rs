@@ -1,0 +1,65 @@
+//! The release gate: may the candidate replace the baseline?
+//!
+//! Scores of both on the same scenes go in; `PASS`, `BLOCK` or `INCONCLUSIVE` comes out, with reasons in words and
+//! numbers, evidence as JSON and a report as one HTML file.
+//!
+//! * [`gate`] is the pure core: [`Paired`] scores and [`Rules`] to a [`Verdict`].
+//! * [`validate_scores`] takes two CSV files that any evaluator wrote.
+//! * [`validate_models`] takes two models of the lake and records the verdict there.
+//!
+//! The same inputs, rules and seed give the same bytes. Every metric and slice is judged alone, so that a mean that
+//! rises hides nothing that falls, and few scenes give `INCONCLUSIVE` with the number that would decide.
+//!
+//! Not here: computing scores (`evaluation`), signing the evidence, and the exit status of the process, for which
+//! [`Verdict::exit_status`] is the advice.
+//!
+//! ```
+//! use driveloop_ota_validation::{Decision, ScoreFile, ScoresOptions, validate_scores};
+//!
+//! // 1,000 scenes, of which the candidate newly fails 60.
+//! let csv = |failing: usize| {
+//!     let rows = (0..1000).map(|scene| format!("{scene},{}\n", u8::from(scene >= failing)));
+//!     format!("token,no_at_fault_collisions\n{}", rows.collect::<String>())
+//! };
+//! let (candidate, baseline) = (csv(60), csv(0));
+//! let mut options = ScoresOptions::new("token");
+//! options.rules = Some(driveloop_ota_validation::Rules::planner_scores()?);
+//! let validation = validate_scores(
+//!     ScoreFile { name: "candidate.csv", csv: candidate.as_bytes() },
+//!     ScoreFile { name: "baseline.csv", csv: baseline.as_bytes() },
+//!     &options,
+//! )?;
+//! assert_eq!(validation.verdict.decision, Decision::Block);
+//! assert_eq!(validation.verdict.exit_status(), 3);
+//! assert!(validation.verdict.reasons[0].text.contains("failing scenes 0 → 60 of 1,000"));
+//! # Ok::<(), driveloop_ota_validation::Error>(())
+//! ```
+
+mod compare;
+mod error;
+mod evidence;
+mod gate;
+mod models;
+mod newly_failing;
+mod paired;
+mod plots;
+mod reasons;
+mod report;
+mod rules;
+mod scores;
+mod stats;
+mod validation;
+mod verdict;
+
+pub use error::{Error, Result};
+pub use evidence::{Artifact, EVIDENCE_SCHEMA, Evidence, Suite, Tool, UpdateRecord};
+pub use gate::gate;
+pub use models::{ValidateOptions, validate_models};
+pub use paired::{ALL, Paired, PairedMetric, Scene};
+pub use rules::{Columns, Direction, Kind, MetricRule, Rules, SliceScope, Veto, WhenWorse};
+pub use scores::{LeftOut, ScoreFile, pair_scores, score_columns};
+pub use validation::{ScoresOptions, Validation, validate_scores};
+pub use verdict::{
+    Change, Comparison, Decision, Failing, Finding, Needed, NewlyFailing, Reason, ReasonKind,
+    Shortfall, Verdict,
+};

@@ -1,0 +1,210 @@
+//! A validation from end to end: paired scores in, verdict, evidence and report out.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use driveloop_lake::{Commit, Lake, Outcome, Versions};
+use driveloop_schemas::ReleaseVerdict;
+
+use crate::error::Result;
+use crate::evidence::{Artifact, EVIDENCE_SCHEMA, Evidence, Suite, UpdateRecord, sha256_hex};
+use crate::gate::gate;
+use crate::paired::Paired;
+use crate::report;
+use crate::rules::Rules;
+use crate::scores::{LeftOut, ScoreFile, pair_scores, score_columns};
+use crate::verdict::Verdict;
+
+/// Hexadecimal digits of the evidence's digest that name a verdict.
+const VERDICT_ID_DIGITS: usize = 16;
+
+/// What a validation leaves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Validation {
+    /// Start of the evidence's digest.
+    pub verdict_id: String,
+    /// The verdict with its reasons.
+    pub verdict: Verdict,
+    /// The evidence.
+    pub evidence: Evidence,
+    /// The evidence's bytes.
+    pub evidence_json: String,
+    /// SHA-256 of these bytes, in hexadecimal.
+    pub evidence_digest: String,
+    /// The report, one self-contained file.
+    pub html: String,
+}
+
+/// What two score files are validated with.
+#[derive(Debug, Clone)]
+pub struct ScoresOptions {
+    /// Column that identifies a scene.
+    pub key: String,
+    /// Rules; by the columns of the baseline where there are none.
+    pub rules: Option<Rules>,
+    /// Seed.
+    pub seed: u64,
+    /// When the evidence is issued, RFC 3339; the bytes depend on it.
+    pub issued_at: Option<String>,
+    /// What is known of the update.
+    pub update: UpdateRecord,
+}
+
+impl ScoresOptions {
+    /// Options with the rules that fit the columns.
+    #[must_use]
+    pub fn new(key: impl Into<String>) -> Self {
+        let (rules, issued_at) = (None, None);
+        Self {
+            key: key.into(),
+            rules,
+            seed: 0,
+            issued_at,
+            update: UpdateRecord::default(),
+        }
+    }
+}
+
+/// Validates the scores of a candidate against those of a baseline, which any evaluator may have written.
+///
+/// # Errors
+/// As [`pair_scores`], and when the report cannot be written.
+pub fn validate_scores(
+    candidate: ScoreFile<'_>,
+    baseline: ScoreFile<'_>,
+    options: &ScoresOptions,
+) -> Result<Validation> {
+    let rules = match &options.rules {
+        Some(rules) => rules.clone(),
+        None => {
+            let columns = score_columns(baseline)?;
+            Rules::for_columns(&columns.iter().map(String::as_str).collect::<Vec<_>>())?
+        }
+    };
+    let (paired, left_out) = pair_scores(candidate, baseline, &options.key, &rules)?;
+    let artifact = |file: ScoreFile<'_>| Artifact {
+        id: file.name.to_owned(),
+        digest: Some(sha256_hex(file.csv)),
+        lineage: BTreeMap::new(),
+    };
+    let keys = paired.scenes().iter().map(|scene| scene.key.as_str());
+    let question = Question {
+        candidate: artifact(candidate),
+        baseline: artifact(baseline),
+        suite_name: format!("scenes by {}", options.key),
+        suite_digest: Some(driveloop_lake::digest(keys)),
+        left_out: Some(left_out),
+        input_versions: Versions::new(),
+        seed: options.seed,
+        issued_at: options.issued_at.clone(),
+        update: options.update.clone(),
+    };
+    validate(&paired, rules, question)
+}
+
+/// Who is compared, on what.
+pub(crate) struct Question {
+    pub(crate) candidate: Artifact,
+    pub(crate) baseline: Artifact,
+    pub(crate) suite_name: String,
+    pub(crate) suite_digest: Option<String>,
+    pub(crate) left_out: Option<LeftOut>,
+    pub(crate) input_versions: Versions,
+    pub(crate) seed: u64,
+    pub(crate) issued_at: Option<String>,
+    pub(crate) update: UpdateRecord,
+}
+
+pub(crate) fn validate(paired: &Paired, rules: Rules, question: Question) -> Result<Validation> {
+    let verdict = gate(paired, &rules, question.seed);
+    let rules_digest = rules.digest()?;
+    let evidence = Evidence {
+        schema: EVIDENCE_SCHEMA,
+        tool: Evidence::tool(),
+        issued_at: question.issued_at,
+        candidate: question.candidate,
+        baseline: question.baseline,
+        suite: Suite {
+            name: question.suite_name,
+            digest: question.suite_digest,
+            scenes: verdict.scenes,
+            drives: verdict.drives,
+            left_out: question.left_out,
+        },
+        input_versions: question.input_versions,
+        seed: question.seed,
+        un_r156: question
+            .update
+            .with_outcome(verdict.decision, &rules_digest),
+        rules_digest,
+        rules,
+        verdict: verdict.clone(),
+    };
+    let evidence_json = evidence.to_json()?;
+    let evidence_digest = sha256_hex(&evidence_json);
+    let verdict_id: String = evidence_digest.chars().take(VERDICT_ID_DIGITS).collect();
+    let html = report::render(paired, &evidence, &verdict_id, &evidence_digest)?;
+    Ok(Validation {
+        verdict_id,
+        verdict,
+        evidence,
+        evidence_json,
+        evidence_digest,
+        html,
+    })
+}
+
+impl Validation {
+    /// Path of the evidence, relative to the lake.
+    #[must_use]
+    pub fn evidence_path(&self) -> String {
+        format!("evidence/{}.json", self.verdict_id)
+    }
+
+    /// Path of the report, relative to the lake.
+    #[must_use]
+    pub fn report_path(&self) -> String {
+        format!("evidence/{}.html", self.verdict_id)
+    }
+
+    /// The row of `release_verdict`.
+    #[must_use]
+    pub fn row(&self) -> ReleaseVerdict {
+        ReleaseVerdict {
+            verdict_id: self.verdict_id.clone(),
+            candidate_id: self.evidence.candidate.id.clone(),
+            baseline_id: self.evidence.baseline.id.clone(),
+            suite: self.evidence.suite.name.clone(),
+            suite_digest: self.evidence.suite.digest.clone().unwrap_or_default(),
+            verdict: self.verdict.decision.as_str().to_owned(),
+            reasons: self.verdict.reason_texts(),
+            evidence: self.evidence_path(),
+            evidence_digest: self.evidence_digest.clone(),
+            scenes: self.verdict.scenes as i64,
+        }
+    }
+
+    /// Puts evidence and report into the lake, then the row that points to them. Once: the same validation again
+    /// commits nothing, and one that was cut off is completed.
+    ///
+    /// # Errors
+    /// When the lake cannot be written.
+    pub async fn record(&self, lake: &Lake, run_id: &str) -> Result<Outcome> {
+        let store = lake.store();
+        store
+            .put(&self.report_path(), Bytes::from(self.html.clone()))
+            .await?;
+        store
+            .put(
+                &self.evidence_path(),
+                Bytes::from(self.evidence_json.clone()),
+            )
+            .await?;
+        let mut commit = Commit::new("ota-validation", run_id)
+            .with_inputs(self.evidence.input_versions.clone())
+            .with_transactions([format!("verdict/{}", self.verdict_id)]);
+        commit.params_digest = self.evidence.rules_digest.clone();
+        commit.seed = i64::try_from(self.evidence.seed).ok();
+        Ok(lake.append(&[self.row()], &commit).await?)
+    }
+}

@@ -1,0 +1,208 @@
+//! Two models of a lake.
+
+use driveloop_lake::{Commit, Lake};
+use driveloop_ota_validation::{Decision, Error, ValidateOptions, Validation, validate_models};
+use driveloop_schemas::{Checkpoint, ReleaseVerdict, Sample, SampleMetric, time::Day};
+
+const SUITE: &str = "round-1";
+const BASELINE: &str = "constant-velocity";
+const CANDIDATE: &str = "forecaster-0123456789ab";
+
+fn sample(drive: usize, at: usize) -> Sample {
+    Sample {
+        dataset: SUITE.to_owned(),
+        dataset_digest: "d1".to_owned(),
+        sample_id: format!("drive-{drive}/track-{at}/0"),
+        split: if at == 0 { "train" } else { "test" }.to_owned(),
+        source: "real".to_owned(),
+        log_id: format!("drive-{drive}"),
+        host_log_id: format!("drive-{drive}"),
+        day: Day(0),
+        track_id: format!("track-{at}"),
+        stamp_ns: 0,
+        category: "REGULAR_VEHICLE".to_owned(),
+        ego_distance_m: at as f64,
+        speed_mps: 5.0,
+        scenarios: if at < 10 {
+            vec!["cut_in".to_owned()]
+        } else {
+            Vec::new()
+        },
+        weight: 1.0,
+    }
+}
+
+/// A lake where the candidate misses more often in `worse` of ten cut-ins of each drive.
+async fn lake(folder: &std::path::Path, drives: usize, worse: usize) -> Lake {
+    let lake = Lake::open(folder.to_str().unwrap()).await.unwrap();
+    let samples: Vec<Sample> = (0..drives)
+        .flat_map(|drive| (0..40).map(move |at| sample(drive, at)))
+        .collect();
+    let mut metrics = Vec::new();
+    for (number, sample) in samples
+        .iter()
+        .enumerate()
+        .filter(|(_, sample)| sample.split == "test")
+    {
+        let at = number % 40;
+        for model_id in [BASELINE, CANDIDATE] {
+            let miss = model_id == CANDIDATE && at <= worse;
+            let fde_m = if miss { 3.0 } else { 1.0 } + 0.01 * ((number * 37) % 11) as f64;
+            for (metric, value) in [
+                ("miss", f64::from(u8::from(miss))),
+                ("collision", 0.0),
+                ("fde_m", fde_m),
+                ("ade_m", fde_m / 2.0),
+            ] {
+                metrics.push(SampleMetric {
+                    model_id: model_id.to_owned(),
+                    dataset: SUITE.to_owned(),
+                    sample_id: sample.sample_id.clone(),
+                    host_log_id: sample.host_log_id.clone(),
+                    metric: metric.to_owned(),
+                    value,
+                });
+            }
+        }
+    }
+    let checkpoint = Checkpoint {
+        model_id: CANDIDATE.to_owned(),
+        run_id: "run-1".to_owned(),
+        weights: "models/weights.safetensors".to_owned(),
+        weights_digest: "0123456789abcdef".to_owned(),
+        weights_bytes: 10,
+        step: 100,
+        validation_loss: None,
+        dataset: SUITE.to_owned(),
+        dataset_digest: "d1".to_owned(),
+    };
+    lake.append(
+        &samples,
+        &Commit::new("dataset", "r").with_transactions(["s"]),
+    )
+    .await
+    .unwrap();
+    lake.append(
+        &metrics,
+        &Commit::new("evaluation", "r").with_transactions(["m"]),
+    )
+    .await
+    .unwrap();
+    lake.append(
+        &[checkpoint],
+        &Commit::new("train", "r").with_transactions(["c"]),
+    )
+    .await
+    .unwrap();
+    lake
+}
+
+async fn run(lake: &Lake) -> Validation {
+    validate_models(
+        lake,
+        &ValidateOptions::new(CANDIDATE, BASELINE, SUITE, "run-1"),
+    )
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_model_that_fails_on_a_slice_is_blocked_and_the_slice_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path(), 20, 4).await;
+    let validation = run(&lake).await;
+    crate::fixture::keep_report("models-block.html", &validation.html);
+    assert_eq!(validation.verdict.decision, Decision::Block);
+    let cut_in = validation
+        .verdict
+        .comparison("miss", "scenario=cut_in")
+        .unwrap();
+    assert_eq!(
+        (cut_in.scenes, cut_in.drives, cut_in.failing.unwrap().new),
+        (180, 20, 80)
+    );
+    assert!(
+        validation
+            .verdict
+            .reason_texts()
+            .iter()
+            .any(|text| text.contains("slice scenario=cut_in"))
+    );
+    assert_eq!(
+        validation.evidence.candidate.digest.as_deref(),
+        Some("0123456789abcdef")
+    );
+    assert_eq!(validation.evidence.baseline.digest, None);
+
+    // The row points to the bytes; the same again commits nothing.
+    let rows: Vec<ReleaseVerdict> = lake.read(None).await.unwrap();
+    assert_eq!(rows, [validation.row()]);
+    let stored = lake.store().get(&rows[0].evidence).await.unwrap();
+    assert_eq!(stored.as_ref(), validation.evidence_json.as_bytes());
+    assert!(
+        lake.store()
+            .exists(&validation.report_path())
+            .await
+            .unwrap()
+    );
+    let versions = lake.versions().await.unwrap();
+    assert_eq!(run(&lake).await, validation);
+    assert_eq!(lake.versions().await.unwrap(), versions);
+}
+
+#[tokio::test]
+async fn a_model_that_is_like_the_baseline_passes_when_the_drives_suffice() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path(), 400, 0).await;
+    let validation = run(&lake).await;
+    assert_eq!(
+        validation.verdict.decision,
+        Decision::Pass,
+        "{:?}",
+        validation.verdict.reasons
+    );
+}
+
+#[tokio::test]
+async fn one_drive_decides_nothing_however_many_its_samples() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path(), 1, 4).await;
+    let validation = run(&lake).await;
+    crate::fixture::keep_report("models-one-drive.html", &validation.html);
+    let verdict = validation.verdict;
+    assert_eq!(
+        (verdict.decision, verdict.scenes, verdict.drives),
+        (Decision::Inconclusive, 39, 1)
+    );
+    assert!(
+        verdict.reasons[0]
+            .text
+            .contains("39 scenes come from 1 drive"),
+        "{:?}",
+        verdict.reasons
+    );
+    assert!(
+        verdict
+            .shortfalls()
+            .all(|shortfall| shortfall.more_drives > 10)
+    );
+}
+
+#[tokio::test]
+async fn what_was_not_evaluated_is_said_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path(), 1, 0).await;
+    let unknown =
+        |candidate: &str, suite: &str| ValidateOptions::new(candidate, BASELINE, suite, "r");
+    let error = validate_models(&lake, &unknown("nobody", SUITE))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, Error::NoScenes { subject, .. } if subject.contains("nobody")),
+        "{error}"
+    );
+    let error = validate_models(&lake, &unknown(CANDIDATE, "none"))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("dataset `none`"), "{error}");
+}
