@@ -17,7 +17,7 @@ WITH closing AS (
     log_id, stamp_ns, ego, track_id, ego_speed_mps, relative_vx_mps,
     gap_m, path_clearance_m, relative_vy_mps, path_offset_m,
     ttc_boxes_s(
-      0.0, 0.0, 0.0, 2.0 * ego_front_m, ego_width_m, 0.0, 0.0,
+      ego_front_m - ego_length_m / 2, 0.0, 0.0, ego_length_m, ego_width_m, 0.0, 0.0,
       ego_x_m, ego_y_m, ego_yaw_rad, length_m, width_m, relative_vx_mps, relative_vy_mps
     ) AS ttc_s
   FROM scene

@@ -198,13 +198,12 @@ impl SplitWriter {
         self.samples += self.pending.len();
         self.pending.clear();
         let fail = |source| Error::file("write", &self.partial, source);
-        let mut writer = match self.writer.take() {
-            Some(writer) => writer,
-            None => {
-                let file = File::create(&self.partial)
-                    .map_err(|source| Error::file("create", &self.partial, source))?;
-                FileWriter::try_new(BufWriter::new(file), &batch.schema()).map_err(fail)?
-            }
+        let mut writer = if let Some(writer) = self.writer.take() {
+            writer
+        } else {
+            let file = File::create(&self.partial)
+                .map_err(|source| Error::file("create", &self.partial, source))?;
+            FileWriter::try_new(BufWriter::new(file), &batch.schema()).map_err(fail)?
         };
         if batch.num_rows() > 0 {
             writer.write(&batch).map_err(fail)?;

@@ -32,11 +32,13 @@ pub(super) struct EpisodesOfDrive(BTreeMap<String, Vec<(Interval, String)>>);
 
 impl EpisodesOfDrive {
     pub(super) async fn read(lake: &Lake, log_id: &str, scenarios: &[String]) -> Result<Self> {
-        let mut filter = format!("log_id = {}", sql_literal(log_id));
-        if !scenarios.is_empty() {
-            let names: Vec<_> = scenarios.iter().map(|name| sql_literal(name)).collect();
-            filter += &format!(" AND scenario IN ({})", names.join(", "));
-        }
+        let names: Vec<_> = scenarios.iter().map(|name| sql_literal(name)).collect();
+        let of_drive = format!("log_id = {}", sql_literal(log_id));
+        let filter = if names.is_empty() {
+            of_drive
+        } else {
+            format!("{of_drive} AND scenario IN ({})", names.join(", "))
+        };
         let mut by_track: BTreeMap<String, Vec<(Interval, String)>> = BTreeMap::new();
         for episode in lake.read::<Episode>(Some(&filter)).await? {
             for actor in episode.actors {

@@ -92,9 +92,8 @@ pub(super) fn ttc_boxes_s(v: &[f64]) -> Option<f64> {
 
 fn half_shadow_m(rectangle: &OrientedBox, axis: [f64; 2]) -> f64 {
     let (sin, cos) = rectangle.yaw_rad.sin_cos();
-    (rectangle.length_m * (cos * axis[0] + sin * axis[1]).abs()
-        + rectangle.width_m * (cos * axis[1] - sin * axis[0]).abs())
-        / 2.0
+    rectangle.length_m / 2.0 * (cos * axis[0] + sin * axis[1]).abs()
+        + rectangle.width_m / 2.0 * (cos * axis[1] - sin * axis[0]).abs()
 }
 
 /// The angle in (-π, π].

@@ -1,5 +1,11 @@
 //! Integration tests: functions, SQL, catalogue, mining and datasets over a lake on disk.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise, in its helpers too"
+)]
+
 mod catalogue;
 mod dataset;
 mod functions;

@@ -5,21 +5,21 @@ use driveloop_schemas::time::day_from_stamp_ns;
 use driveloop_schemas::{Drive, Lane, ObjectTrack, SyntheticItem};
 
 /// First stamp of every drive.
-pub const START_NS: i64 = 1_700_000_000_000_000_000;
+pub(crate) const START_NS: i64 = 1_700_000_000_000_000_000;
 /// Frames of every drive: 10 s at 10 Hz.
-pub const FRAMES: i64 = 100;
+pub(crate) const FRAMES: i64 = 100;
 
 /// One who drives straight along x at a constant speed.
 #[derive(Debug, Clone, Copy)]
-pub struct Mover {
-    pub track: &'static str,
-    pub category: &'static str,
-    pub x_m: f64,
-    pub y_m: f64,
-    pub speed_mps: f64,
+pub(crate) struct Mover {
+    pub(crate) track: &'static str,
+    pub(crate) category: &'static str,
+    pub(crate) x_m: f64,
+    pub(crate) y_m: f64,
+    pub(crate) speed_mps: f64,
 }
 
-pub const EGO: Mover = Mover {
+pub(crate) const EGO: Mover = Mover {
     track: "ego",
     category: "EGO_VEHICLE",
     x_m: 0.0,
@@ -27,14 +27,14 @@ pub const EGO: Mover = Mover {
     speed_mps: 10.0,
 };
 /// 15 m ahead of the ego, bumper to bumper, and slower: a short time to collision and a lead that is followed.
-pub const SLOW: Mover = Mover {
+pub(crate) const SLOW: Mover = Mover {
     track: "slow",
     category: "REGULAR_VEHICLE",
     x_m: 60.0,
     y_m: 0.0,
     speed_mps: 5.0,
 };
-pub const PARKED: Mover = Mover {
+pub(crate) const PARKED: Mover = Mover {
     track: "parked",
     category: "REGULAR_VEHICLE",
     x_m: 20.0,
@@ -42,14 +42,14 @@ pub const PARKED: Mover = Mover {
     speed_mps: 0.0,
 };
 
-pub async fn lake() -> (tempfile::TempDir, Lake) {
+pub(crate) async fn lake() -> (tempfile::TempDir, Lake) {
     let folder = tempfile::tempdir().unwrap();
     let lake = Lake::open(folder.path().to_str().unwrap()).await.unwrap();
     (folder, lake)
 }
 
 /// Writes a drive; `movers` has the ego first.
-pub async fn add_drive(lake: &Lake, log_id: &str, host: Option<&str>, movers: &[Mover]) {
+pub(crate) async fn add_drive(lake: &Lake, log_id: &str, host: Option<&str>, movers: &[Mover]) {
     let day = day_from_stamp_ns(START_NS);
     let composed = host.is_some();
     let mut rows: Vec<ObjectTrack> = (0..FRAMES)
