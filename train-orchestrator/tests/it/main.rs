@@ -2,11 +2,7 @@
 
 mod commands;
 #[path = "../../worker/tests/it/fixture.rs"]
-#[expect(
-    unreachable_pub,
-    missing_docs,
-    reason = "shared with the tests of the worker"
-)]
+#[expect(unreachable_pub, reason = "shared with the tests of the worker")]
 mod fixture;
 mod policy;
 mod setup;

@@ -22,6 +22,7 @@ fn spec() -> JobSpec {
     spec.checkpoint_every_steps = 50;
     spec.params.insert("steps_max".into(), 300.into());
     spec.params.insert("batch".into(), 128.into());
+    spec.params.insert("learning_rate".into(), 0.001.into());
     spec
 }
 

@@ -98,6 +98,8 @@ pub(crate) struct Params {
     pub(crate) final_step_weight: f64,
     /// Whether a random half of a batch is mirrored left to right.
     pub(crate) mirror: bool,
+    /// Share of the samples whose neighbours and lane are hidden in a step: with few drives, these are learnt by heart.
+    pub(crate) context_dropout: f64,
     /// Steps between evaluations on the validation split.
     pub(crate) validate_every_steps: u64,
     /// Evaluations without a better one after which the training ends.
@@ -113,14 +115,15 @@ impl Default for Params {
         Self {
             steps_max: 2000,
             batch: 256,
-            learning_rate: 1e-3,
-            weight_decay: 1e-4,
-            hidden: 128,
+            learning_rate: 3e-4,
+            weight_decay: 1e-2,
+            hidden: 64,
             huber_m: 1.0,
             final_step_weight: 0.5,
             mirror: true,
-            validate_every_steps: 100,
-            patience: 8,
+            context_dropout: 0.75,
+            validate_every_steps: 25,
+            patience: 20,
             samples_max: 2_000_000,
             threads: 1,
         }
@@ -149,6 +152,10 @@ impl Params {
                 params.huber_m > 0.0 && params.huber_m.is_finite(),
             ),
             ("final_step_weight", params.final_step_weight >= 0.0),
+            (
+                "context_dropout",
+                (0.0..=1.0).contains(&params.context_dropout),
+            ),
             ("validate_every_steps", params.validate_every_steps >= 1),
             ("threads", (1..=256).contains(&params.threads)),
         ];

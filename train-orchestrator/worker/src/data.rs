@@ -100,6 +100,18 @@ impl Batch {
         }
     }
 
+    /// Hides neighbours and lane of the samples whose entry is zero.
+    pub(crate) fn hide_context(&self, shown: &[f32]) -> Self {
+        let shown = Tensor::from_slice(shown)
+            .to_device(self.weight.device())
+            .view([-1, 1, 1]);
+        Self {
+            neighbours: &self.neighbours * &shown,
+            lane: &self.lane * &shown,
+            ..self.map(Tensor::shallow_clone)
+        }
+    }
+
     fn map(&self, f: impl Fn(&Tensor) -> Tensor) -> Self {
         Self {
             weight: f(&self.weight),

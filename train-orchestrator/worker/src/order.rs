@@ -1,12 +1,13 @@
-//! The order of the samples and the mirroring: pure functions of seed and step, so that a checkpoint need not hold them.
+//! The order of the samples, and what is mirrored or hidden of them: pure functions of seed and step, so that a checkpoint need not hold them.
 
 use rand::seq::SliceRandom;
-use rand::{RngCore, SeedableRng};
+use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Separate streams of one seed.
 const STREAM_ORDER: u64 = 1;
 const STREAM_MIRROR: u64 = 2;
+const STREAM_CONTEXT: u64 = 3;
 
 /// A generator for one use, at one position.
 pub(crate) fn generator(seed: u64, stream: u64, position: u64) -> ChaCha8Rng {
@@ -61,6 +62,20 @@ impl Order {
         let mut rng = generator(self.seed, STREAM_MIRROR, step);
         (0..samples)
             .map(|_| if rng.next_u32() & 1 == 1 { 1.0 } else { 0.0 })
+            .collect()
+    }
+
+    /// Zero for each sample of a step whose surroundings are hidden, one for the others.
+    pub(crate) fn context(&self, step: u64, samples: usize, dropout: f64) -> Vec<f32> {
+        let mut rng = generator(self.seed, STREAM_CONTEXT, step);
+        (0..samples)
+            .map(|_| {
+                if rng.random::<f64>() < dropout {
+                    0.0
+                } else {
+                    1.0
+                }
+            })
             .collect()
     }
 

@@ -170,6 +170,10 @@ impl<'a> Run<'a> {
         if self.params.mirror {
             batch = batch.mirror(&self.order.mirrored(index, count));
         }
+        let dropout = self.params.context_dropout;
+        if dropout > 0.0 {
+            batch = batch.hide_context(&self.order.context(index, count, dropout));
+        }
         let step = index + 1;
         let rate = self.rate(step);
         let progress = &mut self.progress;

@@ -1,10 +1,6 @@
 //! The worker as a process: what it learns, that it can be killed, and what it says of bad input.
 
-#[expect(
-    unreachable_pub,
-    missing_docs,
-    reason = "shared with the tests of the orchestrator"
-)]
+#[expect(unreachable_pub, reason = "shared with the tests of the orchestrator")]
 mod fixture;
 
 use std::collections::BTreeMap;
@@ -105,7 +101,11 @@ impl Job {
 #[test]
 fn it_learns_turns_that_constant_velocity_misses() {
     let root = tempfile::tempdir().unwrap();
-    let job = Job::new(root.path(), "run", r#"{"steps_max": 400, "batch": 128}"#);
+    let job = Job::new(
+        root.path(),
+        "run",
+        r#"{"steps_max": 400, "batch": 128, "learning_rate": 0.001}"#,
+    );
     fixture::write_dataset(&job.dataset, [2000, 200, 200]);
     job.train();
 
