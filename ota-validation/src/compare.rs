@@ -179,7 +179,8 @@ fn shares(
     comparison.p_value = Some(p_value);
     if let Some(margin) = comparison.margin {
         comparison.no_worse = Some(high < margin);
-        let independent = scenes_for_shares(effective, target(margin, rules));
+        // The share of discordant scenes needs no independence; only their number does.
+        let independent = scenes_for_shares(discordance, target(margin, rules));
         let needed = (independent * effect).ceil().max(rules.scenes_min as f64);
         let drives = (needed * comparison.drives as f64 / scenes).ceil();
         comparison.needed = Some(Needed {

@@ -114,11 +114,9 @@ fn table_row(comparison: &Comparison) -> Value {
         .worsening_low
         .zip(comparison.worsening_high)
         .map(|(low, high)| {
-            format!(
-                "{} to {}",
-                worsening_text(comparison, low),
-                worsening_text(comparison, high)
-            )
+            let low = worsening_text(comparison, low);
+            let high = worsening_text(comparison, high);
+            format!("{} to {high}", low.trim_end_matches(" points"))
         });
     let margin = comparison.margin.map(|margin| {
         let verdict = if comparison.no_worse == Some(true) {
