@@ -4,8 +4,8 @@
 -- roles: ego, pedestrian
 -- episodes: min_duration = 0.25 s, max_gap = 0.55 s
 -- param: reach_max_s = 6.0 s — time in which the ego, at its present speed, reaches the pedestrian
--- param: gap_max_m = 40.0 m — longitudinal gap
--- param: entry_max_s = 1.5 s — time in which the pedestrian, at the present velocity, enters the path
+-- param: gap_max_m = 50.0 m — longitudinal gap
+-- param: entry_max_s = 2.5 s — time in which the pedestrian, at the present velocity, enters the path
 -- param: lateral_speed_min_mps = 0.5 m/s — speed across the ego's axis
 -- param: ego_speed_min_mps = 1.0 m/s — speed of the ego
 -- score: deceleration that stops the ego before the pedestrian, m/s²
