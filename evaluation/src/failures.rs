@@ -118,7 +118,8 @@ fn distance_condition(distance: &str) -> String {
         from_m * from_m
     );
     if below_m.is_finite() {
-        condition += &format!(" AND {squared} < {:.1}", below_m * below_m);
+        let below = format!(" AND {squared} < {:.1}", below_m * below_m);
+        condition.push_str(&below);
     }
     condition
 }

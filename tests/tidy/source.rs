@@ -14,6 +14,14 @@ struct Source {
     text: String,
 }
 
+impl Source {
+    fn is_rust(&self) -> bool {
+        Path::new(&self.path)
+            .extension()
+            .is_some_and(|extension| extension == "rs")
+    }
+}
+
 /// The text files of the repository, ignored ones left out.
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -40,7 +48,7 @@ fn sources() -> Vec<Source> {
 /// The Rust files that are no tests, as code alone: blank where there were comments, strings and test modules.
 fn code() -> Vec<Source> {
     let is_code = |source: &Source| {
-        source.path.ends_with(".rs")
+        source.is_rust()
             && !source
                 .path
                 .split('/')
@@ -61,10 +69,7 @@ fn assert_none(rule: &str, broken: &[String]) {
 #[test]
 fn files_are_short() {
     let mut broken = Vec::new();
-    for source in sources()
-        .iter()
-        .filter(|source| source.path.ends_with(".rs"))
-    {
+    for source in sources().iter().filter(|source| source.is_rust()) {
         let is_test = source
             .path
             .split('/')

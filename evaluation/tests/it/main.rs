@@ -1,5 +1,7 @@
 //! Tests of the evaluation over a lake, and of what must not change a figure.
 
+#![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
 mod fixtures;
 mod lake;
 mod metamorphic;
