@@ -1,2 +1,50 @@
-//! Placeholder.
-fn main() {}
+//! The command line of driveloop: verbs that read like the loop.
+//!
+//! `main` parses and dispatches; each verb is a file of [`commands`], a thin wrapper of a library call.
+//! Data goes to standard output, everything else to standard error.
+//! Exit status: 0 done, 1 failed, 2 usage, 3 done with something dropped, or a gate that said no.
+
+mod cli;
+mod commands;
+mod context;
+mod hint;
+mod progress;
+mod render;
+mod round;
+mod sheet;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+/// How a command that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done, whole.
+    Done,
+    /// Done, but something was dropped, or a gate said no.
+    WithLoss,
+}
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start the runtime: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    match runtime.block_on(cli.run()) {
+        Ok(Exit::Done) => ExitCode::SUCCESS,
+        Ok(Exit::WithLoss) => ExitCode::from(3),
+        Err(error) if hint::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint!("{}", hint::explain(&error));
+            ExitCode::from(1)
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The verbs and the options that all of them take.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::Exit;
+use crate::commands;
+use crate::context::{Context, Format};
+
+/// The data closed loop for autonomous driving: logs in, better models out, round after round.
+#[derive(Debug, Parser)]
+#[command(
+    name = "driveloop",
+    version,
+    propagate_version = true,
+    max_term_width = 110
+)]
+#[command(
+    after_help = "Exit status: 0 done; 1 failed; 2 usage; 3 done, but something was dropped, or a gate said no."
+)]
+pub(crate) struct Cli {
+    /// The lake: a folder, or an s3://, gs:// or az:// URI.
+    #[arg(
+        long,
+        global = true,
+        env = "DRIVELOOP_LAKE",
+        default_value = "lake",
+        value_name = "URI"
+    )]
+    lake: String,
+    /// How results are written to standard output.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Write simulated driving logs (ROS 2 MCAP) with a truth file beside each.
+    Simulate(commands::simulate::Args),
+    /// Read logs into the lake: Argoverse 2 sensor drives and ROS 2 MCAP files.
+    Ingest(commands::ingest::Args),
+    /// Query the lake in SQL, with the driving functions.
+    Sql(commands::sql::Args),
+    /// Find the scenarios of the catalogue: drives to episodes.
+    Mine(commands::mine::Args),
+    /// Look at the scenario catalogue.
+    #[command(subcommand)]
+    Scenario(commands::scenario::Verb),
+    /// Compose drives from mined episodes.
+    Synth(commands::synth::Args),
+    /// Freeze and export datasets.
+    #[command(subcommand)]
+    Dataset(commands::dataset::Verb),
+    /// Train a model on a frozen dataset, from a job file.
+    Train(commands::train::Args),
+    /// Evaluate a model against a baseline, per sample and per slice.
+    Evaluate(commands::evaluate::Args),
+    /// Decide whether a release may go over the air.
+    #[command(subcommand)]
+    Ota(commands::ota::Verb),
+    /// Run the whole loop from one file; resumable.
+    #[command(subcommand)]
+    Round(commands::round::Verb),
+    /// Show the training runs and models of the lake.
+    Status,
+    /// Walk from a verdict, model, dataset or drive back to the bytes of the logs.
+    Lineage(commands::lineage::Args),
+    /// Look at the lake itself.
+    #[command(subcommand)]
+    Lake(commands::lake::Verb),
+    /// Check this machine: lake, worker, libtorch.
+    Doctor,
+}
+
+impl Cli {
+    /// Runs the verb.
+    pub(crate) async fn run(self) -> Result<Exit> {
+        let context = Context {
+            lake_uri: self.lake,
+            format: self.format,
+        };
+        match self.verb {
+            Verb::Simulate(args) => commands::simulate::run(&context, &args).await,
+            Verb::Ingest(args) => commands::ingest::run(&context, &args).await,
+            Verb::Sql(args) => commands::sql::run(&context, &args).await,
+            Verb::Mine(args) => commands::mine::run(&context, &args).await,
+            Verb::Scenario(verb) => commands::scenario::run(&context, &verb),
+            Verb::Synth(args) => commands::synth::run(&context, &args).await,
+            Verb::Dataset(verb) => commands::dataset::run(&context, &verb).await,
+            Verb::Train(args) => commands::train::run(&context, &args).await,
+            Verb::Evaluate(args) => commands::evaluate::run(&context, &args).await,
+            Verb::Ota(verb) => commands::ota::run(&context, &verb).await,
+            Verb::Round(verb) => commands::round::run(&context, &verb).await,
+            Verb::Status => commands::status::run(&context).await,
+            Verb::Lineage(args) => commands::lineage::run(&context, &args).await,
+            Verb::Lake(verb) => commands::lake::run(&context, &verb).await,
+            Verb::Doctor => commands::doctor::run(&context).await,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! `ROUND.toml`.
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+/// A round: its stages' parameters. What is left out has the default that is documented here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RoundConfig {
+    /// Name: of the round's journal, the start of its dataset's name, and of its model.
+    pub(crate) name: String,
+    /// Where the logs are: a folder, file or object-store URI. Not needed with `[simulate]`.
+    #[serde(default)]
+    pub(crate) source: Option<String>,
+    /// Logs to simulate before the round.
+    #[serde(default)]
+    pub(crate) simulate: Option<SimulateConfig>,
+    /// Ingest.
+    #[serde(default)]
+    pub(crate) ingest: IngestConfig,
+    /// Scenario search.
+    #[serde(default)]
+    pub(crate) mine: MineConfig,
+    /// Composition.
+    #[serde(default)]
+    pub(crate) synth: SynthConfig,
+    /// The frozen dataset.
+    #[serde(default)]
+    pub(crate) dataset: DatasetConfig,
+    /// Training.
+    #[serde(default)]
+    pub(crate) train: TrainConfig,
+    /// Evaluation.
+    #[serde(default)]
+    pub(crate) evaluate: EvaluateConfig,
+    /// The release gate.
+    #[serde(default)]
+    pub(crate) ota: OtaConfig,
+    /// Prices, in any currency.
+    #[serde(default)]
+    pub(crate) cost: CostConfig,
+}
+
+/// Logs to simulate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SimulateConfig {
+    /// Drives.
+    pub(crate) drives: usize,
+    /// Length of each, seconds.
+    pub(crate) seconds: f64,
+    /// Seed.
+    pub(crate) seed: u64,
+    /// Where the logs go; a folder `logs` beside the lake by default.
+    #[serde(default)]
+    pub(crate) out: Option<String>,
+}
+
+/// Ingest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct IngestConfig {
+    /// Drives decoded at once.
+    pub(crate) jobs: usize,
+}
+
+impl Default for IngestConfig {
+    fn default() -> Self {
+        Self { jobs: 2 }
+    }
+}
+
+/// Scenario search.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MineConfig {
+    /// Scenarios; all of the catalogue where empty.
+    pub(crate) scenarios: Vec<String>,
+    /// A folder of `.sql` files that add to the catalogue.
+    pub(crate) folder: Option<String>,
+}
+
+/// Composition.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SynthConfig {
+    /// Recipes; all where empty.
+    pub(crate) recipes: Vec<String>,
+    /// Scenarios whose episodes are edited; all where empty.
+    pub(crate) scenarios: Vec<String>,
+    /// Candidates for each episode and recipe.
+    pub(crate) candidates_per_episode: usize,
+    /// Candidates in all, at most.
+    pub(crate) candidates_max: usize,
+    /// Seed.
+    pub(crate) seed: u64,
+}
+
+impl Default for SynthConfig {
+    fn default() -> Self {
+        let scenarios = ["lead_hard_brake", "cut_in"].map(str::to_owned).to_vec();
+        Self {
+            recipes: Vec::new(),
+            scenarios,
+            candidates_per_episode: 1,
+            candidates_max: 60,
+            seed: 1,
+        }
+    }
+}
+
+/// The frozen dataset.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DatasetConfig {
+    /// Time between samples of one actor, seconds.
+    pub(crate) stride_s: f64,
+    /// Weight of samples within an episode, relative to others.
+    pub(crate) scenario_weight: f64,
+    /// Seed of the split.
+    pub(crate) seed: u64,
+}
+
+impl Default for DatasetConfig {
+    fn default() -> Self {
+        Self {
+            stride_s: 0.5,
+            scenario_weight: 2.0,
+            seed: 1,
+        }
+    }
+}
+
+/// Training.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TrainConfig {
+    /// A command of yours in place of the built-in trainer; see `train-orchestrator/CONTRACT.md`.
+    pub(crate) command: Vec<String>,
+    /// Hyperparameters, handed to the trainer as they are.
+    pub(crate) params: toml::Table,
+    /// Seed.
+    pub(crate) seed: u32,
+    /// `auto`, `cpu` or `cuda:N`.
+    pub(crate) device: String,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            command: Vec::new(),
+            params: toml::Table::new(),
+            seed: 1,
+            device: "auto".into(),
+        }
+    }
+}
+
+/// Evaluation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct EvaluateConfig {
+    /// Bootstrap resamples.
+    pub(crate) resamples: usize,
+    /// Seed of the bootstrap.
+    pub(crate) seed: u64,
+}
+
+impl Default for EvaluateConfig {
+    fn default() -> Self {
+        Self {
+            resamples: 2000,
+            seed: 1,
+        }
+    }
+}
+
+/// The release gate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct OtaConfig {
+    /// What the candidate is compared with: a model of the lake, or `constant-velocity`.
+    pub(crate) baseline: String,
+    /// A rules file in place of the built-in rules.
+    pub(crate) rules: Option<String>,
+    /// Seed of the bootstrap.
+    pub(crate) seed: u64,
+}
+
+impl Default for OtaConfig {
+    fn default() -> Self {
+        Self {
+            baseline: "constant-velocity".into(),
+            rules: None,
+            seed: 1,
+        }
+    }
+}
+
+/// Prices.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CostConfig {
+    /// Price of a GPU hour.
+    pub(crate) per_gpu_hour: f64,
+    /// Price of a CPU hour.
+    pub(crate) per_cpu_hour: f64,
+}
+
+impl RoundConfig {
+    /// Reads a round file.
+    pub(crate) fn read(path: &str) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read round file `{path}`"))?;
+        let config: Self = toml::from_str(&text).with_context(|| format!("round file `{path}`"))?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        anyhow::ensure!(
+            !config.name.is_empty() && config.name.chars().all(plain),
+            "round file `{path}`: `name` must be letters, digits, `-` and `_`, got `{}`",
+            config.name
+        );
+        Ok(config)
+    }
+}

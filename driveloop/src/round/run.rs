@@ -1,0 +1,204 @@
+//! Runs the stages in order, skipping what is done.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use driveloop_lake::{Journal, Lake, digest};
+use serde::{Deserialize, Serialize};
+
+use super::config::RoundConfig;
+use super::stages::{STAGES, Stage, StageContext};
+
+/// What a round is run with besides its file.
+#[derive(Debug, Clone)]
+pub(crate) struct RoundOptions {
+    /// The round file, with `source` filled in.
+    pub(crate) config: RoundConfig,
+    /// Where logs are simulated to, where the file does not say.
+    pub(crate) simulated_logs: String,
+    /// Local folder for exported datasets and jobs; safe to delete between rounds.
+    pub(crate) work_dir: std::path::PathBuf,
+}
+
+/// An entry of the round's journal: a stage that is done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct StageDone {
+    /// Stage.
+    pub(crate) stage: String,
+    /// Digest of its parameters and of what it read.
+    pub(crate) key: String,
+    /// What it left; the key of the stages after it is made from these.
+    pub(crate) output: Output,
+    /// Wall time, seconds.
+    pub(crate) seconds: f64,
+}
+
+/// What a stage left.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Output {
+    /// Digest of the content.
+    pub(crate) digest: String,
+    /// Rows that it wrote, for the table of stages.
+    pub(crate) rows: u64,
+    /// Whether something was dropped, or a gate said no.
+    pub(crate) with_loss: bool,
+    /// GPU hours.
+    pub(crate) gpu_hours: f64,
+    /// CPU hours of trainers; other stages count their wall time.
+    pub(crate) cpu_hours: f64,
+    /// Names that later stages need: `dataset`, `model`, `verdict`, …
+    pub(crate) names: BTreeMap<String, String>,
+    /// One line for a person.
+    pub(crate) note: String,
+}
+
+/// A stage of a round: what is to be done about it, or what was.
+#[derive(Debug, Clone)]
+pub(crate) struct Planned {
+    /// Stage.
+    pub(crate) stage: &'static str,
+    /// Whether it was skipped, or would be.
+    pub(crate) skipped: bool,
+    /// Why it runs, or that nothing has changed.
+    pub(crate) why: &'static str,
+    /// The entry, when it is done.
+    pub(crate) done: Option<StageDone>,
+}
+
+/// All stages, in order.
+pub(crate) type Plan = Vec<Planned>;
+
+/// Runs the round.
+pub(crate) async fn run(lake: &Lake, options: &RoundOptions) -> Result<Plan> {
+    let mut journal = Journal::open(lake, &journal_name(options)).await?;
+    let done: Vec<StageDone> = journal.entries().await?;
+    let mut outputs = BTreeMap::new();
+    let mut plan = Plan::new();
+    for stage in STAGES {
+        let mut context = StageContext {
+            lake,
+            options,
+            outputs: &outputs,
+            run_id: String::new(),
+        };
+        let key = key(stage, &context).await?;
+        context.run_id = format!("{}/{}/{key:.16}", options.config.name, stage.name);
+        if let Some(entry) = find(&done, stage.name, &key) {
+            eprintln!("{:>10}: nothing has changed", stage.name);
+            outputs.insert(stage.name, entry.output.clone());
+            plan.push(Planned {
+                stage: stage.name,
+                skipped: true,
+                why: UNCHANGED,
+                done: Some(entry.clone()),
+            });
+            continue;
+        }
+        let why = why(&done, stage.name);
+        let begun = Instant::now();
+        let output = (stage.run)(&context)
+            .await
+            .with_context(|| format!("stage `{}`", stage.name))?;
+        let seconds = begun.elapsed().as_secs_f64();
+        eprintln!("{:>10}: {} ({seconds:.1} s)", stage.name, output.note);
+        let entry = StageDone {
+            stage: stage.name.to_owned(),
+            key,
+            output,
+            seconds,
+        };
+        journal.append(&entry).await?;
+        outputs.insert(stage.name, entry.output.clone());
+        plan.push(Planned {
+            stage: stage.name,
+            skipped: false,
+            why,
+            done: Some(entry),
+        });
+    }
+    Ok(plan)
+}
+
+/// What [`run`] would do. A stage after one that would run is said to run, whatever that one will leave.
+pub(crate) async fn plan(lake: &Lake, options: &RoundOptions) -> Result<Plan> {
+    let done: Vec<StageDone> = Journal::open(lake, &journal_name(options))
+        .await?
+        .entries()
+        .await?;
+    let mut outputs = BTreeMap::new();
+    let mut plan = Plan::new();
+    for stage in STAGES {
+        if plan.iter().any(|planned: &Planned| !planned.skipped) {
+            plan.push(Planned {
+                stage: stage.name,
+                skipped: false,
+                why: AFTER_CHANGE,
+                done: None,
+            });
+            continue;
+        }
+        let context = StageContext {
+            lake,
+            options,
+            outputs: &outputs,
+            run_id: String::new(),
+        };
+        let key = key(stage, &context).await?;
+        let entry = find(&done, stage.name, &key).cloned();
+        let why = if entry.is_some() {
+            UNCHANGED
+        } else {
+            why(&done, stage.name)
+        };
+        if let Some(entry) = &entry {
+            outputs.insert(stage.name, entry.output.clone());
+        }
+        plan.push(Planned {
+            stage: stage.name,
+            skipped: entry.is_some(),
+            why,
+            done: entry,
+        });
+    }
+    Ok(plan)
+}
+
+const UNCHANGED: &str = "nothing has changed";
+const AFTER_CHANGE: &str = "a stage before it runs";
+
+fn journal_name(options: &RoundOptions) -> String {
+    format!("round-{}", options.config.name)
+}
+
+fn find<'a>(done: &'a [StageDone], stage: &str, key: &str) -> Option<&'a StageDone> {
+    done.iter()
+        .rev()
+        .find(|entry| entry.stage == stage && entry.key == key)
+}
+
+fn why(done: &[StageDone], stage: &str) -> &'static str {
+    if done.iter().any(|entry| entry.stage == stage) {
+        "its parameters or inputs have changed"
+    } else {
+        "it has not been done"
+    }
+}
+
+async fn key(stage: &Stage, context: &StageContext<'_>) -> Result<String> {
+    let mut parts = vec![env!("CARGO_PKG_VERSION").to_owned(), stage.name.to_owned()];
+    parts.push(
+        (stage.inputs)(context)
+            .await
+            .with_context(|| format!("stage `{}`", stage.name))?,
+    );
+    for name in stage.after {
+        let output = context.outputs.get(name);
+        parts.push(
+            output
+                .map(|output| output.digest.clone())
+                .unwrap_or_default(),
+        );
+    }
+    Ok(digest(parts))
+}

@@ -1,0 +1,52 @@
+//! Episodes to a frozen dataset.
+
+use anyhow::Result;
+use driveloop_scenario_mining::dataset::{FreezeOptions, freeze};
+
+use super::{StageContext, digest_of};
+use crate::round::run::Output;
+
+/// Hexadecimal digits of the stage's key in the name of its dataset.
+const NAME_DIGITS: usize = 8;
+
+pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
+    digest_of(&context.options.config.dataset)
+}
+
+pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
+    let config = &context.options.config;
+    let key = context.run_id.rsplit('/').next().unwrap_or_default();
+    let short = key.get(..NAME_DIGITS).unwrap_or(key);
+    let name = format!("{}-{short}", config.name.to_lowercase());
+    let options = FreezeOptions {
+        stride_s: config.dataset.stride_s,
+        scenario_weight: config.dataset.scenario_weight,
+        seed: config.dataset.seed as i64,
+        ..FreezeOptions::new(&name, &context.run_id)
+    };
+    let report = freeze(context.lake, &options).await?;
+    let splits: Vec<_> = report
+        .splits
+        .iter()
+        .map(|(split, count)| {
+            format!(
+                "{split} {} real + {} synthetic of {} drives",
+                count.real, count.synthetic, count.hosts
+            )
+        })
+        .collect();
+    for note in &report.notes {
+        eprintln!("{:>10}: {note}", "dataset");
+    }
+    Ok(Output {
+        digest: report.dataset_digest.clone(),
+        rows: report.samples as u64,
+        names: [
+            ("dataset".to_owned(), name.clone()),
+            ("digest".to_owned(), report.dataset_digest),
+        ]
+        .into(),
+        note: format!("{name}: {} samples ({})", report.samples, splits.join("; ")),
+        ..Output::default()
+    })
+}

@@ -1,0 +1,71 @@
+//! Drives to episodes: the drives that were recorded or simulated.
+
+use anyhow::Result;
+use driveloop_lake::Lake;
+use driveloop_scenario_mining::{Catalogue, MineOptions, mine};
+
+use super::{StageContext, digest_of, digest_of_batches};
+use crate::round::run::Output;
+
+pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
+    let catalogue = catalogue(context)?;
+    let texts: Vec<_> = catalogue
+        .iter()
+        .map(|scenario| scenario.text.clone())
+        .collect();
+    digest_of(&(&context.options.config.mine.scenarios, texts))
+}
+
+pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
+    search(context, false).await
+}
+
+/// Searches drives; composed ones only where asked.
+pub(super) async fn search(context: &StageContext<'_>, composed: bool) -> Result<Output> {
+    let options = MineOptions {
+        scenarios: context.options.config.mine.scenarios.clone(),
+        include_composed: composed,
+        ..MineOptions::new(&context.run_id)
+    };
+    let report = mine(context.lake, &catalogue(context)?, &options).await?;
+    let found: Vec<_> = report
+        .scenarios
+        .iter()
+        .map(|(name, count)| {
+            (
+                name,
+                if composed {
+                    count.composed_episodes
+                } else {
+                    count.episodes
+                },
+            )
+        })
+        .collect();
+    let episodes: usize = found.iter().map(|(_, count)| count).sum();
+    let list: Vec<_> = found
+        .iter()
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    Ok(Output {
+        digest: episodes_digest(context.lake, composed).await?,
+        rows: episodes as u64,
+        note: format!("{episodes} episodes: {}", list.join(", ")),
+        ..Output::default()
+    })
+}
+
+fn catalogue(context: &StageContext<'_>) -> Result<Catalogue> {
+    let catalogue = Catalogue::builtin()?;
+    Ok(match &context.options.config.mine.folder {
+        Some(folder) => catalogue.with_folder(folder.as_ref())?,
+        None => catalogue,
+    })
+}
+
+async fn episodes_digest(lake: &Lake, composed: bool) -> Result<String> {
+    let sql = format!(
+        "SELECT episode_id, scenario_version, score, query_digest FROM with_composed.episode WHERE composed = {composed} ORDER BY episode_id"
+    );
+    digest_of_batches(&lake.query(&sql).await?)
+}

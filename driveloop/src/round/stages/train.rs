@@ -1,0 +1,71 @@
+//! A dataset to a model.
+
+use anyhow::Result;
+use driveloop_lake::digest;
+use driveloop_scenario_mining::dataset::export;
+use driveloop_train_orchestrator::{JobSpec, TrainOptions, Trainer, train};
+
+use super::{StageContext, digest_of};
+use crate::commands::doctor::worker_path;
+use crate::commands::train::{clock, show};
+use crate::progress::Progress;
+use crate::round::run::Output;
+
+pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
+    digest_of(&context.options.config.train)
+}
+
+pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
+    let config = &context.options.config;
+    let dataset = context.name("dataset", "dataset")?;
+    let dataset_dir = dataset_dir(context, dataset);
+    let exported = export(context.lake, dataset, &dataset_dir).await?;
+    let mut spec = JobSpec::new(&config.name, dataset);
+    spec.seed = config.train.seed;
+    spec.device.clone_from(&config.train.device);
+    spec.params.clone_from(&config.train.params);
+    if !config.train.command.is_empty() {
+        spec.trainer = Trainer::Command(config.train.command.clone());
+    }
+    let work_dir = context.options.work_dir.join("jobs");
+    let options = TrainOptions {
+        inputs: context.lake.versions().await?,
+        run_id: Some(context.run_id.clone()),
+        price_per_gpu_hour: config.cost.per_gpu_hour,
+        price_per_cpu_hour: config.cost.per_cpu_hour,
+        ..TrainOptions::new(
+            work_dir,
+            worker_path()?,
+            dataset_dir,
+            exported.dataset_digest,
+            clock(),
+        )
+    };
+    let progress = Progress::start("train");
+    let report = train(context.lake, &spec, &options, &|event| {
+        show(&progress, event)
+    })
+    .await?;
+    drop(progress);
+    Ok(Output {
+        digest: digest([&report.model_id]),
+        rows: report.predictions,
+        gpu_hours: report.gpu_hours,
+        cpu_hours: report.cpu_hours,
+        names: [("model".to_owned(), report.model_id.clone())].into(),
+        note: format!(
+            "{}: {} steps on {}, {} attempts, goodput {:.0} %",
+            report.model_id,
+            report.step,
+            report.device,
+            report.attempts,
+            100.0 * report.goodput()
+        ),
+        ..Output::default()
+    })
+}
+
+/// Where a dataset is exported to. It can be deleted: it is made again when it is needed.
+pub(super) fn dataset_dir(context: &StageContext<'_>, dataset: &str) -> std::path::PathBuf {
+    context.options.work_dir.join("datasets").join(dataset)
+}
