@@ -1,0 +1,262 @@
+//! The Argoverse 2 sensor dataset: a folder a log, tables as feather files, the map as JSON.
+//!
+//! Cuboids are in the ego frame of their stamp, poses are `city_SE3_egovehicle`. Where the annotations have no row for the ego, one
+//! is added at every annotated stamp with the identity pose and the vehicle's extent, as the scenario-mining benchmark does it.
+
+mod annotations;
+mod feather;
+mod map;
+mod media;
+mod sensors;
+
+use std::collections::BTreeMap;
+
+use driveloop_lake::ObjectEntry;
+use driveloop_schemas::Severity;
+
+use crate::blob::Blobs;
+use crate::decoded::{About, DecodedDrive};
+use crate::ego::{EgoSample, EgoTrack};
+use crate::error::{Error, Result};
+use crate::findings::Found;
+use crate::limits::Limits;
+use crate::media::MediaSink;
+use crate::quality::{check_pose_jumps, check_stamps, drop_duplicate, drop_stamp, drop_unusable};
+use crate::source::{DriveFiles, LogSource};
+
+const POSES: &str = "city_SE3_egovehicle.feather";
+const LICENCE: &str = "CC BY-NC-SA 4.0";
+
+/// The format.
+pub(crate) struct Argoverse2;
+
+impl LogSource for Argoverse2 {
+    fn format(&self) -> &'static str {
+        "argoverse2-sensor"
+    }
+
+    fn looks_like(&self) -> &'static str {
+        "folders with city_SE3_egovehicle.feather and annotations.feather"
+    }
+
+    fn claim(&self, files: &mut Vec<ObjectEntry>) -> Vec<DriveFiles> {
+        let folder_of = |path: &str| match path.rsplit_once('/') {
+            Some((folder, POSES)) => Some(folder.to_owned()),
+            None if path == POSES => Some(String::new()),
+            _ => None,
+        };
+        let mut drives: BTreeMap<String, Vec<ObjectEntry>> = files
+            .iter()
+            .filter_map(|file| folder_of(&file.path))
+            .map(|folder| (folder, Vec::new()))
+            .collect();
+        let mut left = Vec::new();
+        for file in files.drain(..) {
+            // The nearest folder above the file that is a log.
+            let above = file
+                .path
+                .match_indices('/')
+                .map(|(at, _)| &file.path[..at])
+                .rev();
+            let log = above
+                .chain([""])
+                .find(|folder| drives.contains_key(*folder))
+                .map(str::to_owned);
+            match log.and_then(|log| drives.get_mut(&log)) {
+                Some(log) => log.push(file),
+                None => left.push(file),
+            }
+        }
+        *files = left;
+        drives
+            .into_iter()
+            .map(|(path, files)| DriveFiles { path, files })
+            .collect()
+    }
+
+    fn log_id(&self, drive: &DriveFiles, blobs: &Blobs, _: &Limits, _: &str) -> Result<String> {
+        Ok(drive.name(blobs.store()))
+    }
+
+    fn decode(
+        &self,
+        drive: &DriveFiles,
+        blobs: &Blobs,
+        limits: &Limits,
+        media: &mut dyn MediaSink,
+    ) -> Result<DecodedDrive> {
+        let mut out = DecodedDrive {
+            about: about(drive),
+            ..DecodedDrive::default()
+        };
+        let mut log = Log {
+            drive,
+            blobs,
+            limits,
+            out: &mut out,
+        };
+        let ego = log.poses()?;
+        log.annotations(&ego)?;
+        log.calibration()?;
+        log.map()?;
+        log.media(media)?;
+        log.unread_files();
+        Ok(out)
+    }
+}
+
+/// A log while it is read.
+struct Log<'a> {
+    drive: &'a DriveFiles,
+    blobs: &'a Blobs,
+    limits: &'a Limits,
+    out: &'a mut DecodedDrive,
+}
+
+impl<'a> Log<'a> {
+    fn file(&self, relative: &str) -> Option<&'a ObjectEntry> {
+        self.drive
+            .files
+            .iter()
+            .find(|file| self.drive.relative(file) == relative)
+    }
+
+    fn poses(&mut self) -> Result<EgoTrack> {
+        let file = self.file(POSES).ok_or_else(|| Error::Format {
+            file: self.drive.path.clone(),
+            expected: POSES.to_owned(),
+            actual: "no such file".to_owned(),
+        })?;
+        let table = feather::read(self.blobs, file, self.limits)?;
+        let stamps = table.i64("timestamp_ns")?;
+        let poses = table.poses()?;
+        self.out.records_in += stamps.len() as u64;
+        let mut samples = BTreeMap::new();
+        for (stamp_ns, pose) in stamps.iter().copied().zip(poses) {
+            let findings = &mut self.out.findings;
+            let Some(map_from_ego) = pose else {
+                drop_unusable(findings, POSES, Some(stamp_ns), "others");
+                continue;
+            };
+            if stamp_ns < 0 {
+                drop_stamp(findings, POSES, &stamp_ns.to_string());
+                continue;
+            }
+            if samples.contains_key(&stamp_ns) {
+                drop_duplicate(findings, POSES, stamp_ns);
+                continue;
+            }
+            samples.insert(
+                stamp_ns,
+                EgoSample {
+                    map_from_ego,
+                    speed_mps: None,
+                    yaw_rate_radps: None,
+                },
+            );
+            self.out.records_used += 1;
+        }
+        check_stamps(&mut self.out.findings, POSES, &stamps);
+        let track = EgoTrack::new(samples);
+        self.out.ego_states = track.states();
+        check_pose_jumps(&mut self.out.findings, POSES, &self.out.ego_states);
+        Ok(track)
+    }
+
+    /// Files of the log that nothing reads: the ground height raster, and whatever was put beside the log.
+    fn unread_files(&mut self) {
+        for file in &self.drive.files {
+            let relative = self.drive.relative(file);
+            if is_read(relative) {
+                continue;
+            }
+            self.out.records_in += 1;
+            let found = Found::dropped("unmapped_file", Severity::Info, relative, None);
+            self.out.findings.add(found, || {
+                "the file is no part of what is read of this format".to_owned()
+            });
+        }
+    }
+}
+
+fn is_read(relative: &str) -> bool {
+    relative == POSES
+        || annotations::FILES.contains(&relative)
+        || sensors::FILES.contains(&relative)
+        || map::is_map(relative)
+        || media::frame(relative).is_some()
+}
+
+/// City and map from the name of the map, such as `log_map_archive_<log>____PIT_city_57819.json`.
+fn about(drive: &DriveFiles) -> About {
+    let map = drive
+        .files
+        .iter()
+        .map(|file| drive.relative(file))
+        .find(|path| map::is_map(path));
+    let name = map
+        .and_then(|path| path.strip_suffix(".json"))
+        .and_then(|path| path.rsplit_once("____"));
+    let map_id = name.map(|(_, map_id)| map_id.to_owned());
+    let region = map_id
+        .as_deref()
+        .and_then(|map| map.split('_').next())
+        .map(str::to_owned);
+    About {
+        map_id,
+        region,
+        licence: Some(LICENCE.to_owned()),
+        ..About::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(paths: &[&str]) -> Vec<ObjectEntry> {
+        let entry = |path: &&str| ObjectEntry {
+            path: (*path).to_owned(),
+            size: 1,
+            fingerprint: String::new(),
+        };
+        paths.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn a_folder_with_poses_is_a_log_and_takes_what_is_below() {
+        let mut listing = files(&[
+            "val/a/annotations.feather",
+            "val/a/city_SE3_egovehicle.feather",
+            "val/a/map/log_map_archive_a____PIT_city_1.json",
+            "val/b/city_SE3_egovehicle.feather",
+            "val/readme.md",
+            "x.mcap",
+        ]);
+        let drives = Argoverse2.claim(&mut listing);
+        assert_eq!(
+            drives
+                .iter()
+                .map(|d| (d.path.as_str(), d.files.len()))
+                .collect::<Vec<_>>(),
+            [("val/a", 3), ("val/b", 1)]
+        );
+        assert_eq!(
+            listing.iter().map(|f| f.path.as_str()).collect::<Vec<_>>(),
+            ["val/readme.md", "x.mcap"]
+        );
+        let about = about(&drives[0]);
+        assert_eq!(
+            (about.map_id.as_deref(), about.region.as_deref()),
+            (Some("PIT_city_1"), Some("PIT"))
+        );
+    }
+
+    #[test]
+    fn the_source_itself_may_be_the_log() {
+        let mut listing = files(&["city_SE3_egovehicle.feather", "sensors/lidar/5.feather"]);
+        let drives = Argoverse2.claim(&mut listing);
+        assert_eq!((drives[0].path.as_str(), drives[0].files.len()), ("", 2));
+        assert!(listing.is_empty());
+    }
+}

@@ -1,0 +1,131 @@
+//! Calibration of the sensors.
+
+use std::collections::BTreeMap;
+
+use driveloop_schemas::Calibration;
+use driveloop_schemas::pose::Pose;
+use driveloop_schemas::time::Day;
+
+use super::{Log, feather};
+use crate::error::Result;
+use crate::quality::{drop_duplicate, drop_unusable};
+
+const EXTRINSICS: &str = "calibration/egovehicle_SE3_sensor.feather";
+const INTRINSICS: &str = "calibration/intrinsics.feather";
+/// The files that are read here.
+pub(super) const FILES: [&str; 2] = [EXTRINSICS, INTRINSICS];
+
+/// What a camera has besides its place.
+#[derive(Clone, Copy)]
+struct Lens {
+    fx_px: f64,
+    fy_px: f64,
+    cx_px: f64,
+    cy_px: f64,
+    width_px: i64,
+    height_px: i64,
+    k: [f64; 3],
+}
+
+impl Log<'_> {
+    pub(super) fn calibration(&mut self) -> Result<()> {
+        let mut lenses = self.lenses()?;
+        let Some(file) = self.file(EXTRINSICS) else {
+            return Ok(self.drop_lenses(&lenses));
+        };
+        let table = feather::read(self.blobs, file, self.limits)?;
+        let mut rows = BTreeMap::new();
+        for (sensor, pose) in table.text("sensor_name")?.into_iter().zip(table.poses()?) {
+            self.out.records_in += 1;
+            let Some(ego_from_sensor) = pose else {
+                drop_unusable(&mut self.out.findings, &sensor, None, "others");
+                continue;
+            };
+            if rows.contains_key(&sensor) {
+                drop_duplicate(&mut self.out.findings, &sensor, 0);
+                continue;
+            }
+            let lens = lenses.remove(&sensor);
+            self.out.records_used += 1 + u64::from(lens.is_some());
+            rows.insert(sensor.clone(), calibration(sensor, ego_from_sensor, lens));
+        }
+        self.out.calibrations = rows.into_values().collect();
+        self.drop_lenses(&lenses);
+        Ok(())
+    }
+
+    fn lenses(&mut self) -> Result<BTreeMap<String, Lens>> {
+        let Some(file) = self.file(INTRINSICS) else {
+            return Ok(BTreeMap::new());
+        };
+        let table = feather::read(self.blobs, file, self.limits)?;
+        let names = table.text("sensor_name")?;
+        let [fx, fy, cx, cy] = ["fx_px", "fy_px", "cx_px", "cy_px"].map(|column| table.f64(column));
+        let [k1, k2, k3] = ["k1", "k2", "k3"].map(|column| table.f64(column));
+        let (fx, fy, cx, cy, k1, k2, k3) = (fx?, fy?, cx?, cy?, k1?, k2?, k3?);
+        let (width, height) = (table.i64("width_px")?, table.i64("height_px")?);
+        let mut lenses = BTreeMap::new();
+        for (i, name) in names.into_iter().enumerate() {
+            self.out.records_in += 1;
+            let k = [k1[i], k2[i], k3[i]];
+            let numbers = [fx[i], fy[i], cx[i], cy[i], k[0], k[1], k[2]];
+            if lenses.contains_key(&name) {
+                drop_duplicate(&mut self.out.findings, &name, 0);
+            } else if numbers.iter().any(|number| !number.is_finite()) {
+                drop_unusable(&mut self.out.findings, &name, None, "others");
+            } else {
+                let lens = Lens {
+                    fx_px: fx[i],
+                    fy_px: fy[i],
+                    cx_px: cx[i],
+                    cy_px: cy[i],
+                    width_px: width[i],
+                    height_px: height[i],
+                    k,
+                };
+                lenses.insert(name, lens);
+            }
+        }
+        Ok(lenses)
+    }
+
+    /// Intrinsics of sensors that have no usable place.
+    fn drop_lenses(&mut self, lenses: &BTreeMap<String, Lens>) {
+        for sensor in lenses.keys() {
+            drop_unusable(
+                &mut self.out.findings,
+                sensor,
+                None,
+                "intrinsics without a pose",
+            );
+        }
+    }
+}
+
+fn calibration(sensor: String, ego_from_sensor: Pose, lens: Option<Lens>) -> Calibration {
+    let Pose {
+        translation: [x_m, y_m, z_m],
+        rotation,
+    } = ego_from_sensor;
+    let pixels = |count: i64| i32::try_from(count).ok();
+    Calibration {
+        log_id: String::new(),
+        day: Day(0),
+        sensor,
+        x_m,
+        y_m,
+        z_m,
+        qw: rotation.w,
+        qx: rotation.x,
+        qy: rotation.y,
+        qz: rotation.z,
+        fx_px: lens.map(|lens| lens.fx_px),
+        fy_px: lens.map(|lens| lens.fy_px),
+        cx_px: lens.map(|lens| lens.cx_px),
+        cy_px: lens.map(|lens| lens.cy_px),
+        width_px: lens.and_then(|lens| pixels(lens.width_px)),
+        height_px: lens.and_then(|lens| pixels(lens.height_px)),
+        distortion_model: lens.map(|_| "radial".to_owned()),
+        distortion: lens.map(|lens| lens.k.to_vec()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,228 @@
+//! The ego's way: its states, and its pose at any stamp.
+
+use std::collections::BTreeMap;
+
+use driveloop_schemas::EgoState;
+use driveloop_schemas::pose::{Pose, Quat};
+use driveloop_schemas::time::{Day, seconds_between};
+
+use crate::motion::{GAP_MAX_NS, HALF_WINDOW_NS, smoothed_rate, unwrapped};
+
+/// A pose of the ego, with what the log measured beside it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EgoSample {
+    pub(crate) map_from_ego: Pose,
+    /// Along the heading; `None` where the log does not measure it.
+    pub(crate) speed_mps: Option<f64>,
+    pub(crate) yaw_rate_radps: Option<f64>,
+}
+
+/// The ego over a drive: one sample a stamp.
+#[derive(Debug, Default)]
+pub(crate) struct EgoTrack {
+    stamps_ns: Vec<i64>,
+    samples: Vec<EgoSample>,
+}
+
+/// A pose of finite numbers with an orientation, which is normalised; quaternions are `w, x, y, z`.
+pub(crate) fn checked_pose([w, x, y, z]: [f64; 4], translation: [f64; 3]) -> Option<Pose> {
+    let rotation = Quat { w, x, y, z }.normalized()?;
+    translation.iter().all(|t| t.is_finite()).then_some(Pose {
+        translation,
+        rotation,
+    })
+}
+
+/// How a pose at a stamp was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PoseAt {
+    /// The log has a pose of that stamp.
+    Exact,
+    /// Between two poses, or next to the first or last.
+    Interpolated,
+}
+
+impl EgoTrack {
+    pub(crate) fn new(samples: BTreeMap<i64, EgoSample>) -> Self {
+        let (stamps_ns, samples) = samples.into_iter().unzip();
+        Self { stamps_ns, samples }
+    }
+
+    /// The pose at a stamp: that of the log; else interpolated (positions linearly, orientations by normalised linear
+    /// interpolation) between poses at most [`GAP_MAX_NS`] apart; else the nearest within [`HALF_WINDOW_NS`].
+    pub(crate) fn pose_at(&self, stamp_ns: i64) -> Option<(Pose, PoseAt)> {
+        let after = match self.stamps_ns.binary_search(&stamp_ns) {
+            Ok(index) => return Some((self.samples[index].map_from_ego, PoseAt::Exact)),
+            Err(after) => after,
+        };
+        let near = |index: usize| {
+            let close = self.stamps_ns.get(index)?.abs_diff(stamp_ns) <= HALF_WINDOW_NS as u64;
+            close.then(|| (self.samples[index].map_from_ego, PoseAt::Interpolated))
+        };
+        if after == 0 || after == self.stamps_ns.len() {
+            return near(after.saturating_sub(1));
+        }
+        let (a, b) = (after - 1, after);
+        let (t_a, t_b) = (self.stamps_ns[a], self.stamps_ns[b]);
+        if t_b - t_a > GAP_MAX_NS {
+            return near(a).or_else(|| near(b));
+        }
+        let part = seconds_between(t_a, stamp_ns) / seconds_between(t_a, t_b);
+        let pose = between(
+            self.samples[a].map_from_ego,
+            self.samples[b].map_from_ego,
+            part,
+        )?;
+        Some((pose, PoseAt::Interpolated))
+    }
+
+    /// The rows of `ego_state`. Speed and yaw rate are the log's where it measured them at every stamp, else derived:
+    /// the smoothed rate of the position, projected on the heading, and of the heading; the acceleration is the smoothed rate of the
+    /// speed ([`smoothed_rate`]).
+    pub(crate) fn states(&self) -> Vec<EgoState> {
+        let measured = !self.samples.is_empty()
+            && self.samples.iter().all(|sample| sample.speed_mps.is_some());
+        let speeds = if measured {
+            self.samples.iter().map(|sample| sample.speed_mps).collect()
+        } else {
+            self.derived_speeds()
+        };
+        let yaws = unwrapped(
+            self.samples
+                .iter()
+                .map(|sample| sample.map_from_ego.rotation.yaw_rad()),
+        );
+        let yaw_rates = smoothed_rate(&self.stamps_ns, &yaws);
+        let accels = self.accelerations(&speeds);
+        let row = |i: usize| {
+            let Pose {
+                translation: [x_m, y_m, z_m],
+                rotation,
+            } = self.samples[i].map_from_ego;
+            EgoState {
+                log_id: String::new(),
+                day: Day(0),
+                composed: false,
+                stamp_ns: self.stamps_ns[i],
+                x_m,
+                y_m,
+                z_m,
+                qw: rotation.w,
+                qx: rotation.x,
+                qy: rotation.y,
+                qz: rotation.z,
+                yaw_rad: rotation.yaw_rad(),
+                speed_mps: speeds[i],
+                accel_mps2: accels[i],
+                yaw_rate_radps: self.samples[i].yaw_rate_radps.or(yaw_rates[i]),
+                kinematics: if measured { "measured" } else { "derived" }.to_owned(),
+                latitude_deg: None,
+                longitude_deg: None,
+            }
+        };
+        (0..self.samples.len()).map(row).collect()
+    }
+
+    fn derived_speeds(&self) -> Vec<Option<f64>> {
+        let axis = |axis: usize| {
+            let values: Vec<f64> = self
+                .samples
+                .iter()
+                .map(|sample| sample.map_from_ego.translation[axis])
+                .collect();
+            smoothed_rate(&self.stamps_ns, &values)
+        };
+        let along = |(i, (vx, vy)): (usize, (Option<f64>, Option<f64>))| {
+            let (sin, cos) = self.samples[i].map_from_ego.rotation.yaw_rad().sin_cos();
+            Some(vx? * cos + vy? * sin)
+        };
+        axis(0)
+            .into_iter()
+            .zip(axis(1))
+            .enumerate()
+            .map(along)
+            .collect()
+    }
+
+    fn accelerations(&self, speeds: &[Option<f64>]) -> Vec<Option<f64>> {
+        let known: Vec<usize> = (0..speeds.len()).filter(|i| speeds[*i].is_some()).collect();
+        let stamps: Vec<i64> = known.iter().map(|i| self.stamps_ns[*i]).collect();
+        let values: Vec<f64> = known.iter().filter_map(|i| speeds[*i]).collect();
+        let mut accelerations = vec![None; speeds.len()];
+        for (i, rate) in known.into_iter().zip(smoothed_rate(&stamps, &values)) {
+            accelerations[i] = rate;
+        }
+        accelerations
+    }
+}
+
+fn between(a: Pose, b: Pose, part: f64) -> Option<Pose> {
+    let mix = |x: f64, y: f64| x + (y - x) * part;
+    let (p, q) = (a.rotation, b.rotation);
+    // A quaternion and its negative are the same rotation: go the short way.
+    let side = if p.w * q.w + p.x * q.x + p.y * q.y + p.z * q.z < 0.0 {
+        -1.0
+    } else {
+        1.0
+    };
+    let rotation = Quat {
+        w: mix(p.w, side * q.w),
+        x: mix(p.x, side * q.x),
+        y: mix(p.y, side * q.y),
+        z: mix(p.z, side * q.z),
+    };
+    let (t, u) = (a.translation, b.translation);
+    let translation = [mix(t[0], u[0]), mix(t[1], u[1]), mix(t[2], u[2])];
+    Some(Pose {
+        translation,
+        rotation: rotation.normalized()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn circle(stamps_ns: &[i64]) -> EgoTrack {
+        // Radius 20 m at 0.5 rad/s: 10 m/s.
+        let sample = |t: &i64| {
+            let angle = 0.5 * seconds_between(0, *t);
+            let map_from_ego = Pose::planar(20.0 * angle.sin(), -20.0 * angle.cos(), angle);
+            (
+                *t,
+                EgoSample {
+                    map_from_ego,
+                    speed_mps: None,
+                    yaw_rate_radps: None,
+                },
+            )
+        };
+        EgoTrack::new(stamps_ns.iter().map(sample).collect())
+    }
+
+    #[test]
+    fn a_circle_has_its_speed_and_yaw_rate() {
+        let stamps: Vec<i64> = (0..400).map(|k| k * 6_000_000).collect();
+        let states = circle(&stamps).states();
+        for state in &states[30..370] {
+            assert!((state.speed_mps.unwrap() - 10.0).abs() < 0.01);
+            assert!((state.yaw_rate_radps.unwrap() - 0.5).abs() < 1e-6);
+            assert!(state.accel_mps2.unwrap().abs() < 0.01);
+            assert_eq!(state.kinematics, "derived");
+        }
+    }
+
+    #[test]
+    fn poses_are_exact_interpolated_or_unknown() {
+        let track = circle(&[0, 100_000_000, 5_000_000_000]);
+        assert_eq!(track.pose_at(100_000_000).unwrap().1, PoseAt::Exact);
+        let (pose, how) = track.pose_at(50_000_000).unwrap();
+        assert_eq!(how, PoseAt::Interpolated);
+        assert!((pose.rotation.yaw_rad() - 0.025).abs() < 1e-6);
+        assert!(track.pose_at(150_000_000).is_some());
+        assert!(track.pose_at(2_000_000_000).is_none());
+        assert!(track.pose_at(4_950_000_000).is_some());
+        assert!(track.pose_at(-200_000_000).is_none());
+        assert!(EgoTrack::default().pose_at(0).is_none());
+    }
+}

@@ -1,0 +1,102 @@
+//! What can go wrong with an ingest, one variant for each decision of the caller.
+
+use thiserror::Error;
+
+/// A failure of an ingest, or of one drive of it.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The lake or the source's store failed: mend the cause and run again; what was begun is completed.
+    #[error(transparent)]
+    Lake(#[from] driveloop_lake::Error),
+    /// There is nothing at the source: mend the path.
+    #[error("nothing is at `{uri}`")]
+    SourceMissing {
+        /// The source as given.
+        uri: String,
+    },
+    /// No file of the source belongs to a known format.
+    #[error(
+        "no log was recognised among the {files} files of `{uri}` (the first is `{example}`); supported are: {supported}"
+    )]
+    NothingRecognised {
+        /// The source as given.
+        uri: String,
+        /// Files that were looked at.
+        files: usize,
+        /// One of them.
+        example: String,
+        /// What the registered formats look like.
+        supported: String,
+    },
+    /// A file is not what its format asks for: the log has to be recorded or copied again.
+    #[error("`{file}`: expected {expected}, got {actual}")]
+    Format {
+        /// The file, relative to the source.
+        file: String,
+        /// What the format asks for.
+        expected: String,
+        /// What the file has; with the offset where there is one.
+        actual: String,
+    },
+    /// A file asks for more than is allowed: raise the limit, or distrust the file.
+    #[error("`{subject}`: {limit} allows {max}, got {actual}")]
+    Limit {
+        /// File or topic.
+        subject: String,
+        /// Field of [`crate::Limits`].
+        limit: &'static str,
+        /// Its value.
+        max: u64,
+        /// What was asked for.
+        actual: u64,
+    },
+    /// The log has no record with a usable stamp, so that it has no place in time.
+    #[error("`{log_id}`: no record with a usable stamp among {records}")]
+    NoRecords {
+        /// The drive.
+        log_id: String,
+        /// Records that were read.
+        records: u64,
+    },
+    /// The lake has another log of this name: rename the log, or remove the drive.
+    #[error("the lake has a drive `{log_id}` of other bytes (digest {there}, this one {here})")]
+    LogIdTaken {
+        /// The name.
+        log_id: String,
+        /// Digest of the drive in the lake, or of an earlier log of this source.
+        there: String,
+        /// Digest of this log.
+        here: String,
+    },
+    /// The mapping of topics to tables is wrong: mend it.
+    #[error("the topic mapping is wrong: {reason}")]
+    Mapping {
+        /// What is wrong, with the place.
+        reason: String,
+    },
+    /// Records were neither used nor reported: a defect of this program.
+    #[error(
+        "`{log_id}`: {records_in} records in, but {used} used and {dropped} reported as dropped"
+    )]
+    Unaccounted {
+        /// The drive.
+        log_id: String,
+        /// Records read.
+        records_in: u64,
+        /// Records that became rows.
+        used: u64,
+        /// Records that findings report as dropped.
+        dropped: u64,
+    },
+    /// A decoder stopped in the middle: a defect of this program, or it was cancelled.
+    #[error("`{log_id}`: the decoder stopped: {reason}")]
+    Decoder {
+        /// The drive.
+        log_id: String,
+        /// What the runtime says.
+        reason: String,
+    },
+}
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

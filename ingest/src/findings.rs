@@ -1,0 +1,133 @@
+//! Findings of a drive, gathered: one per check and subject.
+
+use std::collections::BTreeMap;
+
+use driveloop_schemas::time::Day;
+use driveloop_schemas::{Finding, Severity};
+
+/// What a check found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found<'a> {
+    /// Name of the check.
+    pub(crate) check: &'static str,
+    pub(crate) severity: Severity,
+    /// Topic, file or sensor.
+    pub(crate) subject: &'a str,
+    /// First and last stamp that it concerns.
+    pub(crate) span_ns: Option<(i64, i64)>,
+    /// Records that it concerns.
+    pub(crate) count: u64,
+    /// Records among them that were dropped.
+    pub(crate) dropped: u64,
+}
+
+impl<'a> Found<'a> {
+    /// Something that concerns one record, at a stamp where it has one.
+    pub(crate) fn one(
+        check: &'static str,
+        severity: Severity,
+        subject: &'a str,
+        stamp_ns: Option<i64>,
+    ) -> Self {
+        let span_ns = stamp_ns.map(|stamp| (stamp, stamp));
+        Self {
+            check,
+            severity,
+            subject,
+            span_ns,
+            count: 1,
+            dropped: 0,
+        }
+    }
+
+    /// A record that was dropped.
+    pub(crate) fn dropped(
+        check: &'static str,
+        severity: Severity,
+        subject: &'a str,
+        stamp_ns: Option<i64>,
+    ) -> Self {
+        Self {
+            dropped: 1,
+            ..Self::one(check, severity, subject, stamp_ns)
+        }
+    }
+
+    /// Something that concerns several records, none of which was dropped.
+    pub(crate) fn several(
+        check: &'static str,
+        severity: Severity,
+        subject: &'a str,
+        span_ns: (i64, i64),
+        count: usize,
+    ) -> Self {
+        Self {
+            check,
+            severity,
+            subject,
+            span_ns: Some(span_ns),
+            count: count as u64,
+            dropped: 0,
+        }
+    }
+}
+
+/// The findings so far. What is found again under the same check and subject is added up; the first message stays.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    found: BTreeMap<(&'static str, String), Gathered>,
+}
+
+#[derive(Debug)]
+struct Gathered {
+    severity: Severity,
+    span_ns: Option<(i64, i64)>,
+    count: u64,
+    dropped: u64,
+    message: String,
+}
+
+impl Findings {
+    /// Adds a finding; `message` says what was expected and what was found.
+    pub(crate) fn add(&mut self, found: Found<'_>, message: impl FnOnce() -> String) {
+        let gathered = self
+            .found
+            .entry((found.check, found.subject.to_owned()))
+            .or_insert_with(|| Gathered {
+                severity: found.severity,
+                span_ns: None,
+                count: 0,
+                dropped: 0,
+                message: message(),
+            });
+        gathered.severity = gathered.severity.max(found.severity);
+        gathered.count += found.count;
+        gathered.dropped += found.dropped;
+        gathered.span_ns = match (gathered.span_ns, found.span_ns) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        };
+    }
+
+    /// Records that were dropped.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.found.values().map(|gathered| gathered.dropped).sum()
+    }
+
+    /// The rows of the table, by check and subject.
+    pub(crate) fn rows(self, log_id: &str, day: Day) -> Vec<Finding> {
+        let row = |((check, subject), gathered): ((&str, String), Gathered)| Finding {
+            log_id: log_id.to_owned(),
+            day,
+            check: check.to_owned(),
+            severity: gathered.severity.as_str().to_owned(),
+            subject,
+            start_ns: gathered.span_ns.map(|span| span.0),
+            end_ns: gathered.span_ns.map(|span| span.1),
+            count: gathered.count as i64,
+            dropped: gathered.dropped as i64,
+            message: gathered.message,
+        };
+        self.found.into_iter().map(row).collect()
+    }
+}

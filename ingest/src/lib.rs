@@ -1,0 +1,51 @@
+//! Log formats to tables and media, with quality findings.
+//!
+//! [`ingest`] lists a source (a folder, a file, an object-store prefix), splits it into drives, reads each, and commits it to the lake:
+//! facts first, the `drive` row last, so that a drive is visible wholly or not at all. What was ingested before is not read again;
+//! what a killed run began is completed. Formats:
+//!
+//! * the Argoverse 2 sensor dataset: annotations with or without rows for the ego, poses, map, calibration, lidar sweeps, images;
+//! * ROS 2 logs in MCAP files, decoded by the schemas that the file carries; [`DEFAULT_MAPPING`] says which topic becomes which table.
+//!
+//! Contract: every record that is read becomes part of a row or is counted as dropped by a finding; media bytes are stored unchanged;
+//! the same bytes give the same rows. What a log may ask for is bounded by [`Limits`].
+//!
+//! Not here: anonymisation (media is stored as it came, `privacy_state` says so), other formats.
+//!
+//! ```no_run
+//! use driveloop_ingest::{IngestOptions, ingest};
+//! use driveloop_lake::Lake;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let lake = Lake::open("lake").await?;
+//! let report = ingest(&lake, "s3://bucket/logs", &IngestOptions::new("run-1"), &|event| eprintln!("{event:?}")).await?;
+//! println!("{} drives, {} failed", report.committed(), report.failed());
+//! # Ok(())
+//! # }
+//! ```
+
+mod actors;
+mod argoverse;
+mod blob;
+mod commit;
+mod decoded;
+mod ego;
+mod error;
+mod findings;
+mod frame;
+mod limits;
+mod mcap;
+mod media;
+mod motion;
+mod pipeline;
+mod polyline;
+mod quality;
+mod report;
+mod source;
+
+pub use error::{Error, Result};
+pub use limits::Limits;
+pub use mcap::DEFAULT_MAPPING;
+pub use pipeline::{IngestOptions, ingest};
+pub use report::{DriveOutcome, DriveReport, IngestEvent, IngestReport};
+pub use source::fingerprint;

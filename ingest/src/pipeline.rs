@@ -1,0 +1,397 @@
+//! From a source to the lake.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use driveloop_lake::{Commit, Lake, digest};
+use driveloop_schemas::{Drive, Row, Severity};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::runtime::Handle;
+
+use crate::argoverse::Argoverse2;
+use crate::blob::Blobs;
+use crate::commit::Batch;
+use crate::decoded::{DriveRows, Identity};
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+use crate::mcap::{DEFAULT_MAPPING, Ros2Mcap};
+use crate::media::LakeMedia;
+use crate::report::{DriveOutcome, DriveReport, IngestEvent, IngestReport};
+use crate::source::{DriveFiles, LogSource, Registry, list};
+
+/// How to ingest.
+#[derive(Debug, Clone)]
+pub struct IngestOptions {
+    /// The run, as the lineage of the commits names it.
+    pub run_id: String,
+    /// Drives that are read at once; at least one.
+    pub jobs: usize,
+    /// Bounds on what a log may ask for.
+    pub limits: Limits,
+    /// Mapping of ROS topics to tables, as TOML; the built-in one where `None` ([`crate::DEFAULT_MAPPING`]).
+    pub mapping: Option<String>,
+}
+
+impl IngestOptions {
+    /// Options of a run: two jobs, the default limits and mapping.
+    #[must_use]
+    pub fn new(run_id: impl Into<String>) -> Self {
+        Self {
+            run_id: run_id.into(),
+            jobs: 2,
+            limits: Limits::default(),
+            mapping: None,
+        }
+    }
+
+    fn mapping(&self) -> &str {
+        self.mapping.as_deref().unwrap_or(DEFAULT_MAPPING)
+    }
+}
+
+/// Reads the logs of a source into the lake.
+///
+/// `source` is a folder, a file, or a prefix of an object store; it is listed with everything below it. Drives that the lake has with the
+/// same bytes are left alone. One drive that cannot be read fails by itself: see [`DriveReport`]. A run that was killed
+/// is completed by the next one.
+///
+/// # Errors
+/// When there is nothing at the source, nothing in it is recognised, the mapping is wrong, or the lake or the source's store fails.
+pub async fn ingest(
+    lake: &Lake,
+    source: &str,
+    options: &IngestOptions,
+    on_event: &(dyn Fn(&IngestEvent) + Send + Sync),
+) -> Result<IngestReport> {
+    let registry = Registry::new(vec![
+        Arc::new(Argoverse2),
+        Arc::new(Ros2Mcap::new(options.mapping())?),
+    ]);
+    let listing = list(source).await?;
+    let (files, example) = (listing.files.len(), listing.files[0].path.clone());
+    let (drives, unrecognised) = registry.split(listing.files);
+    if drives.is_empty() {
+        let (uri, supported) = (source.to_owned(), registry.supported());
+        return Err(Error::NothingRecognised {
+            uri,
+            files,
+            example,
+            supported,
+        });
+    }
+    let bytes = drives.iter().map(|(_, files)| files.bytes()).sum();
+    on_event(&IngestEvent::Found {
+        drives: drives.len(),
+        bytes,
+        unrecognised: unrecognised.len(),
+    });
+    let run = Run {
+        lake: lake.clone(),
+        blobs: Arc::new(Blobs::new(listing.store, Handle::current())),
+        options: options.clone(),
+    };
+    Ok(IngestReport {
+        drives: run.all(drives, on_event).await?,
+        unrecognised,
+        bytes,
+    })
+}
+
+/// A drive of the source and its format.
+type Found = (Arc<dyn LogSource>, DriveFiles);
+
+struct Run {
+    lake: Lake,
+    blobs: Arc<Blobs>,
+    options: IngestOptions,
+}
+
+impl Run {
+    async fn all(
+        &self,
+        drives: Vec<Found>,
+        on_event: &(dyn Fn(&IngestEvent) + Send + Sync),
+    ) -> Result<Vec<DriveReport>> {
+        let jobs = self.options.jobs.max(1);
+        let identities = stream::iter(drives)
+            .map(|drive| self.identify(drive))
+            .buffered(jobs);
+        let identified: Vec<_> = identities.try_collect().await?;
+        let mut reports = Vec::new();
+        let mut todo = Vec::new();
+        for (drive, decision) in self.decide(identified).await? {
+            match decision {
+                Decision::Read(identity) => {
+                    reports.push(report(
+                        &identity.log_id,
+                        &identity.source_uri,
+                        identity.source_bytes,
+                    ));
+                    todo.push((reports.len() - 1, drive, identity));
+                }
+                Decision::Done(done) => {
+                    on_event(&event(&done));
+                    reports.push(done);
+                }
+            }
+        }
+        let reading = stream::iter(todo)
+            .map(|(at, drive, identity)| async move { (at, self.read(drive, identity).await) });
+        let mut read = std::pin::pin!(reading.buffered(jobs));
+        let mut batch = Pending::default();
+        while let Some((at, drive)) = read.next().await {
+            match drive {
+                Ok((identity, rows)) => {
+                    describe(&mut reports[at], &rows);
+                    let rows_all = reports[at].rows.values().sum();
+                    let (log_id, bytes) = (identity.log_id.clone(), identity.source_bytes);
+                    on_event(&IngestEvent::Decoded {
+                        log_id,
+                        bytes,
+                        rows: rows_all,
+                    });
+                    batch.reports.push(at);
+                    batch
+                        .rows
+                        .add(identity.log_id.clone(), identity.transaction(), rows);
+                }
+                // The lake or the store failed: that is no fault of the drive.
+                Err(Error::Lake(error)) => return Err(error.into()),
+                Err(error) => {
+                    reports[at].outcome = DriveOutcome::Failed {
+                        reason: error.to_string(),
+                    };
+                    on_event(&event(&reports[at]));
+                }
+            }
+            let limits = &self.options.limits;
+            let full = batch.rows.drives() >= limits.commit_drives_max
+                || batch.rows.bytes() >= limits.commit_bytes_max;
+            if full {
+                self.commit(std::mem::take(&mut batch), &mut reports, on_event)
+                    .await?;
+            }
+        }
+        self.commit(batch, &mut reports, on_event).await?;
+        Ok(reports)
+    }
+
+    /// Reads a drive's bytes for their digest, and finds its name.
+    async fn identify(&self, (format, files): Found) -> Result<(Found, Result<Identity>)> {
+        let (blobs, limits) = (Arc::clone(&self.blobs), self.options.limits.clone());
+        let path = files.path.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let identity = identity(format.as_ref(), &files, &blobs, &limits);
+            ((format, files), identity)
+        });
+        let (drive, identity) = task.await.map_err(|error| Error::Decoder {
+            log_id: path,
+            reason: error.to_string(),
+        })?;
+        match identity {
+            Err(Error::Lake(error)) => Err(error.into()),
+            identity => Ok((drive, identity)),
+        }
+    }
+
+    /// Leaves out what the lake has, and what is named like something else.
+    async fn decide(
+        &self,
+        drives: Vec<(Found, Result<Identity>)>,
+    ) -> Result<Vec<(Found, Decision)>> {
+        let there = self.lake.read::<Drive>(None).await?;
+        let there: BTreeMap<_, _> = there
+            .into_iter()
+            .map(|drive| (drive.log_id, drive.source_digest))
+            .collect();
+        let ids: Vec<_> = drives
+            .iter()
+            .filter_map(|(_, identity)| Some(identity.as_ref().ok()?.transaction()))
+            .collect();
+        let missing: BTreeSet<_> = self
+            .lake
+            .missing(Drive::SPEC.name, &ids)
+            .await?
+            .into_iter()
+            .collect();
+        let mut named: BTreeMap<String, String> = there;
+        let mut decided = Vec::new();
+        for (drive, identity) in drives {
+            let decision = match identity {
+                Err(error) => {
+                    let mut failed = report(&drive.1.path, &self.uri(&drive.1), drive.1.bytes());
+                    failed.outcome = DriveOutcome::Failed {
+                        reason: error.to_string(),
+                    };
+                    Decision::Done(failed)
+                }
+                Ok(identity) => decide(identity, &missing, &mut named),
+            };
+            decided.push((drive, decision));
+        }
+        Ok(decided)
+    }
+
+    /// Reads a drive whole; its media goes to the lake's packs on the way.
+    async fn read(
+        &self,
+        (format, files): Found,
+        identity: Identity,
+    ) -> Result<(Identity, DriveRows)> {
+        let (lake, blobs, limits) = (
+            self.lake.clone(),
+            Arc::clone(&self.blobs),
+            self.options.limits.clone(),
+        );
+        let log_id = identity.log_id.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let mut media = LakeMedia::new(lake, identity.log_id.clone(), Handle::current());
+            let decoded = format.decode(&files, &blobs, &limits, &mut media)?;
+            let rows = decoded.into_rows(&identity)?;
+            media.finish()?;
+            Ok((identity, rows))
+        });
+        task.await.map_err(|error| Error::Decoder {
+            log_id,
+            reason: error.to_string(),
+        })?
+    }
+
+    async fn commit(
+        &self,
+        batch: Pending,
+        reports: &mut [DriveReport],
+        on_event: &(dyn Fn(&IngestEvent) + Send + Sync),
+    ) -> Result<()> {
+        let drives = batch.rows.drives();
+        if drives == 0 {
+            return Ok(());
+        }
+        let mut commit = Commit::new("ingest", self.options.run_id.as_str());
+        commit.params_digest = digest([self.options.mapping(), &self.options.limits.text()]);
+        batch.rows.commit(&self.lake, &commit).await?;
+        for at in batch.reports {
+            reports[at].outcome = DriveOutcome::Committed;
+        }
+        on_event(&IngestEvent::Committed { drives });
+        Ok(())
+    }
+
+    fn uri(&self, files: &DriveFiles) -> String {
+        files.uri(self.blobs.store())
+    }
+}
+
+/// Drives that were read and not yet committed, with the places of their reports.
+#[derive(Default)]
+struct Pending {
+    rows: Batch,
+    reports: Vec<usize>,
+}
+
+enum Decision {
+    Read(Identity),
+    Done(DriveReport),
+}
+
+fn identity(
+    format: &dyn LogSource,
+    files: &DriveFiles,
+    blobs: &Blobs,
+    limits: &Limits,
+) -> Result<Identity> {
+    let source_digest = blobs.digest(&files.files)?;
+    let log_id = format.log_id(files, blobs, limits, &source_digest)?;
+    let source_uri = files.uri(blobs.store());
+    Ok(Identity {
+        log_id,
+        source_uri,
+        source_digest,
+        source_bytes: files.bytes(),
+        format: format.format(),
+    })
+}
+
+/// `named` holds the digest of each drive of the lake, and of those of this source that come first.
+fn decide(
+    identity: Identity,
+    missing: &BTreeSet<String>,
+    named: &mut BTreeMap<String, String>,
+) -> Decision {
+    let mut done = report(
+        &identity.log_id,
+        &identity.source_uri,
+        identity.source_bytes,
+    );
+    if !missing.contains(&identity.transaction()) {
+        done.outcome = DriveOutcome::AlreadyThere;
+        return Decision::Done(done);
+    }
+    match named.insert(identity.log_id.clone(), identity.source_digest.clone()) {
+        None => Decision::Read(identity),
+        Some(there) => {
+            let (log_id, here) = (identity.log_id, identity.source_digest);
+            let taken = Error::LogIdTaken {
+                log_id,
+                there,
+                here,
+            };
+            done.outcome = DriveOutcome::Failed {
+                reason: taken.to_string(),
+            };
+            Decision::Done(done)
+        }
+    }
+}
+
+/// A drive that nothing is known of yet.
+fn report(log_id: &str, source_uri: &str, bytes: u64) -> DriveReport {
+    DriveReport {
+        log_id: log_id.to_owned(),
+        source_uri: source_uri.to_owned(),
+        outcome: DriveOutcome::Failed {
+            reason: "it was not reached".to_owned(),
+        },
+        rows: BTreeMap::new(),
+        records_in: 0,
+        records_dropped: 0,
+        records_lost: 0,
+        findings: BTreeMap::new(),
+        bytes,
+    }
+}
+
+fn describe(report: &mut DriveReport, rows: &DriveRows) {
+    report.rows = rows.counts();
+    report.records_in = rows
+        .drives
+        .iter()
+        .map(|drive| drive.records_in as u64)
+        .sum();
+    report.records_dropped = rows
+        .drives
+        .iter()
+        .map(|drive| drive.records_dropped as u64)
+        .sum();
+    for finding in &rows.findings {
+        *report.findings.entry(finding.severity.clone()).or_default() += 1;
+        if finding.severity != Severity::Info.as_str() {
+            report.records_lost += finding.dropped as u64;
+        }
+    }
+}
+
+/// What to say of a drive that is not read, or could not be.
+fn event(report: &DriveReport) -> IngestEvent {
+    let (log_id, bytes) = (report.log_id.clone(), report.bytes);
+    match &report.outcome {
+        DriveOutcome::Failed { reason } => IngestEvent::Failed {
+            log_id,
+            bytes,
+            reason: reason.clone(),
+        },
+        DriveOutcome::Committed | DriveOutcome::AlreadyThere => {
+            IngestEvent::AlreadyThere { log_id, bytes }
+        }
+    }
+}

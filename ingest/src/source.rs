@@ -1,0 +1,186 @@
+//! Where logs come from: a listing, split into drives by the formats that know them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use driveloop_lake::{ObjectEntry, Store, digest};
+
+use crate::blob::Blobs;
+use crate::decoded::DecodedDrive;
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+use crate::media::MediaSink;
+
+/// The files of one drive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DriveFiles {
+    /// Where it lies in the source: the folder or the file.
+    pub(crate) path: String,
+    /// Its files, by path.
+    pub(crate) files: Vec<ObjectEntry>,
+}
+
+impl DriveFiles {
+    /// Bytes of all files.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.size).sum()
+    }
+
+    /// The folder's or file's own name.
+    pub(crate) fn name(&self, store: &Store) -> String {
+        match self.path.rsplit('/').next() {
+            Some(name) if !name.is_empty() => name.to_owned(),
+            _ => base_name(store),
+        }
+    }
+
+    /// Where the drive lies, as an absolute URI.
+    pub(crate) fn uri(&self, store: &Store) -> String {
+        let root = store.url().as_str().trim_end_matches('/');
+        if self.path.is_empty() {
+            root.to_owned()
+        } else {
+            format!("{root}/{}", self.path)
+        }
+    }
+
+    /// The path of a file, below the drive's own.
+    pub(crate) fn relative<'a>(&self, file: &'a ObjectEntry) -> &'a str {
+        file.path
+            .strip_prefix(&self.path)
+            .unwrap_or(&file.path)
+            .trim_start_matches('/')
+    }
+}
+
+/// A log format.
+///
+/// An implementation reads from [`Blobs`] on a thread that may block, keeps no state between drives, and gives the same rows for
+/// the same bytes. It never panics on bad bytes: what it cannot read is an error (the drive fails) or a finding (a record is dropped).
+pub(crate) trait LogSource: Send + Sync {
+    /// Name of the format, as in `drive.format`.
+    fn format(&self) -> &'static str;
+    /// The files by which the format is recognised, for a person.
+    fn looks_like(&self) -> &'static str;
+    /// Takes the files that belong to drives of this format; leaves the others.
+    fn claim(&self, files: &mut Vec<ObjectEntry>) -> Vec<DriveFiles>;
+    /// The drive's name. `source_digest` is the SHA-256 of its bytes.
+    fn log_id(
+        &self,
+        drive: &DriveFiles,
+        blobs: &Blobs,
+        limits: &Limits,
+        source_digest: &str,
+    ) -> Result<String>;
+    /// Reads the drive.
+    fn decode(
+        &self,
+        drive: &DriveFiles,
+        blobs: &Blobs,
+        limits: &Limits,
+        media: &mut dyn MediaSink,
+    ) -> Result<DecodedDrive>;
+}
+
+/// The formats that an ingest knows.
+pub(crate) struct Registry {
+    formats: Vec<Arc<dyn LogSource>>,
+}
+
+impl Registry {
+    pub(crate) fn new(formats: Vec<Arc<dyn LogSource>>) -> Self {
+        Self { formats }
+    }
+
+    /// Splits a listing into drives, by path; returns also the files that belong to none.
+    pub(crate) fn split(
+        &self,
+        mut files: Vec<ObjectEntry>,
+    ) -> (Vec<(Arc<dyn LogSource>, DriveFiles)>, Vec<String>) {
+        let mut drives = BTreeMap::new();
+        for format in &self.formats {
+            for drive in format.claim(&mut files) {
+                drives.insert(drive.path.clone(), (Arc::clone(format), drive));
+            }
+        }
+        let left = files.into_iter().map(|file| file.path).collect();
+        (drives.into_values().collect(), left)
+    }
+
+    /// What is supported, for an error message.
+    pub(crate) fn supported(&self) -> String {
+        let each: Vec<_> = self
+            .formats
+            .iter()
+            .map(|format| format!("{} ({})", format.format(), format.looks_like()))
+            .collect();
+        each.join("; ")
+    }
+}
+
+/// A source that was opened and listed.
+pub(crate) struct Listing {
+    pub(crate) store: Store,
+    pub(crate) files: Vec<ObjectEntry>,
+}
+
+/// Opens and lists a source: a folder, one file, or an object-store prefix.
+pub(crate) async fn list(uri: &str) -> Result<Listing> {
+    let resolved = resolved(uri)?;
+    let uri = resolved.as_str();
+    let store = Store::open(uri)?;
+    let files = store.list("").await?;
+    if files.is_empty() {
+        return Err(Error::SourceMissing {
+            uri: uri.to_owned(),
+        });
+    }
+    if files.iter().any(|file| !file.path.is_empty()) {
+        return Ok(Listing { store, files });
+    }
+    // The URI names one object. Listed from its folder, it has the name by which its format is recognised.
+    let (folder, name) = uri.rsplit_once('/').unwrap_or((".", uri));
+    let store = Store::open(if folder.is_empty() { "/" } else { folder })?;
+    let files = store.list(name).await?;
+    Ok(Listing { store, files })
+}
+
+/// A local path without `..` and links, which stores do not take; a URI as it is.
+fn resolved(uri: &str) -> Result<String> {
+    if uri.contains("://") {
+        return Ok(uri.to_owned());
+    }
+    let path = std::fs::canonicalize(uri).map_err(|_| Error::SourceMissing {
+        uri: uri.to_owned(),
+    })?;
+    Ok(path.to_string_lossy().into_owned())
+}
+
+/// The last part of the store's own path.
+fn base_name(store: &Store) -> String {
+    let path = store
+        .local_path("")
+        .map(|path| path.to_string_lossy().into_owned());
+    let path = path.unwrap_or_else(|| store.url().path().to_owned());
+    path.trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// A digest of the source's listing: it changes when a file is added, removed or changed, and costs no reading of files.
+///
+/// # Errors
+/// When there is nothing at the URI, or the store fails.
+pub async fn fingerprint(source: &str) -> Result<String> {
+    let files = list(source).await?.files;
+    let parts = files.iter().flat_map(|file| {
+        [
+            file.path.clone(),
+            file.size.to_string(),
+            file.fingerprint.clone(),
+        ]
+    });
+    Ok(digest(parts))
+}
