@@ -14,14 +14,17 @@
 --
 -- The deceleration is the difference of two half-second means of the speed, because accelerations derived from
 -- annotated boxes are too noisy to compare with a threshold. Both means must have at least three stamps.
-WITH braking AS (
+WITH ahead AS (
+  SELECT DISTINCT log_id, track_id FROM scene
+  WHERE path_clearance_m < 0.0 AND gap_m BETWEEN 0.0 AND $gap_max_m
+), braking AS (
   SELECT
     log_id, stamp_ns, ego, track_id, gap_m, path_clearance_m, ego_yaw_rad, ego_speed_mps,
     avg(speed_mps) OVER before AS before_mps,
     (avg(speed_mps) OVER before - avg(speed_mps) OVER after)
       / (avg(elapsed_s) OVER after - avg(elapsed_s) OVER before) AS decel_mps2,
     least(count(speed_mps) OVER before, count(speed_mps) OVER after) AS stamps
-  FROM scene
+  FROM scene JOIN ahead USING (log_id, track_id)
   WHERE category IN (
     'REGULAR_VEHICLE', 'LARGE_VEHICLE', 'BUS', 'BOX_TRUCK', 'TRUCK', 'TRUCK_CAB', 'VEHICULAR_TRAILER',
     'SCHOOL_BUS', 'ARTICULATED_BUS', 'MOTORCYCLE', 'MOTORCYCLIST'

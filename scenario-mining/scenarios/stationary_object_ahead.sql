@@ -16,7 +16,10 @@
 --
 -- The arc of a stamp points at everything beside a bend. So the object counts while the ego goes straight on, or where
 -- it is still in the path when the ego is nearest to it: then the ego really drove up to it.
-WITH standing AS (
+WITH ahead AS (
+  SELECT DISTINCT log_id, track_id FROM scene
+  WHERE path_clearance_m < 0.0 AND gap_m > 0.0 AND time_headway_s(gap_m, ego_speed_mps) <= $reach_max_s
+), standing AS (
   SELECT
     log_id, stamp_ns, ego, track_id, category, gap_m, path_clearance_m, speed_mps, ego_speed_mps,
     ego_yaw_rate_radps,
@@ -25,7 +28,7 @@ WITH standing AS (
       max(y_m) OVER around - min(y_m) OVER around
     ) AS moved_m,
     (max(stamp_ns) OVER around - min(stamp_ns) OVER around) / 1e9 AS seen_s
-  FROM scene
+  FROM scene JOIN ahead USING (log_id, track_id)
   WINDOW around AS (
     PARTITION BY log_id, track_id ORDER BY stamp_ns
     RANGE BETWEEN 1000000000 PRECEDING AND 1000000000 FOLLOWING

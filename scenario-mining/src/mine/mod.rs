@@ -32,10 +32,12 @@ pub struct MineOptions {
 }
 
 /// Bounds of mining.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MineLimits {
     /// Drives that one query reads and one commit writes: bounds memory.
     pub drives_per_batch: usize,
+    /// Seconds of driving whose `scene` is held in memory: some 100 MB for ten minutes in a crowded street.
+    pub held_s_max: f64,
     /// Episodes of one scenario in one batch: a query that matches everything must not fill the lake.
     pub episodes_max: usize,
 }
@@ -43,7 +45,8 @@ pub struct MineLimits {
 impl Default for MineLimits {
     fn default() -> Self {
         Self {
-            drives_per_batch: 64,
+            drives_per_batch: 32,
+            held_s_max: 1200.0,
             episodes_max: 1_000_000,
         }
     }
@@ -166,7 +169,7 @@ async fn mine_batch(
     report: &mut MineReport,
 ) -> Result<()> {
     let inputs = lake.versions().await?;
-    let context = scope::session(lake, drives).await?;
+    let context = scope::session(lake, drives, options.limits.held_s_max).await?;
     let by_log: BTreeMap<&str, &Drive> = drives
         .iter()
         .map(|drive| (drive.log_id.as_str(), drive))

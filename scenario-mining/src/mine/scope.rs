@@ -7,14 +7,22 @@ use datafusion::common::TableReference;
 use datafusion::logical_expr::{col, lit};
 use datafusion::prelude::SessionContext;
 use driveloop_lake::{COMPOSED_SCHEMA, Lake};
+use driveloop_schemas::time::seconds_between;
 use driveloop_schemas::{Drive, TABLES};
 
 use crate::error::{Error, Result};
-use crate::session::session_over;
+use crate::session::{SCENE, session_over};
 
 /// A session whose tables hold the rows of these drives alone, composed or not. Every per-drive query of a scenario then
 /// reads a bounded part of the lake, and needs no word about which drives it is for.
-pub(super) async fn session(lake: &Lake, drives: &[Drive]) -> Result<SessionContext> {
+///
+/// Short drives have their `scene` computed once for all scenarios and held in memory; that of more than
+/// `held_s_max` seconds of driving streams through each query instead.
+pub(super) async fn session(
+    lake: &Lake,
+    drives: &[Drive],
+    held_s_max: f64,
+) -> Result<SessionContext> {
     let fail = |source| Error::query("session", source);
     let whole = lake.session();
     let log_ids: Vec<_> = drives
@@ -32,5 +40,17 @@ pub(super) async fn session(lake: &Lake, drives: &[Drive]) -> Result<SessionCont
             .map_err(fail)?;
         tables.push((spec.name.to_owned(), cut.into_view()));
     }
-    session_over(tables).await.map_err(fail)
+    let context = session_over(tables).await.map_err(fail)?;
+    let driven_s: f64 = drives.iter().map(duration_s).sum();
+    if driven_s <= held_s_max {
+        let scene = context.table(SCENE.0).await.map_err(fail)?;
+        let held = scene.cache().await.map_err(fail)?.into_view();
+        context.deregister_table(SCENE.0).map_err(fail)?;
+        context.register_table(SCENE.0, held).map_err(fail)?;
+    }
+    Ok(context)
+}
+
+fn duration_s(drive: &Drive) -> f64 {
+    seconds_between(drive.start_ns, drive.end_ns)
 }

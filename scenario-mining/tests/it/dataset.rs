@@ -73,7 +73,9 @@ async fn samples_are_split_by_host_and_frozen() {
             .iter()
             .all(|row| row.stamp_ns >= START_NS + 4_000_000_000)
     );
-    assert!(rows.iter().filter(|row| row.track_id == "parked").count() < 5);
+    // Eleven of a parked car's stamps in each of five drives could be samples; a tenth is kept.
+    let still = rows.iter().filter(|row| row.track_id == "parked").count();
+    assert!(still < 20, "{still} of 55");
 
     let again = freeze(
         &lake,

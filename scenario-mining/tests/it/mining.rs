@@ -81,6 +81,7 @@ async fn batches_change_nothing() {
     let mut options = MineOptions::new("run");
     mine(&one, &catalogue, &options).await.unwrap();
     options.limits.drives_per_batch = 1;
+    options.limits.held_s_max = 0.0;
     assert_eq!(mine(&many, &catalogue, &options).await.unwrap().commits, 3);
     let rows = one.read::<Episode>(None).await.unwrap();
     assert!(!rows.is_empty());
