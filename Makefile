@@ -25,7 +25,8 @@ else
 endif
 
 test: build
-	cargo test --workspace --locked
+	@tools/setup --peers
+	DRIVELOOP_PEERS=$(CACHE)/peers cargo test --workspace --locked
 
 lint: setup
 	cargo fmt --check

@@ -57,7 +57,7 @@ impl LakeSchema {
         let provider: Arc<dyn TableProvider> =
             match self.lake.table(spec.name).await.map_err(external)? {
                 Some(table) => Arc::new(table.table_provider().build().await?),
-            None => Arc::new(MemTable::try_new(spec.schema(), vec![vec![]])?),
+                None => Arc::new(MemTable::try_new(spec.schema(), vec![vec![]])?),
             };
         opened.insert(spec.name, Arc::clone(&provider));
         Ok(provider)

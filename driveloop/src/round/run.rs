@@ -96,6 +96,7 @@ pub(crate) async fn run(lake: &Lake, options: &RoundOptions) -> Result<Plan> {
             continue;
         }
         let why = why(&done, stage.name);
+        eprintln!("{:>10}: begins", stage.name);
         let begun = Instant::now();
         let output = (stage.run)(&context)
             .await
