@@ -1,0 +1,304 @@
+//! The edge of `compose`: episodes and hosts in, drives and provenance out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use driveloop_lake::{Commit, Lake, Versions, digest, sql_literal};
+use driveloop_schemas::{Drive, EgoState, Episode, Lane, MapArea, ObjectTrack, Row, SyntheticItem};
+
+use super::edit::edit;
+use super::host::HostScene;
+use super::item::{ComposedDrive, composed_drive, item_id, provenance};
+use super::recipes::{Parameters, Recipe, candidates};
+use crate::error::{Error, Result};
+
+/// Composed drives that share a commit: it bounds the memory, and keeps the tables' logs short.
+const BATCH_DRIVES: usize = 16;
+
+/// What to compose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComposeOptions {
+    /// The recipes to apply.
+    pub recipes: Vec<Recipe>,
+    /// The scenarios whose episodes are edited; all where empty.
+    pub scenarios: Vec<String>,
+    /// Candidates of each recipe for each episode, at most.
+    pub candidates_per_episode: usize,
+    /// Candidates in all, at most.
+    pub limit: usize,
+    /// Seed of the parameters.
+    pub seed: u64,
+    /// The run that this belongs to.
+    pub run_id: String,
+}
+
+impl Default for ComposeOptions {
+    fn default() -> Self {
+        Self {
+            recipes: Recipe::ALL.to_vec(),
+            scenarios: Vec::new(),
+            candidates_per_episode: 2,
+            limit: 1000,
+            seed: 1,
+            run_id: String::new(),
+        }
+    }
+}
+
+/// What was composed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ComposeReport {
+    /// Episodes that were looked at.
+    pub episodes: usize,
+    /// Candidates that were tried now or before.
+    pub candidates: usize,
+    /// Drives composed now, by recipe.
+    pub accepted: BTreeMap<String, usize>,
+    /// Candidates rejected now, by recipe and check.
+    pub rejected: BTreeMap<String, usize>,
+    /// Candidates that the lake had already.
+    pub already_there: usize,
+    /// Rows written, by table.
+    pub rows: BTreeMap<String, usize>,
+    /// Hosts without ego rows or ego states, which cannot be edited.
+    pub unusable_hosts: Vec<String>,
+}
+
+/// Edits the episodes of recorded and simulated drives into composed ones.
+///
+/// A drive appears at once: its facts first, its provenance next, its `drive` row last. Done again it changes nothing.
+///
+/// # Errors
+/// What the lake says.
+pub async fn compose(lake: &Lake, options: &ComposeOptions) -> Result<ComposeReport> {
+    let inputs = lake.versions().await?;
+    let mut report = ComposeReport::default();
+    let mut writer = Writer {
+        lake,
+        options,
+        inputs,
+        batch: Batch::default(),
+    };
+    for (log_id, episodes) in episodes_by_host(lake, options).await? {
+        if report.candidates >= options.limit {
+            break;
+        }
+        report.episodes += episodes.len();
+        let Some(host) = load_host(lake, &log_id).await? else {
+            report.unusable_hosts.push(log_id);
+            continue;
+        };
+        let done = done_items(lake, &log_id).await?;
+        for episode in &episodes {
+            compose_episode(&host, episode, &done, &mut writer, &mut report).await?;
+        }
+    }
+    writer.flush(&mut report).await?;
+    Ok(report)
+}
+
+/// Makes a composed drive again from its provenance row and its host.
+///
+/// # Errors
+/// [`Error::Provenance`] where the host is gone or has changed, or the candidate was a rejected one.
+pub async fn recompose(lake: &Lake, item: &SyntheticItem) -> Result<ComposedDrive> {
+    let unfit = |reason: String| Error::Provenance {
+        item_id: item.item_id.clone(),
+        reason,
+    };
+    let host = load_host(lake, &item.host_log_id)
+        .await?
+        .ok_or_else(|| unfit(format!("host `{}` is not in the lake", item.host_log_id)))?;
+    let parameters = Parameters::from_json(&item.recipe, &item.parameters)?;
+    let again = item_id(
+        &host.drive,
+        &item.host_episode_id,
+        &parameters,
+        item.seed as u64,
+    )?;
+    if again != item.item_id {
+        return Err(unfit(
+            "the host or the recipe is not the one that it was made from".into(),
+        ));
+    }
+    let candidate = edit(&host, &parameters)
+        .map_err(|rejection| unfit(format!("rejected by `{}`", rejection.failed())))?;
+    Ok(composed_drive(&host, &item.item_id, candidate))
+}
+
+async fn episodes_by_host(
+    lake: &Lake,
+    options: &ComposeOptions,
+) -> Result<BTreeMap<String, Vec<Episode>>> {
+    let mut hosts: BTreeMap<String, Vec<Episode>> = BTreeMap::new();
+    for episode in lake.read::<Episode>(Some("composed = false")).await? {
+        let wanted = options.scenarios.is_empty() || options.scenarios.contains(&episode.scenario);
+        if wanted {
+            hosts
+                .entry(episode.log_id.clone())
+                .or_default()
+                .push(episode);
+        }
+    }
+    for episodes in hosts.values_mut() {
+        episodes.sort_by(|a, b| (a.start_ns, &a.episode_id).cmp(&(b.start_ns, &b.episode_id)));
+    }
+    Ok(hosts)
+}
+
+async fn load_host(lake: &Lake, log_id: &str) -> Result<Option<HostScene>> {
+    let filter = format!("log_id = {}", sql_literal(log_id));
+    let filter = Some(filter.as_str());
+    let Some(drive) = lake.read::<Drive>(filter).await?.pop() else {
+        return Ok(None);
+    };
+    let object_tracks = lake.read::<ObjectTrack>(filter).await?;
+    let ego_states = lake.read::<EgoState>(filter).await?;
+    let lanes = lake.read::<Lane>(filter).await?;
+    let areas = lake.read::<MapArea>(filter).await?;
+    Ok(HostScene::new(
+        drive,
+        object_tracks,
+        ego_states,
+        lanes,
+        areas,
+    ))
+}
+
+/// The candidates of a host that are finished: rejected ones with their row, accepted ones with their drive.
+async fn done_items(lake: &Lake, log_id: &str) -> Result<BTreeSet<String>> {
+    let by_host = format!("host_log_id = {}", sql_literal(log_id));
+    let source = format!("source_uri = {}", sql_literal(&format!("lake:{log_id}")));
+    let items = lake.read::<SyntheticItem>(Some(&by_host)).await?;
+    let drives = lake.read::<Drive>(Some(&source)).await?;
+    let rejected = items
+        .into_iter()
+        .filter(|i| i.state == "rejected")
+        .map(|i| i.item_id);
+    Ok(rejected
+        .chain(drives.into_iter().map(|drive| drive.log_id))
+        .collect())
+}
+
+async fn compose_episode(
+    host: &HostScene,
+    episode: &Episode,
+    done: &BTreeSet<String>,
+    writer: &mut Writer<'_>,
+    report: &mut ComposeReport,
+) -> Result<()> {
+    let options = writer.options;
+    for recipe in &options.recipes {
+        let count = options.candidates_per_episode;
+        for parameters in candidates(host, episode, *recipe, count, options.seed) {
+            if report.candidates >= options.limit {
+                return Ok(());
+            }
+            report.candidates += 1;
+            let id = item_id(&host.drive, &episode.episode_id, &parameters, options.seed)?;
+            if done.contains(&id) || writer.batch.items.contains_key(&id) {
+                report.already_there += 1;
+                continue;
+            }
+            let outcome = edit(host, &parameters);
+            let item = provenance(host, episode, &parameters, options.seed, &outcome)?;
+            writer.batch.items.insert(id.clone(), item);
+            match outcome {
+                Ok(candidate) => {
+                    *report
+                        .accepted
+                        .entry(recipe.as_str().to_owned())
+                        .or_default() += 1;
+                    writer
+                        .batch
+                        .drives
+                        .push(composed_drive(host, &id, candidate));
+                }
+                Err(rejection) => {
+                    let key = format!("{}: {}", recipe.as_str(), rejection.failed());
+                    *report.rejected.entry(key).or_default() += 1;
+                }
+            }
+            if writer.batch.drives.len() >= BATCH_DRIVES {
+                writer.flush(report).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Batch {
+    items: BTreeMap<String, SyntheticItem>,
+    drives: Vec<ComposedDrive>,
+}
+
+struct Writer<'a> {
+    lake: &'a Lake,
+    options: &'a ComposeOptions,
+    inputs: Versions,
+    batch: Batch,
+}
+
+impl Writer<'_> {
+    /// Commits the batch, table by table; what a table has already is left out.
+    async fn flush(&mut self, report: &mut ComposeReport) -> Result<()> {
+        let Batch { items, drives } = std::mem::take(&mut self.batch);
+        if items.is_empty() {
+            return Ok(());
+        }
+        let by_id: BTreeMap<&str, &ComposedDrive> = drives
+            .iter()
+            .map(|d| (d.drive.log_id.as_str(), d))
+            .collect();
+        self.write(&by_id, |d| d.object_tracks.clone(), report)
+            .await?;
+        self.write(&by_id, |d| d.ego_states.clone(), report).await?;
+        self.write(&by_id, |d| d.lanes.clone(), report).await?;
+        self.write(&by_id, |d| d.areas.clone(), report).await?;
+        let by_item: BTreeMap<&str, &SyntheticItem> =
+            items.iter().map(|(id, item)| (id.as_str(), item)).collect();
+        self.write(&by_item, |item| vec![(*item).clone()], report)
+            .await?;
+        self.write(&by_id, |d| vec![d.drive.clone()], report).await
+    }
+
+    async fn write<T, R: Row>(
+        &self,
+        parts: &BTreeMap<&str, T>,
+        rows_of: impl Fn(&T) -> Vec<R>,
+        report: &mut ComposeReport,
+    ) -> Result<()> {
+        let ids: Vec<String> = parts.keys().map(|id| (*id).to_owned()).collect();
+        let missing = self.lake.missing(R::SPEC.name, &ids).await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<R> = missing
+            .iter()
+            .filter_map(|id| parts.get(id.as_str()))
+            .flat_map(rows_of)
+            .collect();
+        *report.rows.entry(R::SPEC.name.to_owned()).or_default() += rows.len();
+        self.lake.append(&rows, &self.commit_of(missing)).await?;
+        Ok(())
+    }
+
+    fn commit_of(&self, transactions: Vec<String>) -> Commit {
+        let options = self.options;
+        let recipes: Vec<&str> = options
+            .recipes
+            .iter()
+            .map(|recipe| recipe.as_str())
+            .collect();
+        let figures = format!("{} {}", options.candidates_per_episode, options.limit);
+        let parts = [recipes.join(","), options.scenarios.join(","), figures];
+        Commit {
+            stage: "synth".to_owned(),
+            params_digest: digest(parts),
+            seed: Some(options.seed as i64),
+            run_id: options.run_id.clone(),
+            inputs: self.inputs.clone(),
+            transactions,
+        }
+    }
+}
