@@ -109,7 +109,13 @@ impl GridTrack {
             driven_m.push(driven);
         }
         let spine = spine_of(&driven_m);
-        Self { first, states, driven_m, spine, size }
+        Self {
+            first,
+            states,
+            driven_m,
+            spine,
+            size,
+        }
     }
 
     /// The step after the last.

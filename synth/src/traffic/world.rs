@@ -8,7 +8,7 @@ use super::actor::{Actor, Control, Driver, LaneChange, Order};
 use super::events::{Director, WorldEvent};
 use super::idm::{DECEL_MAX_MPS2, IdmParams};
 use super::mobil::{MobilView, incentive_mps2, is_safe};
-use super::road::Road;
+use super::road::{LANE_WIDTH_M, Road};
 use super::{pedestrian, scene, spawn};
 
 /// Length of a step.
@@ -22,6 +22,8 @@ const DECISION_STEPS: u64 = 25;
 const TRAFFIC_STEPS: u64 = 50;
 /// Room that drivers leave before something stationary, over the jam gap, so that they can still steer around it.
 const STILL_ROOM_M: f64 = 9.0;
+/// Lateral acceleration of a lane change at most: who began one slowly does not speed up on it.
+const LATERAL_MPS2: f64 = 2.8;
 /// Extra incentive to leave a lane that something stationary blocks.
 const BLOCKED_BIAS_MPS2: f64 = 1.5;
 /// How far ahead a driver sees that its lane is blocked.
@@ -187,8 +189,13 @@ impl World {
             Order::Pace { speed_mps, .. } => speed_mps.max(1.0),
             _ => driver.idm.desired_speed_mps * mood,
         };
+        // A quintic of `length_m` over a lane's width bends by 5.77 · width / length² at most.
+        let bend = |change: LaneChange| 5.77 * LANE_WIDTH_M / change.length_m.powi(2);
+        let steady = driver
+            .change
+            .map_or(f64::INFINITY, |c| (LATERAL_MPS2 / bend(c)).sqrt());
         let idm = IdmParams {
-            desired_speed_mps: desired,
+            desired_speed_mps: desired.min(steady),
             ..driver.idm
         };
         let leaders = scene::lanes_of(me, &self.road)
