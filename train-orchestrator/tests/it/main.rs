@@ -1,5 +1,11 @@
 //! Runs of real processes: shell scripts as trainers, and the worker itself.
 
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise, in its helpers too"
+)]
+
 mod commands;
 #[path = "../../worker/tests/it/fixture.rs"]
 #[expect(unreachable_pub, reason = "shared with the tests of the worker")]

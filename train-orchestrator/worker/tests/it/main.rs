@@ -1,5 +1,11 @@
 //! The worker as a process: what it learns, that it can be killed, and what it says of bad input.
 
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise, in its helpers too"
+)]
+
 #[expect(unreachable_pub, reason = "shared with the tests of the orchestrator")]
 mod fixture;
 
