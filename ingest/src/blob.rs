@@ -32,9 +32,13 @@ impl Blobs {
         if start >= end {
             return Ok(Bytes::new());
         }
-        Ok(self
+        let bytes = self
             .runtime
-            .block_on(self.store.get_range(&file.path, start..end))?)
+            .block_on(self.store.get_range(&file.path, start..end));
+        bytes.map_err(|source| Error::Source {
+            file: file.path.clone(),
+            source,
+        })
     }
 
     /// The whole object, where it is no larger than the limit.

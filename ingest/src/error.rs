@@ -5,9 +5,17 @@ use thiserror::Error;
 /// A failure of an ingest, or of one drive of it.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// The lake or the source's store failed: mend the cause and run again; what was begun is completed.
+    /// The lake failed, or the source cannot be opened: mend the cause and run again; what was begun is completed.
     #[error(transparent)]
     Lake(#[from] driveloop_lake::Error),
+    /// A file of the source cannot be read: its drive fails, others do not.
+    #[error("cannot read `{file}` of the source")]
+    Source {
+        /// The file, relative to the source.
+        file: String,
+        /// The cause.
+        source: driveloop_lake::Error,
+    },
     /// There is nothing at the source: mend the path.
     #[error("nothing is at `{uri}`")]
     SourceMissing {
@@ -100,3 +108,17 @@ pub enum Error {
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// The message with its causes, for a report.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use driveloop_lake::{Commit, Lake, digest};
 use driveloop_schemas::{Drive, Row, Severity};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 use tokio::runtime::Handle;
 
 use crate::argoverse::Argoverse2;
@@ -56,7 +56,7 @@ impl IngestOptions {
 /// is completed by the next one.
 ///
 /// # Errors
-/// When there is nothing at the source, nothing in it is recognised, the mapping is wrong, or the lake or the source's store fails.
+/// When there is nothing at the source, nothing in it is recognised, the mapping is wrong, or the lake fails.
 pub async fn ingest(
     lake: &Lake,
     source: &str,
@@ -116,7 +116,7 @@ impl Run {
         let identities = stream::iter(drives)
             .map(|drive| self.identify(drive))
             .buffered(jobs);
-        let identified: Vec<_> = identities.try_collect().await?;
+        let identified: Vec<_> = identities.collect().await;
         let mut reports = Vec::new();
         let mut todo = Vec::new();
         for (drive, decision) in self.decide(identified).await? {
@@ -155,11 +155,11 @@ impl Run {
                         .rows
                         .add(identity.log_id.clone(), identity.transaction(), rows);
                 }
-                // The lake or the store failed: that is no fault of the drive.
+                // The lake failed: that is no fault of the drive.
                 Err(Error::Lake(error)) => return Err(error.into()),
                 Err(error) => {
                     reports[at].outcome = DriveOutcome::Failed {
-                        reason: error.to_string(),
+                        reason: error.with_causes(),
                     };
                     on_event(&event(&reports[at]));
                 }
@@ -177,21 +177,18 @@ impl Run {
     }
 
     /// Reads a drive's bytes for their digest, and finds its name.
-    async fn identify(&self, (format, files): Found) -> Result<(Found, Result<Identity>)> {
+    async fn identify(&self, (format, files): Found) -> (Found, Result<Identity>) {
         let (blobs, limits) = (Arc::clone(&self.blobs), self.options.limits.clone());
-        let path = files.path.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            let identity = identity(format.as_ref(), &files, &blobs, &limits);
-            ((format, files), identity)
+        let drive = (Arc::clone(&format), files.clone());
+        let task =
+            tokio::task::spawn_blocking(move || identity(format.as_ref(), &files, &blobs, &limits));
+        let identity = task.await.unwrap_or_else(|error| {
+            Err(Error::Decoder {
+                log_id: drive.1.path.clone(),
+                reason: error.to_string(),
+            })
         });
-        let (drive, identity) = task.await.map_err(|error| Error::Decoder {
-            log_id: path,
-            reason: error.to_string(),
-        })?;
-        match identity {
-            Err(Error::Lake(error)) => Err(error.into()),
-            identity => Ok((drive, identity)),
-        }
+        (drive, identity)
     }
 
     /// Leaves out what the lake has, and what is named like something else.
@@ -221,7 +218,7 @@ impl Run {
                 Err(error) => {
                     let mut failed = report(&drive.1.path, &self.uri(&drive.1), drive.1.bytes());
                     failed.outcome = DriveOutcome::Failed {
-                        reason: error.to_string(),
+                        reason: error.with_causes(),
                     };
                     Decision::Done(failed)
                 }
@@ -337,7 +334,7 @@ fn decide(
                 here,
             };
             done.outcome = DriveOutcome::Failed {
-                reason: taken.to_string(),
+                reason: taken.with_causes(),
             };
             Decision::Done(done)
         }

@@ -4,6 +4,7 @@
 //! the mapping says which topic becomes which table. A file that is torn or damaged gives what is sound, and findings for the rest.
 
 mod finish;
+mod frames;
 mod map;
 mod mapping;
 mod objects;
