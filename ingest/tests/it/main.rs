@@ -1,0 +1,54 @@
+//! Integration tests of the ingest.
+
+mod argoverse;
+mod cdr;
+mod mcap_log;
+mod mcap_reading;
+mod real_argoverse;
+
+use std::path::Path;
+
+use driveloop_ingest::{IngestOptions, IngestReport, Result, ingest};
+use driveloop_lake::Lake;
+use driveloop_schemas::{Finding, Row};
+
+/// A lake of a test.
+struct TestLake {
+    folder: tempfile::TempDir,
+    lake: Lake,
+}
+
+impl TestLake {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(folder.path().to_str().unwrap()).await.unwrap();
+        Self { folder, lake }
+    }
+
+    async fn ingest(&self, source: &Path) -> Result<IngestReport> {
+        ingest(
+            &self.lake,
+            source.to_str().unwrap(),
+            &IngestOptions::new("run-1"),
+            &|_| {},
+        )
+        .await
+    }
+
+    async fn rows<R: Row>(&self) -> Vec<R> {
+        self.lake.read::<R>(None).await.unwrap()
+    }
+
+    /// Check, subject, count and dropped of each finding.
+    async fn findings(&self) -> Vec<(String, String, i64, i64)> {
+        let rows = self.rows::<Finding>().await;
+        rows.into_iter()
+            .map(|row| (row.check, row.subject, row.count, row.dropped))
+            .collect()
+    }
+
+    /// The lake as a run leaves it that was killed before it committed this table.
+    fn forget_table(&self, table: &str) {
+        std::fs::remove_dir_all(self.folder.path().join("tables").join(table)).unwrap();
+    }
+}
