@@ -28,6 +28,7 @@ pub(crate) enum Exit {
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
+    quiet_background_panics();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -47,4 +48,15 @@ fn main() -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// A panic in a background task comes back as the error of the command that waits for it; its own text would stand before
+/// that error, where a person looks first. (Delta's writer panics when it gives up a file on a full disk.)
+fn quiet_background_panics() {
+    let loud = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() == Some("main") {
+            loud(panic);
+        }
+    }));
 }

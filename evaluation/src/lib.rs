@@ -31,6 +31,7 @@
 //! # }
 //! ```
 
+mod actors;
 mod bootstrap;
 mod error;
 mod failures;
@@ -44,6 +45,7 @@ mod slices;
 mod truth;
 mod write;
 
+pub use actors::difference_by_actor;
 pub use bootstrap::{ClusterSums, DRIVES_MIN, Interval, Intervals, intervals, stream_from_names};
 pub use error::{Error, Result};
 pub use failures::{WORST_MAX, failure_slices};

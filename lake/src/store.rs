@@ -1,12 +1,12 @@
 //! An object store behind a URI.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
-use object_store::path::Path;
+use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 use url::Url;
 
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 pub struct Store {
     uri: String,
     url: Url,
-    prefix: Path,
+    prefix: ObjectPath,
     inner: Arc<dyn ObjectStore>,
 }
 
@@ -178,14 +178,14 @@ impl Store {
         &self.inner
     }
 
-    pub(crate) fn path(&self, relative: &str) -> Path {
+    pub(crate) fn path(&self, relative: &str) -> ObjectPath {
         let parts = self.prefix.parts().map(|part| part.as_ref().to_owned());
         let more = relative
             .split('/')
             .filter(|part| !part.is_empty())
             .map(str::to_owned);
         // Parts of the prefix are encoded already; encoding a percent sign again would change them.
-        let mut path = Path::from_iter(more);
+        let mut path = ObjectPath::from_iter(more);
         for part in parts.collect::<Vec<_>>().into_iter().rev() {
             path = join_front(&part, &path);
         }
@@ -230,13 +230,13 @@ impl Store {
     }
 }
 
-fn join_front(part: &str, path: &Path) -> Path {
+fn join_front(part: &str, path: &ObjectPath) -> ObjectPath {
     let text = if path.as_ref().is_empty() {
         part.to_owned()
     } else {
         format!("{part}/{path}")
     };
-    Path::parse(&text).unwrap_or_else(|_| Path::from(text))
+    ObjectPath::parse(&text).unwrap_or_else(|_| ObjectPath::from(text))
 }
 
 fn url_of(uri: &str) -> Result<Url> {
@@ -250,6 +250,35 @@ fn url_of(uri: &str) -> Result<Url> {
     if uri.contains("://") {
         return Url::parse(uri).map_err(|error| invalid(&error.to_string()));
     }
-    let path = std::path::absolute(uri).map_err(|error| invalid(&error.to_string()))?;
+    let path = absolute(Path::new(uri)).map_err(|error| invalid(&error.to_string()))?;
     Url::from_file_path(&path).map_err(|()| invalid("it is no absolute path"))
+}
+
+/// The path from the root on, without `..`: object stores have none. What comes before a `..` is looked up on the disk,
+/// because it may be a link.
+fn absolute(path: &Path) -> std::io::Result<PathBuf> {
+    let mut absolute = PathBuf::new();
+    for component in std::path::absolute(path)?.components() {
+        if component == Component::ParentDir {
+            absolute = absolute.canonicalize().unwrap_or(absolute);
+            absolute.pop();
+        } else {
+            absolute.push(component);
+        }
+    }
+    Ok(absolute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_may_lead_through_its_parent() {
+        let store = Store::open("/tmp/../no/such/./lake").unwrap();
+        assert_eq!(
+            store.local_path("a/b").unwrap(),
+            Path::new("/no/such/lake/a/b")
+        );
+    }
 }

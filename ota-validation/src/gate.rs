@@ -19,8 +19,8 @@ use crate::verdict::{Comparison, Decision, Finding, Reason, ReasonKind, Verdict}
 /// All tests together are held to the false discovery rate of the rules (Benjamini–Hochberg).
 ///
 /// * `BLOCK` when a metric whose rule says so got significantly worse on any slice, or a veto holds.
-/// * `PASS` when every safety-critical metric was shown to be no worse than its margin, nothing got significantly
-///   worse, and no scene of the baseline was left unanswered.
+/// * `PASS` when every safety-critical metric was shown to be no worse than its margin (or significantly better),
+///   nothing got significantly worse, and no scene of the baseline was left unanswered.
 /// * `INCONCLUSIVE` otherwise, with the number of scenes that would decide it.
 ///
 /// Each metric and slice is judged alone: nothing is averaged with anything else, so that no rise hides a fall.
@@ -141,6 +141,11 @@ fn find(comparisons: &mut [Comparison], fdr: f64) {
             true if comparison.worsening < 0.0 => Finding::Better,
             _ => Finding::NoDifference,
         };
+        // Superiority implies non-inferiority, without another test (EMA, Points to consider on switching between
+        // superiority and non-inferiority, CPMP/EWP/482/99, 2000): few drives can show the first and not the bound.
+        if comparison.finding == Finding::Better {
+            comparison.no_worse = comparison.margin.map(|_| true);
+        }
     }
 }
 

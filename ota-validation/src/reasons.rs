@@ -100,13 +100,17 @@ pub(crate) fn significant(comparison: &Comparison, kind: ReasonKind) -> Reason {
 }
 
 pub(crate) fn no_worse(comparison: &Comparison, margin: f64) -> Reason {
-    let high = comparison.worsening_high.unwrap_or(f64::NAN);
+    let shown = match comparison.worsening_high {
+        Some(high) if high < margin => {
+            format!("worsening at most {}", worsening_text(comparison, high))
+        }
+        _ => "it is significantly better".to_owned(),
+    };
     let text = format!(
-        "{} ({}) is no worse than its margin: {}; worsening at most {}, margin {}",
+        "{} ({}) is no worse than its margin: {}; {shown}, margin {}",
         comparison.metric,
         on_slice(&comparison.slice),
         change_text(comparison),
-        worsening_text(comparison, high),
         margin_text(comparison, margin),
     );
     about(comparison, ReasonKind::NoWorse, text)

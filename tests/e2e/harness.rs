@@ -17,7 +17,9 @@ pub(crate) struct Run {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -31,7 +33,10 @@ impl Bench {
     /// The binary, to be run in the folder, with the lake `lake` in it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        command.current_dir(self.folder.path()).args(arguments).env("DRIVELOOP_LAKE", "lake");
+        command
+            .current_dir(self.folder.path())
+            .args(arguments)
+            .env("DRIVELOOP_LAKE", "lake");
         command
     }
 
@@ -68,7 +73,11 @@ fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("the test has a path");
     let folder = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
     let binary = folder.join("driveloop");
-    assert!(binary.is_file(), "{} is not there: `make build` builds it", binary.display());
+    assert!(
+        binary.is_file(),
+        "{} is not there: `make build` builds it",
+        binary.display()
+    );
     binary
 }
 
@@ -79,7 +88,10 @@ pub(crate) fn test_data(name: &str) -> Option<PathBuf> {
     let path = folder.join(name);
     let found = path.exists();
     if !found {
-        eprintln!("skipped: there is no {} (DRIVELOOP_TEST_DATA names its folder)", path.display());
+        eprintln!(
+            "skipped: there is no {} (DRIVELOOP_TEST_DATA names its folder)",
+            path.display()
+        );
     }
     found.then_some(path)
 }
@@ -87,7 +99,9 @@ pub(crate) fn test_data(name: &str) -> Option<PathBuf> {
 /// A Python with the readers that `tools/setup --peers` installs; says so where they are absent.
 pub(crate) fn peers_python() -> Option<Command> {
     let Some(folder) = std::env::var_os("DRIVELOOP_PEERS") else {
-        eprintln!("skipped: DRIVELOOP_PEERS names no folder with the Python readers (`make test` installs them)");
+        eprintln!(
+            "skipped: DRIVELOOP_PEERS names no folder with the Python readers (`make test` installs them)"
+        );
         return None;
     };
     let mut command = Command::new("python3");

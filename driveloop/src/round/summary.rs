@@ -3,6 +3,7 @@
 use anyhow::Result;
 use arrow::array::AsArray as _;
 use arrow::datatypes::Int64Type;
+use driveloop_evaluation::{EvaluateOptions, Interval, difference_by_actor};
 use driveloop_lake::{Lake, sql_literal};
 use driveloop_schemas::{FailureSlice, ReleaseVerdict, SliceMetric};
 
@@ -246,7 +247,7 @@ impl Facts<'_> {
         for row in self.lake.read::<SliceMetric>(Some(&filter)).await? {
             let interval = match (row.difference_low, row.difference_high) {
                 (Some(low), Some(high)) => format!("95 % interval {low:+.3} to {high:+.3}"),
-                _ => format!("no interval: {} drives are too few", row.drives),
+                _ => self.interval_by_actor(&row).await?,
             };
             let share = if row.baseline_value > 0.0 {
                 format!(" ({:+.0} %)", 100.0 * row.difference / row.baseline_value)
@@ -256,12 +257,37 @@ impl Facts<'_> {
             self.fact(
                 format!("{} against {}", row.metric, row.baseline_id),
                 format!(
-                    "{:.3} against {:.3}, difference {:+.3}{share}, {interval}; {} samples of {} drives",
-                    row.value, row.baseline_value, row.difference, row.samples, row.drives
+                    "{:.3} against {:.3}, difference {:+.3}{share}, {interval}; {} samples of {}",
+                    row.value,
+                    row.baseline_value,
+                    row.difference,
+                    row.samples,
+                    drives(row.drives, "", "").trim_end()
                 ),
             );
         }
         Ok(())
+    }
+
+    /// With too few drives for an interval by drive, one that speaks for these drives alone.
+    async fn interval_by_actor(&self, row: &SliceMetric) -> Result<String> {
+        let options = EvaluateOptions {
+            baseline_id: row.baseline_id.clone(),
+            ..EvaluateOptions::new(&row.model_id, &row.dataset, "")
+        };
+        let interval = difference_by_actor(self.lake, &options, &row.metric).await?;
+        let few = format!(
+            "{} too few for an interval by drive",
+            drives(row.drives, "is", "are")
+        );
+        Ok(match interval {
+            Some(Interval { low, high }) => {
+                format!(
+                    "95 % interval {low:+.3} to {high:+.3} by actor, for these drives alone: {few}"
+                )
+            }
+            None => format!("no interval: {few}"),
+        })
     }
 
     async fn verdict(&mut self, verdict_id: &str) -> Result<()> {
@@ -294,5 +320,14 @@ impl Facts<'_> {
             self.fact(what, failure.search_sql.as_str());
         }
         Ok(())
+    }
+}
+
+/// `1 drive is`, `2 drives are`.
+fn drives(count: i64, one: &str, more: &str) -> String {
+    if count == 1 {
+        format!("1 drive {one}")
+    } else {
+        format!("{count} drives {more}")
     }
 }
