@@ -83,8 +83,8 @@ const HINTS: &[(&[&str], &str)] = &[
         "`driveloop ingest LOGS --lake URI` makes one; --lake or DRIVELOOP_LAKE says where it is",
     ),
     (
-        &["libtorch", "driveloop-worker"],
-        "`make setup` fetches libtorch and `make build` builds the worker; `driveloop doctor` says what is missing",
+        &["there is no driveloop-worker"],
+        "`make build` builds the worker, DRIVELOOP_WORKER names another one; `driveloop doctor` says what is missing",
     ),
     (
         &["table '", "Table not found"],

@@ -185,7 +185,7 @@ impl Store {
             .filter(|part| !part.is_empty())
             .map(str::to_owned);
         // Parts of the prefix are encoded already; encoding a percent sign again would change them.
-        let mut path = ObjectPath::from_iter(more);
+        let mut path: ObjectPath = more.collect();
         for part in parts.collect::<Vec<_>>().into_iter().rev() {
             path = join_front(&part, &path);
         }

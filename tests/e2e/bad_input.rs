@@ -136,7 +136,12 @@ fn wrong_sql_points_at_the_place() {
         "drives",
         "hint:",
     );
-    check(&bench.run(&["sql", "DROP TABLE drive"]), 1, "DROP", "");
+    check(
+        &bench.run(&["sql", "DROP TABLE drive"]),
+        1,
+        "expected a query",
+        "",
+    );
     check(&bench.run(&["sql"]), 1, "statement", "");
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use driveloop_scenario_mining::dataset::export;
+use driveloop_train_orchestrator::state::{EventKind, Exit as WorkerExit};
 use driveloop_train_orchestrator::{Clock, JobSpec, TrainEvent, TrainOptions, train};
 
 use super::doctor::worker_path;
@@ -95,11 +96,29 @@ pub(crate) fn clock() -> Clock {
 /// Shows an event of a run.
 pub(crate) fn show(progress: &Progress, event: &TrainEvent) {
     match event {
-        TrainEvent::Journal(event) => progress.say(&format!("{:?}", event.kind)),
+        TrainEvent::Journal(event) => {
+            if let Some(line) = line_of(&event.kind) {
+                progress.say(&line);
+            }
+        }
         TrainEvent::Metrics(line) => {
             if let (Some(step), Some(loss)) = (line.step, line.validation_loss) {
                 progress.say(&format!("step {step}: validation loss {loss:.3} m"));
             }
         }
     }
+}
+
+/// What is worth a line; how a failed run ended is in its error.
+fn line_of(kind: &EventKind) -> Option<String> {
+    Some(match kind {
+        EventKind::Started { attempt } => format!("attempt {attempt}"),
+        EventKind::Checkpointed { step } => format!("checkpoint at step {step}"),
+        EventKind::Exited {
+            exit: WorkerExit::Success,
+        } => "the worker is done".to_owned(),
+        EventKind::Exited { .. } => "the worker ended before its time".to_owned(),
+        EventKind::Collected { model_id, .. } => format!("model {model_id}"),
+        _ => return None,
+    })
 }

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::host::HostScene;
 use super::rows::Scene;
 
-/// Longitudinal deceleration: tyres on dry asphalt reach about 0.8 g (Wong, "Theory of Ground Vehicles", table 1.5);
+/// Longitudinal deceleration: tyres on dry asphalt reach about 0.8 g (Wong, "Theory of Ground Vehicles");
 /// UN Regulation 152 asks of emergency braking 5 m/s² at least.
 const DECEL_MAX_MPS2: f64 = 8.0;
-/// Lateral acceleration: what ordinary drivers stay below by far in an evasive lane change
-/// (Iwnicki et al. name 4 m/s² for the average driver; ISO 3888-2 tests go further).
+/// Lateral acceleration: half of what the same tyres give, for a driver who wants to keep the lane change in hand;
+/// UN Regulation 79 allows a lane-keeping system 3 m/s².
 const LATERAL_MAX_MPS2: f64 = 4.0;
 /// Curvature: a turning circle of 10 m, as passenger cars have it.
 const CURVATURE_MAX_PER_M: f64 = 0.2;
