@@ -76,7 +76,7 @@ pub(crate) fn open_polygon(mut polygon: Vec<f64>) -> Option<Vec<f64>> {
         polygon.truncate(n - 2);
     }
     let sound = polygon.len() >= 6
-        && polygon.len() % 2 == 0
+        && polygon.len().is_multiple_of(2)
         && polygon.iter().all(|value| value.is_finite());
     sound.then_some(polygon)
 }

@@ -87,16 +87,16 @@ pub(crate) struct Registry {
     formats: Vec<Arc<dyn LogSource>>,
 }
 
+/// A drive of the source and the format that reads it.
+type Claimed = (Arc<dyn LogSource>, DriveFiles);
+
 impl Registry {
     pub(crate) fn new(formats: Vec<Arc<dyn LogSource>>) -> Self {
         Self { formats }
     }
 
     /// Splits a listing into drives, by path; returns also the files that belong to none.
-    pub(crate) fn split(
-        &self,
-        mut files: Vec<ObjectEntry>,
-    ) -> (Vec<(Arc<dyn LogSource>, DriveFiles)>, Vec<String>) {
+    pub(crate) fn split(&self, mut files: Vec<ObjectEntry>) -> (Vec<Claimed>, Vec<String>) {
         let mut drives = BTreeMap::new();
         for format in &self.formats {
             for drive in format.claim(&mut files) {

@@ -59,7 +59,7 @@ pub(crate) fn newly_failing(
             worsenings,
         ));
     }
-    ranked.sort_by(|a, b| worse_first(a, b));
+    ranked.sort_by(worse_first);
     ranked.into_iter().map(|(scene, _)| scene).collect()
 }
 

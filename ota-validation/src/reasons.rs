@@ -117,12 +117,11 @@ pub(crate) fn no_worse(comparison: &Comparison, margin: f64) -> Reason {
 }
 
 pub(crate) fn not_shown(comparison: &Comparison, margin: f64, rules: &Rules) -> Reason {
-    let bound = match comparison.worsening_high {
-        Some(high) => format!("it may be worse by {}", worsening_text(comparison, high)),
-        None => {
-            let (drives, min) = (comparison.drives, rules.drives_min);
-            format!("{drives} drives give no interval, {min} would")
-        }
+    let bound = if let Some(high) = comparison.worsening_high {
+        format!("it may be worse by {}", worsening_text(comparison, high))
+    } else {
+        let (drives, min) = (comparison.drives, rules.drives_min);
+        format!("{drives} drives give no interval, {min} would")
     };
     let shortfall = shortfall(comparison);
     let more = shortfall.as_ref().map_or_else(String::new, |shortfall| {

@@ -377,7 +377,9 @@ fn is_mean_of(last: &Record, above: &[Record]) -> bool {
         }
         let numbers: Vec<f64> = cells.into_iter().flatten().collect();
         let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
-        if !((value - mean).abs() <= MEAN_TOLERANCE * mean.abs().max(1.0)) {
+        // Not a number is not near.
+        let is_near = (value - mean).abs() <= MEAN_TOLERANCE * mean.abs().max(1.0);
+        if !is_near {
             return false;
         }
         varies |= numbers

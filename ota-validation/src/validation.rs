@@ -74,12 +74,11 @@ pub fn validate_scores(
     baseline: ScoreFile<'_>,
     options: &ScoresOptions,
 ) -> Result<Validation> {
-    let rules = match &options.rules {
-        Some(rules) => rules.clone(),
-        None => {
-            let columns = score_columns(baseline)?;
-            Rules::for_columns(&columns.iter().map(String::as_str).collect::<Vec<_>>())?
-        }
+    let rules = if let Some(rules) = &options.rules {
+        rules.clone()
+    } else {
+        let columns = score_columns(baseline)?;
+        Rules::for_columns(&columns.iter().map(String::as_str).collect::<Vec<_>>())?
     };
     let (paired, left_out) = pair_scores(candidate, baseline, &options.key, &rules)?;
     let artifact = |file: ScoreFile<'_>| Artifact {

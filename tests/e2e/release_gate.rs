@@ -34,13 +34,13 @@ fn a_higher_mean_does_not_hide_more_collisions() {
     assert_eq!(verdict["decision"], "BLOCK");
     assert_eq!(verdict["scenes"], 12_146);
     let metric = |name: &str| {
-        let all = verdict["comparisons"]
+        let mut all = verdict["comparisons"]
             .as_array()
             .expect("comparisons")
             .iter();
-        all.cloned()
-            .find(|row| row["metric"] == name && row["slice"] == "all")
+        all.find(|row| row["metric"] == name && row["slice"] == "all")
             .expect("the metric")
+            .clone()
     };
     let collisions = metric("no_at_fault_collisions");
     let failing = |row: &serde_json::Value| {

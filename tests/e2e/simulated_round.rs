@@ -199,5 +199,5 @@ fn every_stage_runs_alone() {
         bench.ok(&["lake", "history", table]);
     }
     let ttc = bench.ok(&["sql", "SELECT ttc_s(10.0, 2.0) AS ttc", "--format", "json"]);
-    assert!(ttc.contains("5"), "{ttc}");
+    assert!(ttc.contains('5'), "{ttc}");
 }

@@ -242,7 +242,7 @@ fn write_json(value: &toml::Value, json: &mut String) {
         }
         toml::Value::Array(values) => write_sequence(json, "[]", values, write_json),
         toml::Value::String(text) => {
-            json.push_str(&serde_json::Value::from(text.as_str()).to_string())
+            json.push_str(&serde_json::Value::from(text.as_str()).to_string());
         }
         toml::Value::Integer(number) => json.push_str(&number.to_string()),
         toml::Value::Float(number) => json.push_str(&serde_json::Value::from(*number).to_string()),

@@ -173,8 +173,8 @@ impl Driver<'_> {
                 self.note(EventKind::Stepping { step }).await?;
                 is_stepping = true;
             }
-            let checkpoints = lines.iter().rev().filter(|line| line.is("checkpoint"));
-            if let Some(step) = checkpoints.filter_map(|line| line.step).next() {
+            let mut checkpoints = lines.iter().rev().filter(|line| line.is("checkpoint"));
+            if let Some(step) = checkpoints.find_map(|line| line.step) {
                 self.note(EventKind::Checkpointed { step }).await?;
             }
             self.show(lines);

@@ -21,7 +21,7 @@ pub(crate) enum Verb {
         /// Scenarios that select samples; all where none is named.
         #[arg(long, value_name = "NAME")]
         scenario: Vec<String>,
-        /// A query that selects samples: log_id, track_id (or a list actors), stamp_ns (or start_ns and end_ns).
+        /// A query that selects samples: `log_id`, `track_id` (or a list actors), `stamp_ns` (or `start_ns` and `end_ns`).
         #[arg(long, value_name = "SQL")]
         from: Option<String>,
         /// Time between samples of one actor, seconds.

@@ -37,7 +37,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     let progress = Progress::start("ingest");
     let begun = std::time::Instant::now();
     let report = ingest(&lake, &args.source, &options, &|event| {
-        show(&progress, event)
+        show(&progress, event);
     })
     .await?;
     drop(progress);
@@ -113,10 +113,10 @@ pub(crate) fn show(progress: &Progress, event: &IngestEvent) {
             ));
         }
         IngestEvent::AlreadyThere { log_id, .. } => {
-            progress.done(&format!("{log_id} is there already"))
+            progress.done(&format!("{log_id} is there already"));
         }
         IngestEvent::Decoded { log_id, rows, .. } => {
-            progress.done(&format!("{log_id}: {rows} rows"))
+            progress.done(&format!("{log_id}: {rows} rows"));
         }
         IngestEvent::Failed { log_id, .. } => progress.done(&format!("{log_id} failed")),
         IngestEvent::Committed { drives } => progress.say(&format!("{drives} drives committed")),

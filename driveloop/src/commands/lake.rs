@@ -50,9 +50,10 @@ async fn tables(context: &Context) -> Result<()> {
             continue;
         };
         let rows = count(&lake, spec.name, "").await?;
-        let composed = match spec.has_column("composed") {
-            true => Cell::Int(count(&lake, spec.name, "WHERE composed").await?),
-            false => Cell::Empty,
+        let composed = if spec.has_column("composed") {
+            Cell::Int(count(&lake, spec.name, "WHERE composed").await?)
+        } else {
+            Cell::Empty
         };
         let last = lake.history(spec.name).await?.pop();
         let (stage, run) = last

@@ -1,6 +1,7 @@
 //! `driveloop lineage`: from a verdict, model, dataset or drive back to the bytes of the logs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use anyhow::{Result, bail};
 use driveloop_lake::{CommitRecord, Lake, sql_literal};
@@ -84,15 +85,13 @@ async fn walk(lake: &Lake, subject: Option<&str>) -> Result<Vec<Step>> {
     let Some(subject) = subject else {
         let last = walk.commits(ReleaseVerdict::SPEC.name).await?.to_vec();
         let verdicts = lake.read::<ReleaseVerdict>(None).await?;
-        let newest = last.iter().rev().flat_map(|commit| &commit.transactions);
-        let newest = newest
-            .filter_map(|id| {
-                verdicts
-                    .iter()
-                    .find(|verdict| id.contains(&verdict.verdict_id))
-            })
-            .next()
-            .or(verdicts.last());
+        let mut ids = last.iter().rev().flat_map(|commit| &commit.transactions);
+        let named = |id: &String| {
+            verdicts
+                .iter()
+                .find(|verdict| id.contains(&verdict.verdict_id))
+        };
+        let newest = ids.find_map(named).or(verdicts.last());
         let Some(verdict) = newest else {
             bail!("the lake has no verdict yet: name a model, dataset or drive")
         };
@@ -260,11 +259,10 @@ impl Walk<'_> {
     }
 
     async fn commits(&mut self, table: &'static str) -> Result<&[CommitRecord]> {
-        if !self.histories.contains_key(table) {
-            let history = self.lake.history(table).await?;
-            self.histories.insert(table, history);
-        }
-        Ok(self.histories.get(table).map_or(&[], Vec::as_slice))
+        Ok(match self.histories.entry(table) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(place) => place.insert(self.lake.history(table).await?),
+        })
     }
 
     /// The last commit of the table whose transactions name the subject.

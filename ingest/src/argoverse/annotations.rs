@@ -86,7 +86,7 @@ impl Log<'_> {
                 continue;
             }
             let Some(map_from_ego) = scene.ego_at(ego, stamp_ns, |stamp| {
-                note_interpolated(findings, name, stamp)
+                note_interpolated(findings, name, stamp);
             }) else {
                 drop_without_pose(findings, name, stamp_ns);
                 continue;

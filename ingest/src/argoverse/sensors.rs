@@ -31,7 +31,8 @@ impl Log<'_> {
     pub(super) fn calibration(&mut self) -> Result<()> {
         let mut lenses = self.lenses()?;
         let Some(file) = self.file(EXTRINSICS) else {
-            return Ok(self.drop_lenses(&lenses));
+            self.drop_lenses(&lenses);
+            return Ok(());
         };
         let table = feather::read(self.blobs, file, self.limits)?;
         let mut rows = BTreeMap::new();
@@ -69,7 +70,8 @@ impl Log<'_> {
             self.out.records_in += 1;
             let k = [k1[i], k2[i], k3[i]];
             let numbers = [fx[i], fy[i], cx[i], cy[i], k[0], k[1], k[2]];
-            if lenses.contains_key(&name) {
+            let is_known = lenses.contains_key(&name);
+            if is_known {
                 drop_duplicate(&mut self.out.findings, &name, 0);
             } else if numbers.iter().any(|number| !number.is_finite()) {
                 drop_unusable(&mut self.out.findings, &name, None, "others");

@@ -84,7 +84,8 @@ impl Reader<'_> {
 }
 
 fn lane(lane: MapLane) -> Option<Lane> {
-    let is_line = |line: &[f64]| line.len() % 2 == 0 && line.iter().all(|value| value.is_finite());
+    let is_line =
+        |line: &[f64]| line.len().is_multiple_of(2) && line.iter().all(|value| value.is_finite());
     let centre = if lane.centre.len() >= 4 {
         lane.centre
     } else {

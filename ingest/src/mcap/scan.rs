@@ -208,12 +208,11 @@ impl Scan<'_> {
                     self.channels.insert(record.id, channel);
                 }
             }
-            Ok(Record::Message { header, data }) => match self.channels.get(&header.channel_id) {
-                Some(channel) => {
+            Ok(Record::Message { header, data }) => {
+                if let Some(channel) = self.channels.get(&header.channel_id) {
                     self.visitor
-                        .message(header.channel_id, channel, &header, &data)?
-                }
-                None => {
+                        .message(header.channel_id, channel, &header, &data)?;
+                } else {
                     let reason = format!(
                         "expected a channel {}, got none before its message",
                         header.channel_id
@@ -225,7 +224,7 @@ impl Scan<'_> {
                         reason,
                     });
                 }
-            },
+            }
             Ok(Record::Metadata(record)) => self.visitor.metadata(&record.name, &record.metadata),
             Ok(Record::Attachment { header, .. }) => self.visitor.attachment(&header.name),
             Ok(_) => {}

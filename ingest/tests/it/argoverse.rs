@@ -140,7 +140,7 @@ fn write_annotations(folder: &Path, height_m: f64) {
             ("tz_m", each(0.5, |_| 0.0)),
             (
                 "num_interior_pts",
-                Arc::new(Int64Array::from_iter_values((0..2 * rows).map(|k| k))),
+                Arc::new(Int64Array::from_iter_values(0..2 * rows)),
             ),
         ],
     );

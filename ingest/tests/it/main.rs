@@ -1,5 +1,12 @@
 //! Integration tests of the ingest.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests stop at the first surprise"
+)]
+
 mod argoverse;
 mod cdr;
 mod mcap_log;

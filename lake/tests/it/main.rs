@@ -1,5 +1,12 @@
 //! The lake against the local disk.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests stop at the first surprise"
+)]
+
 use bytes::Bytes;
 use driveloop_lake::{Commit, Error, Journal, Lake, Outcome, PackWriter};
 use driveloop_schemas::{Drive, Episode, Signal, time::Day};
@@ -129,7 +136,7 @@ async fn composed_drives_are_seen_by_those_who_ask() {
             .await
             .unwrap()
             .iter()
-            .map(|batch| batch.num_rows())
+            .map(arrow::record_batch::RecordBatch::num_rows)
             .sum()
     };
     assert_eq!(count("SELECT * FROM episode").await, 1);

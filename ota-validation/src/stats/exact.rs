@@ -132,7 +132,7 @@ mod tests {
         );
     }
 
-    /// Expectations from SciPy 1.17.1, `binomtest(new, new + mended, 0.5).pvalue`.
+    /// Expectations from `SciPy` 1.17.1, `binomtest(new, new + mended, 0.5).pvalue`.
     #[test]
     fn mcnemar_agrees_with_scipy() {
         close(mcnemar(218, 113), 8.231_068_523_429e-9);

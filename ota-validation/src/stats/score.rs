@@ -120,7 +120,7 @@ mod tests {
         );
     }
 
-    /// Expectations from an independent program (root finding by SciPy 1.17.1).
+    /// Expectations from an independent program (root finding by `SciPy` 1.17.1).
     #[test]
     fn the_interval_agrees_with_an_independent_program() {
         let (low, high) = interval(218.0, 113.0, 12_146.0);

@@ -1,5 +1,12 @@
 //! The gate from outside: real score files, made-up scores, and a lake.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests stop at the first surprise"
+)]
+
 mod calibration;
 mod fixture;
 mod lake;

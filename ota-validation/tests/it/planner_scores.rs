@@ -1,5 +1,5 @@
 //! Scores of two real driving policies on the same 12,146 scenes, where they are at hand.
-//! The expectations are SciPy's (1.17.1: `binomtest`, `brentq` on Tango's score), computed apart from this program.
+//! The expectations are `SciPy`'s (1.17.1: `binomtest`, `brentq` on Tango's score), computed apart from this program.
 
 use std::path::PathBuf;
 

@@ -151,7 +151,7 @@ async fn an_orchestrator_that_is_killed_is_taken_over() {
         .spawn()
         .unwrap();
     let folder = killed.options.work_dir.join(&expected.run_id);
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let deadline = Instant::now() + Duration::from_mins(2);
     while !folder.join("checkpoints/checkpoint.safetensors").exists() {
         assert!(Instant::now() < deadline, "no checkpoint");
         tokio::time::sleep(Duration::from_millis(5)).await;

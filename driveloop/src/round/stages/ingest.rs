@@ -19,7 +19,7 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
     };
     let progress = Progress::start("ingest");
     let report = ingest(context.lake, source(context)?, &options, &|event| {
-        show(&progress, event)
+        show(&progress, event);
     })
     .await?;
     drop(progress);

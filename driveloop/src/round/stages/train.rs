@@ -43,7 +43,7 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
     };
     let progress = Progress::start("train");
     let report = train(context.lake, &spec, &options, &|event| {
-        show(&progress, event)
+        show(&progress, event);
     })
     .await?;
     drop(progress);
