@@ -6,7 +6,7 @@ mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use driveloop_lake::{Commit, Lake, digest, sql_literal};
+use driveloop_lake::{Commit, Lake, Versions, digest, sql_literal};
 use driveloop_schemas::{Drive, Episode};
 
 pub(crate) use find::find;
@@ -206,16 +206,29 @@ async fn mine_batch(
             );
         }
     }
-    if predicates.is_empty() {
-        return Ok(());
+    if !predicates.is_empty() {
+        let predicate = predicates.join(" OR ");
+        commit_changes(lake, searches, options, inputs, &predicate, &changed).await?;
+        report.commits += 1;
     }
+    Ok(())
+}
+
+/// Puts the episodes of changed pairs of scenario and drive in the place of those that the predicate admits.
+async fn commit_changes(
+    lake: &Lake,
+    searches: &[Search<'_>],
+    options: &MineOptions,
+    inputs: Versions,
+    predicate: &str,
+    changed: &[Episode],
+) -> Result<()> {
     // The version makes the id one of this change alone: the same change may come again after another.
     let version = inputs.get("episode").copied().unwrap_or(-1).to_string();
     let digests: Vec<&str> = searches
         .iter()
         .map(|search| search.digest.as_str())
         .collect();
-    let predicate = predicates.join(" OR ");
     let ids: Vec<&str> = changed
         .iter()
         .map(|episode| episode.episode_id.as_str())
@@ -223,7 +236,7 @@ async fn mine_batch(
     let id = digest([
         "mine",
         &version,
-        &predicate,
+        predicate,
         &digest(&digests),
         &digest(&ids),
     ]);
@@ -231,8 +244,7 @@ async fn mine_batch(
         .with_inputs(inputs)
         .with_transactions([id]);
     commit.params_digest = digest(&digests);
-    lake.replace(&predicate, &changed, &commit).await?;
-    report.commits += 1;
+    lake.replace(predicate, changed, &commit).await?;
     Ok(())
 }
 
