@@ -85,11 +85,22 @@ struct Gathered {
     count: u64,
     dropped: u64,
     message: String,
+    offset_bytes: Option<u64>,
 }
 
 impl Findings {
     /// Adds a finding; `message` says what was expected and what was found.
     pub(crate) fn add(&mut self, found: Found<'_>, message: impl FnOnce() -> String) {
+        self.add_at(found, None, message);
+    }
+
+    /// The same with the place in the log's file. Of several places the first in the file stays.
+    pub(crate) fn add_at(
+        &mut self,
+        found: Found<'_>,
+        offset_bytes: Option<u64>,
+        message: impl FnOnce() -> String,
+    ) {
         let gathered = self
             .found
             .entry((found.check, found.subject.to_owned()))
@@ -99,10 +110,13 @@ impl Findings {
                 count: 0,
                 dropped: 0,
                 message: message(),
+                offset_bytes: None,
             });
         gathered.severity = gathered.severity.max(found.severity);
         gathered.count += found.count;
         gathered.dropped += found.dropped;
+        let offsets = gathered.offset_bytes.into_iter().chain(offset_bytes);
+        gathered.offset_bytes = offsets.min();
         gathered.span_ns = match (gathered.span_ns, found.span_ns) {
             (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
             (a, b) => a.or(b),
@@ -127,7 +141,33 @@ impl Findings {
             count: gathered.count as i64,
             dropped: gathered.dropped as i64,
             message: gathered.message,
+            offset_bytes: gathered.offset_bytes.map(|offset| offset as i64),
         };
         self.found.into_iter().map(row).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_found_again_adds_up_and_the_first_place_stays() {
+        let mut findings = Findings::default();
+        let torn = |stamp_ns| Found::dropped("torn", Severity::Error, "a.mcap", stamp_ns);
+        findings.add(torn(None), || "first".to_owned());
+        findings.add_at(torn(Some(5)), Some(90), || "second".to_owned());
+        findings.add_at(torn(Some(3)), Some(40), || "third".to_owned());
+        assert_eq!(findings.dropped(), 3);
+        let rows = findings.rows("drive", Day(0));
+        let [row] = rows.as_slice() else {
+            panic!("expected one row, got {rows:?}");
+        };
+        assert_eq!((row.start_ns, row.end_ns), (Some(3), Some(5)));
+        assert_eq!((row.count, row.dropped), (3, 3));
+        assert_eq!(
+            (row.offset_bytes, row.message.as_str()),
+            (Some(40), "first")
+        );
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float32Array, Float64Array, Int32Array,
-    Int64Array, LargeStringArray, ListArray, StringArray, builder,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Float32Array, Float64Array,
+    Int32Array, Int64Array, LargeStringArray, ListArray, StringArray, builder,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Field, Float32Type, Float64Type, Int32Type, Int64Type,
@@ -190,6 +190,21 @@ impl ColumnValue for Option<String> {
     }
     fn read(array: &dyn Array) -> Option<Vec<Self>> {
         texts(array)
+    }
+}
+
+impl ColumnValue for Vec<u8> {
+    const NULLABLE: bool = false;
+    const EXPECTED: &'static str = "bytes";
+    fn data_type() -> DataType {
+        DataType::Binary
+    }
+    fn array<'a>(values: impl Iterator<Item = &'a Self>) -> ArrayRef {
+        Arc::new(BinaryArray::from_iter_values(values))
+    }
+    fn read(array: &dyn Array) -> Option<Vec<Self>> {
+        let array = array.as_binary_opt::<i32>()?;
+        array.iter().map(|v| v.map(<[u8]>::to_vec)).collect()
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! * [`tables`] has a file per table. A row type such as [`ObjectTrack`] converts to and from an Arrow record batch.
 //! * [`TABLES`] lists their specifications: name, key, partitioning, and for each column its type, unit, frame and meaning.
+//! * [`migrations`] brings rows of older versions of a table up to date.
 //! * [`time`], [`pose`] and [`geometry`] are the shared conventions: nanoseconds since the Unix epoch (UTC),
 //!   right-handed frames with x forward, y left, z up, metres, radians, quaternions `w, x, y, z`.
 //! * [`forecast`] is the shape of a training sample of the motion forecaster, between the exporter and the worker.
@@ -32,6 +33,7 @@ mod error;
 pub mod forecast;
 pub mod geometry;
 pub mod markdown;
+pub mod migrations;
 pub mod pose;
 mod table;
 pub mod tables;

@@ -22,7 +22,11 @@ fn section(text: &mut String, table: &TableSpec) {
     let doc = paragraph(table.doc);
     let key = table.key.join(", ");
     // Writing to a String does not fail.
-    let _ = write!(text, "\n## `{}`\n\n{doc}\nKey: `{key}`.", table.name);
+    let _ = write!(
+        text,
+        "\n## `{}`\n\n{doc}\nVersion {}. Key: `{key}`.",
+        table.name, table.version
+    );
     if !table.partition_by.is_empty() {
         let _ = write!(
             text,

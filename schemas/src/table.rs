@@ -13,6 +13,8 @@ use crate::error::Result;
 pub struct TableSpec {
     /// Name in the lake and in SQL.
     pub name: &'static str,
+    /// Version of the columns; [`crate::migrations`] has the steps from the first to this one.
+    pub version: u32,
     /// What a row is.
     pub doc: &'static str,
     /// The columns, in order.
@@ -73,7 +75,7 @@ pub trait Row: Sized + Send + Sync + 'static {
 macro_rules! table {
     (
         $(#[doc = $doc:literal])*
-        $row:ident = $name:literal, key [$($key:literal),* $(,)?], partition_by [$($part:literal),* $(,)?];
+        $row:ident = $name:literal, version $version:literal, key [$($key:literal),* $(,)?], partition_by [$($part:literal),* $(,)?];
         $( $(#[doc = $cdoc:literal])+ [$unit:literal] $col:ident : $ty:ty, )+
     ) => {
         $(#[doc = $doc])*
@@ -85,6 +87,7 @@ macro_rules! table {
         impl $crate::Row for $row {
             const SPEC: &'static $crate::TableSpec = &$crate::TableSpec {
                 name: $name,
+                version: $version,
                 doc: concat!($($doc, "\n"),*),
                 columns: &[$(
                     $crate::ColumnSpec {

@@ -5,7 +5,7 @@ use crate::time::Day;
 
 table! {
     /// One sensor of a drive.
-    Calibration = "calibration", key ["log_id", "sensor"], partition_by ["day"];
+    Calibration = "calibration", version 1, key ["log_id", "sensor"], partition_by ["day"];
     /// The drive.
     ["-"] log_id: String,
     /// UTC day of the drive's start.

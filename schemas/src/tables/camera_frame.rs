@@ -5,7 +5,7 @@ use crate::time::Day;
 
 table! {
     /// One camera image: a byte range of a media pack.
-    CameraFrame = "camera_frame", key ["log_id", "sensor", "stamp_ns"], partition_by ["day"];
+    CameraFrame = "camera_frame", version 1, key ["log_id", "sensor", "stamp_ns"], partition_by ["day"];
     /// The drive.
     ["-"] log_id: String,
     /// UTC day of the drive's start.

@@ -3,7 +3,7 @@
 use crate::table::table;
 table! {
     /// A model: the weights that a training run left.
-    Checkpoint = "checkpoint", key ["model_id"], partition_by [];
+    Checkpoint = "checkpoint", version 1, key ["model_id"], partition_by [];
     /// Identity: the name of the job and the start of the weights' digest.
     ["-"] model_id: String,
     /// Run that left it.

@@ -28,7 +28,7 @@ impl Origin {
 
 table! {
     /// One log. Its row is written last: a drive is visible wholly or not at all.
-    Drive = "drive", key ["log_id"], partition_by ["day"];
+    Drive = "drive", version 1, key ["log_id"], partition_by ["day"];
     /// Identity of the drive, unique in the lake.
     ["-"] log_id: String,
     /// UTC day of `start_ns`.

@@ -5,7 +5,7 @@ use crate::time::Day;
 
 table! {
     /// The ego at a stamp.
-    EgoState = "ego_state", key ["log_id", "stamp_ns"], partition_by ["day"];
+    EgoState = "ego_state", version 1, key ["log_id", "stamp_ns"], partition_by ["day"];
     /// The drive.
     ["-"] log_id: String,
     /// UTC day of the drive's start.

@@ -5,7 +5,7 @@ use crate::time::Day;
 
 table! {
     /// A scenario found in a drive.
-    Episode = "episode", key ["log_id", "scenario", "start_ns", "episode_id"], partition_by ["day"];
+    Episode = "episode", version 1, key ["log_id", "scenario", "start_ns", "episode_id"], partition_by ["day"];
     /// Identity: digest of scenario, version, drive, interval and actors.
     ["-"] episode_id: String,
     /// The drive.

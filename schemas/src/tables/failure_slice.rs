@@ -3,7 +3,7 @@
 use crate::table::table;
 table! {
     /// A slice to mend next: one where the model is worst, or worse than the baseline.
-    FailureSlice = "failure_slice", key ["model_id", "dataset", "slice", "metric"], partition_by [];
+    FailureSlice = "failure_slice", version 1, key ["model_id", "dataset", "slice", "metric"], partition_by [];
     /// Model.
     ["-"] model_id: String,
     /// Dataset.

@@ -28,7 +28,7 @@ impl Severity {
 
 table! {
     /// One finding about the quality or the compliance of a drive.
-    Finding = "finding", key ["log_id", "check", "subject", "start_ns"], partition_by ["day"];
+    Finding = "finding", version 2, key ["log_id", "check", "subject", "start_ns"], partition_by ["day"];
     /// The drive.
     ["-"] log_id: String,
     /// UTC day of the drive's start.
@@ -47,6 +47,8 @@ table! {
     ["1"] count: i64,
     /// Records among them that were dropped.
     ["1"] dropped: i64,
-    /// What was expected and what was found, in words; with the offset where there is one.
+    /// What was expected and what was found, in words.
     ["-"] message: String,
+    /// Where in the log's file it is, or where the first of several is; null where it has no place in a file.
+    ["B"] offset_bytes: Option<i64>,
 }

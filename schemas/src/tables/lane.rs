@@ -5,7 +5,7 @@ use crate::time::Day;
 
 table! {
     /// One lane segment of a drive's map. Polylines are `[x0, y0, x1, y1, …]` in driving direction.
-    Lane = "lane", key ["log_id", "lane_id"], partition_by ["day"];
+    Lane = "lane", version 1, key ["log_id", "lane_id"], partition_by ["day"];
     /// The drive whose map it is.
     ["-"] log_id: String,
     /// UTC day of the drive's start.

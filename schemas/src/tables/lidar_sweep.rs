@@ -5,7 +5,7 @@ use crate::time::Day;
 
 table! {
     /// One lidar sweep: a byte range of a media pack.
-    LidarSweep = "lidar_sweep", key ["log_id", "sensor", "stamp_ns"], partition_by ["day"];
+    LidarSweep = "lidar_sweep", version 1, key ["log_id", "sensor", "stamp_ns"], partition_by ["day"];
     /// The drive.
     ["-"] log_id: String,
     /// UTC day of the drive's start.

@@ -5,7 +5,7 @@ use crate::time::Day;
 
 table! {
     /// A drivable area or a crossing of a drive's map.
-    MapArea = "map_area", key ["log_id", "kind", "area_id"], partition_by ["day"];
+    MapArea = "map_area", version 1, key ["log_id", "kind", "area_id"], partition_by ["day"];
     /// The drive whose map it is.
     ["-"] log_id: String,
     /// UTC day of the drive's start.

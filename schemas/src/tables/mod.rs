@@ -1,5 +1,6 @@
 //! One file per table; [`TABLES`] lists them all.
 
+mod bus_frame;
 mod calibration;
 mod camera_frame;
 mod checkpoint;
@@ -21,6 +22,7 @@ mod slice_metric;
 mod synthetic_item;
 mod training_run;
 
+pub use bus_frame::BusFrame;
 pub use calibration::Calibration;
 pub use camera_frame::CameraFrame;
 pub use checkpoint::Checkpoint;
@@ -50,6 +52,7 @@ pub const TABLES: &[&TableSpec] = &[
     EgoState::SPEC,
     ObjectTrack::SPEC,
     Signal::SPEC,
+    BusFrame::SPEC,
     CameraFrame::SPEC,
     LidarSweep::SPEC,
     Calibration::SPEC,

@@ -10,7 +10,7 @@ pub const EGO_TRACK_ID: &str = "ego";
 
 table! {
     /// One actor at a stamp; the ego is one too (category `EGO_VEHICLE`).
-    ObjectTrack = "object_track", key ["log_id", "track_id", "stamp_ns"], partition_by ["day"];
+    ObjectTrack = "object_track", version 1, key ["log_id", "track_id", "stamp_ns"], partition_by ["day"];
     /// The drive.
     ["-"] log_id: String,
     /// UTC day of the drive's start.

@@ -3,7 +3,7 @@
 use crate::table::table;
 table! {
     /// What a model expects of a sample: the centre of the actor at each step of the horizon.
-    Prediction = "prediction", key ["model_id", "dataset", "sample_id"], partition_by ["model_id"];
+    Prediction = "prediction", version 1, key ["model_id", "dataset", "sample_id"], partition_by ["model_id"];
     /// Model, or a baseline such as `constant-velocity`.
     ["-"] model_id: String,
     /// Dataset of the sample.

@@ -3,7 +3,7 @@
 use crate::table::table;
 table! {
     /// One validation of a candidate against a baseline.
-    ReleaseVerdict = "release_verdict", key ["verdict_id"], partition_by [];
+    ReleaseVerdict = "release_verdict", version 1, key ["verdict_id"], partition_by [];
     /// Identity: digest of the evidence.
     ["-"] verdict_id: String,
     /// Candidate.

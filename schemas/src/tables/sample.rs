@@ -5,7 +5,7 @@ use crate::time::Day;
 
 table! {
     /// One item of a frozen dataset: an actor at a stamp, whose past is the input and whose future is the target.
-    Sample = "sample", key ["dataset", "sample_id"], partition_by ["dataset"];
+    Sample = "sample", version 1, key ["dataset", "sample_id"], partition_by ["dataset"];
     /// Name of the dataset; immutable once frozen.
     ["-"] dataset: String,
     /// Digest of what the dataset was frozen from: query, parameters, drives and episodes.

@@ -3,7 +3,7 @@
 use crate::table::table;
 table! {
     /// One figure of one model on one sample.
-    SampleMetric = "sample_metric", key ["model_id", "dataset", "metric", "sample_id"], partition_by ["model_id"];
+    SampleMetric = "sample_metric", version 1, key ["model_id", "dataset", "metric", "sample_id"], partition_by ["model_id"];
     /// Model.
     ["-"] model_id: String,
     /// Dataset of the sample.

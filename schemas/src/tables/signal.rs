@@ -5,7 +5,7 @@ use crate::time::Day;
 
 table! {
     /// One decoded value of a bus or topic.
-    Signal = "signal", key ["log_id", "name", "stamp_ns"], partition_by ["day"];
+    Signal = "signal", version 1, key ["log_id", "name", "stamp_ns"], partition_by ["day"];
     /// The drive.
     ["-"] log_id: String,
     /// UTC day of the drive's start.

@@ -3,7 +3,7 @@
 use crate::table::table;
 table! {
     /// One figure of one model on one slice of a dataset, next to the baseline's on the same samples.
-    SliceMetric = "slice_metric", key ["model_id", "dataset", "baseline_id", "slice", "metric"], partition_by ["model_id"];
+    SliceMetric = "slice_metric", version 1, key ["model_id", "dataset", "baseline_id", "slice", "metric"], partition_by ["model_id"];
     /// Model.
     ["-"] model_id: String,
     /// Dataset.

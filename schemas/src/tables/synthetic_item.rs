@@ -5,7 +5,7 @@ use crate::time::Day;
 
 table! {
     /// Provenance of a composed drive, or of a candidate that was rejected.
-    SyntheticItem = "synthetic_item", key ["item_id"], partition_by ["day"];
+    SyntheticItem = "synthetic_item", version 1, key ["item_id"], partition_by ["day"];
     /// Identity: digest of host, episode, recipe, parameters and seed; also the `log_id` of the composed drive.
     ["-"] item_id: String,
     /// UTC day of the host's start.

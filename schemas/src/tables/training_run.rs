@@ -3,7 +3,7 @@
 use crate::table::table;
 table! {
     /// A training job that ended.
-    TrainingRun = "training_run", key ["run_id"], partition_by [];
+    TrainingRun = "training_run", version 1, key ["run_id"], partition_by [];
     /// Identity: digest of the specification and the dataset.
     ["-"] run_id: String,
     /// Name of the job.
