@@ -28,6 +28,7 @@ mod actors;
 mod argoverse;
 mod blob;
 mod commit;
+mod dbc;
 mod decoded;
 mod ego;
 mod error;
@@ -43,6 +44,7 @@ mod quality;
 mod report;
 mod source;
 
+pub use dbc::{CanDatabase, CanMessage, CanValue};
 pub use error::{Error, Result};
 pub use limits::Limits;
 pub use mcap::DEFAULT_MAPPING;

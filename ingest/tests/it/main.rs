@@ -10,6 +10,7 @@
 
 mod argoverse;
 mod cdr;
+mod dbc;
 mod mcap_log;
 mod mcap_reading;
 mod real_argoverse;

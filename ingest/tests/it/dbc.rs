@@ -1,0 +1,195 @@
+//! CAN databases against cantools, which made `layouts.csv` and `canmod_gps.csv`: for each database a few payloads (zeros, ones,
+//! random, the last too short), decoded with and without its value tables.
+
+use std::collections::BTreeMap;
+
+use driveloop_ingest::{CanDatabase, Error};
+
+const LAYOUTS: &str = include_str!("fixtures/layouts.dbc");
+
+/// Value, unit and text by name.
+type Values = BTreeMap<String, (f64, String, String)>;
+
+/// By identifier, whether it is long, and payload in hexadecimal.
+fn expected(csv: &str) -> BTreeMap<(u32, bool, String), Values> {
+    let mut frames: BTreeMap<_, Values> = BTreeMap::new();
+    for line in csv.lines().skip(1) {
+        let cells: Vec<&str> = line.splitn(7, ',').collect();
+        let [id, is_extended, data, name, value, unit, text] = cells.as_slice() else {
+            panic!("{line}");
+        };
+        let frame = (id.parse().unwrap(), *is_extended == "1", (*data).to_owned());
+        let values = frames.entry(frame).or_default();
+        if !name.is_empty() {
+            let value = (
+                value.parse().unwrap(),
+                (*unit).to_owned(),
+                (*text).to_owned(),
+            );
+            values.insert((*name).to_owned(), value);
+        }
+    }
+    frames
+}
+
+fn decoded(database: &CanDatabase, can_id: u32, is_extended: bool, data: &[u8]) -> Values {
+    let values = database.decode(can_id, is_extended, data);
+    let values = values.map(|value| {
+        let (unit, text) = (
+            value.unit.unwrap_or_default(),
+            value.text.unwrap_or_default(),
+        );
+        (
+            value.name.to_owned(),
+            (value.value, unit.to_owned(), text.to_owned()),
+        )
+    });
+    values.collect()
+}
+
+fn check(database: &CanDatabase, csv: &str) {
+    let frames = expected(csv);
+    assert!(frames.len() > 20);
+    for ((can_id, is_extended, data), expected) in frames {
+        let at = format!("{can_id:#x} {data}");
+        let decoded = decoded(database, can_id, is_extended, &hex::decode(&data).unwrap());
+        let names: Vec<_> = decoded.keys().collect();
+        assert_eq!(names, expected.keys().collect::<Vec<_>>(), "{at}");
+        for (name, (value, unit, text)) in &decoded {
+            let (there, there_unit, there_text) = &expected[name];
+            let close = (value - there).abs() <= 1e-12 * there.abs().max(1e-6);
+            let same = close || value == there || (value.is_nan() && there.is_nan());
+            assert!(same, "{at} {name}: {value}, expected {there}");
+            assert_eq!((unit, text), (there_unit, there_text), "{at} {name}");
+        }
+    }
+}
+
+#[test]
+fn every_layout_is_decoded_as_cantools_does() {
+    let database = CanDatabase::parse("layouts.dbc", LAYOUTS.as_bytes()).unwrap();
+    check(&database, include_str!("fixtures/layouts.csv"));
+    assert_eq!(database.message(768, false).unwrap().payload_bytes(), 64);
+}
+
+#[test]
+fn a_real_database_is_decoded_as_cantools_does() {
+    let data = std::env::var("DRIVELOOP_TEST_DATA");
+    let data =
+        data.unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data").into());
+    let Ok(bytes) = std::fs::read(format!("{data}/mdf4/canmod-gps.dbc")) else {
+        eprintln!("skipped: no {data}/mdf4/canmod-gps.dbc");
+        return;
+    };
+    let database = CanDatabase::parse("canmod-gps.dbc", &bytes).unwrap();
+    check(&database, include_str!("fixtures/canmod_gps.csv"));
+}
+
+#[test]
+fn an_identifier_is_known_in_its_own_width_alone() {
+    let database = CanDatabase::parse("layouts.dbc", LAYOUTS.as_bytes()).unwrap();
+    assert!(database.message(256, false).is_some());
+    assert!(database.message(256, true).is_none());
+    let long = 2_566_844_926 & 0x1fff_ffff;
+    assert!(database.message(long, true).is_some() && database.message(long, false).is_none());
+    assert_eq!(database.decode(7, false, &[0; 8]).count(), 0);
+    // What tools keep under the message of no message is no frame.
+    assert!(database.message(0x4000_0000, true).is_none() && database.message(0, true).is_none());
+}
+
+#[test]
+fn line_ends_byte_order_marks_and_old_encodings_are_read() {
+    let windows = LAYOUTS.replace('\n', "\r\n");
+    let mut marked = "\u{feff}".to_owned();
+    marked.push_str(&windows);
+    let database = CanDatabase::parse("layouts.dbc", marked.as_bytes()).unwrap();
+    check(&database, include_str!("fixtures/layouts.csv"));
+    let mut old = LAYOUTS.replace("degC", "~C").into_bytes();
+    let at = old.iter().position(|byte| *byte == b'~').unwrap();
+    old[at] = 0xb0;
+    let database = CanDatabase::parse("layouts.dbc", &old).unwrap();
+    let units: Vec<_> = database
+        .decode(512, false, &[1, 0, 0, 0, 0, 0, 0, 0])
+        .filter_map(|value| value.unit)
+        .collect();
+    assert!(units.contains(&"°C"), "{units:?}");
+}
+
+#[test]
+fn what_no_frame_can_have_is_refused_by_name() {
+    let one = |signal: &str, rest: &str| {
+        format!(
+            "VERSION \"\"\nNS_ :\nBS_:\nBU_: A\n\nBO_ 1 M: 8 A\n {signal} (1,0) [0|0] \"\" A\n\n{rest}\n"
+        )
+    };
+    for (text, what) in [
+        ("a text".to_owned(), "a CAN database (DBC)"),
+        (one("SG_ S : 0|0@1+", ""), "`M.S`: expected 1 to 64 bits"),
+        (one("SG_ S : 0|65@1+", ""), "`M.S`: expected 1 to 64 bits"),
+        (
+            one("SG_ S : 500|13@1+", ""),
+            "`M.S`: expected bits below 512",
+        ),
+        (
+            one("SG_ S : 504|2@0+", ""),
+            "`M.S`: expected bits below 512",
+        ),
+        (
+            one("SG_ S : 18446744073709551615|2@1+", ""),
+            "`M.S`: expected bits below 512",
+        ),
+        (
+            one("SG_ S : 0|16@1-", "SIG_VALTYPE_ 1 S : 1;"),
+            "expected 32 bits of a float",
+        ),
+        (
+            one("SG_ S : 0|32@1-", "SIG_VALTYPE_ 1 S : 2;"),
+            "expected 64 bits of a double",
+        ),
+        (
+            one("SG_ S m0 : 0|8@1+", ""),
+            "expected a multiplexer in its message",
+        ),
+        (
+            one("SG_ S m0 : 0|8@1+", "SG_MUL_VAL_ 1 S T 0-0;"),
+            "its multiplexer `T` is missing",
+        ),
+        (
+            one("SG_ S m0M : 0|8@1+", "SG_MUL_VAL_ 1 S S 0-0;"),
+            "multiplexers above one another",
+        ),
+        (
+            one("SG_ S : 0|8@1+", "").replace("BO_ 1 ", "BO_ 2048 "),
+            "2048 in line 6",
+        ),
+    ] {
+        match CanDatabase::parse("x.dbc", text.as_bytes()) {
+            Err(Error::Format {
+                expected, actual, ..
+            }) => {
+                let message = format!("expected {expected}, got {actual}");
+                assert!(message.contains(what), "{message} for {text}");
+            }
+            other => panic!("expected an error with `{what}`, got {other:?} for {text}"),
+        }
+    }
+}
+
+#[test]
+fn damaged_databases_and_payloads_do_not_stop_the_program() {
+    let bytes = LAYOUTS.as_bytes();
+    for end in (0..bytes.len()).step_by(37) {
+        let _ = CanDatabase::parse("cut.dbc", &bytes[..end]);
+        let mut flipped = bytes.to_vec();
+        flipped[end] ^= 0x15;
+        if let Ok(database) = CanDatabase::parse("flipped.dbc", &flipped) {
+            for length in [0, 1, 7, 8, 63, 64, 100] {
+                for can_id in [256, 258, 512, 513, 768] {
+                    database
+                        .decode(can_id, false, &vec![0xa5; length])
+                        .for_each(drop);
+                }
+            }
+        }
+    }
+}
