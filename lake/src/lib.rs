@@ -33,25 +33,36 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod as_of;
 mod catalog;
 mod commit;
+mod config;
+mod delta;
 mod digest;
 mod error;
 mod history;
 mod journal;
 mod lake;
+mod log;
 mod pack;
+mod stage;
 mod store;
+mod store_writer;
+mod transactions;
 mod write;
 
+pub use as_of::AsOf;
 pub use commit::{Commit, Outcome, Versions};
+pub use config::{Config, Limits};
 pub use digest::{digest, sql_literal};
 pub use error::{Error, Result};
 pub use history::CommitRecord;
 pub use journal::Journal;
 pub use lake::{COMPOSED_SCHEMA, Lake};
 pub use pack::{PackRange, PackWriter};
+pub use stage::{Staged, TableStage};
 pub use store::{ObjectEntry, Store};
+pub use store_writer::StoreWriter;
 
 /// Batches of a query, as they arrive.
 pub use datafusion::execution::SendableRecordBatchStream;
