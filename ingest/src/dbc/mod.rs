@@ -31,12 +31,16 @@ const NO_MESSAGE: &str = "VECTOR__INDEPENDENT_SIG_MSG";
 pub struct CanDatabase {
     /// By identifier, and whether it is one of 29 bits.
     messages: BTreeMap<(u32, bool), CanMessage>,
+    /// Signals of all messages.
+    signals: usize,
 }
 
 /// A message of a database: what the frames of an identifier carry.
 #[derive(Debug, Clone)]
 pub struct CanMessage {
     payload_bytes: u64,
+    /// Number of its first signal in the database.
+    first_signal: usize,
     signals: Vec<Signal>,
 }
 
@@ -56,6 +60,8 @@ struct Signal {
 /// A value that a frame carries.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CanValue<'a> {
+    /// Number of the signal, as in [`CanDatabase::signals`].
+    pub signal: usize,
     /// Message and signal, such as `GnssPos.Latitude`.
     pub name: &'a str,
     /// The physical value: scale and offset are applied. Not finite where the frame carries such a float.
@@ -96,18 +102,25 @@ impl CanDatabase {
 
     fn compile(parsed: &Dbc) -> Result<Self, String> {
         let about = About::of(parsed);
-        let mut messages = BTreeMap::new();
+        let (mut messages, mut signals) = (BTreeMap::new(), 0);
         for message in parsed.messages.iter().filter(|m| m.name != NO_MESSAGE) {
             let key = match message.id {
                 MessageId::Standard(id) => (u32::from(id), false),
                 MessageId::Extended(id) => (id, true),
             };
-            let compiled = CanMessage::compile(message, &about)?;
+            let compiled = CanMessage::compile(message, &about, signals)?;
+            signals += compiled.signals.len();
             if messages.insert(key, compiled).is_some() {
                 return Err(format!("two messages of identifier {:#x}", key.0));
             }
         }
-        Ok(Self { messages })
+        Ok(Self { messages, signals })
+    }
+
+    /// How many signals there are in all messages: each has a number below it.
+    #[must_use]
+    pub fn signals(&self) -> usize {
+        self.signals
     }
 
     /// The message of an identifier, which comes without flags.
@@ -129,7 +142,11 @@ impl CanDatabase {
 }
 
 impl CanMessage {
-    fn compile(message: &can_dbc::Message, about: &About<'_>) -> Result<Self, String> {
+    fn compile(
+        message: &can_dbc::Message,
+        about: &About<'_>,
+        first_signal: usize,
+    ) -> Result<Self, String> {
         if message.signals.len() > MESSAGE_SIGNALS_MAX {
             let count = message.signals.len();
             return Err(format!("{count} signals of `{}`", message.name));
@@ -154,6 +171,7 @@ impl CanMessage {
         });
         Ok(Self {
             payload_bytes: message.size,
+            first_signal,
             signals: signals.collect::<Result<_, String>>()?,
         })
     }
@@ -167,7 +185,8 @@ impl CanMessage {
     /// The values that a payload carries, in the order of the database. Those that lie behind its end are left out,
     /// as are those whose multiplexer says that they are not there.
     pub fn decode<'a>(&'a self, payload: &'a [u8]) -> impl Iterator<Item = CanValue<'a>> + 'a {
-        self.signals.iter().filter_map(|signal| {
+        let signals = (self.first_signal..).zip(&self.signals);
+        signals.filter_map(|(number, signal)| {
             let raw = signal.layout.raw(payload)?;
             if !self.is_there(signal, payload) {
                 return None;
@@ -175,6 +194,7 @@ impl CanMessage {
             let text = signal.layout.integer(raw);
             let text = text.and_then(|integer| signal.texts.get(&integer));
             Some(CanValue {
+                signal: number,
                 name: &signal.name,
                 value: signal.layout.number(raw) * signal.factor + signal.offset,
                 unit: signal.unit.as_deref(),

@@ -26,7 +26,7 @@ table! {
     ["px"] width_px: Option<i32>,
     /// Rows of the image.
     ["px"] height_px: Option<i32>,
-    /// SHA-256 of the bytes, in hexadecimal.
+    /// BLAKE3 of the bytes, in hexadecimal.
     ["-"] digest: String,
     /// `unprocessed` or `anonymised`.
     ["-"] privacy_state: String,

@@ -41,7 +41,7 @@ table! {
     ["-"] vehicle_id: Option<String>,
     /// URI of the file or folder that it was read from; for a composed drive, `lake:` and its host's `log_id`.
     ["-"] source_uri: String,
-    /// SHA-256 over the bytes of its files, in the order of their names, in hexadecimal.
+    /// BLAKE3 over the bytes of its files, in the order of their names, in hexadecimal.
     ["-"] source_digest: String,
     /// Bytes of its files.
     ["B"] source_bytes: i64,

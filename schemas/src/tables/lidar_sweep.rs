@@ -24,7 +24,7 @@ table! {
     ["-"] encoding: String,
     /// Points; null where the header could not be read.
     ["1"] points: Option<i64>,
-    /// SHA-256 of the bytes, in hexadecimal.
+    /// BLAKE3 of the bytes, in hexadecimal.
     ["-"] digest: String,
     /// `unprocessed` or `anonymised`.
     ["-"] privacy_state: String,
