@@ -66,6 +66,7 @@ pub(crate) fn object_tracks(
 /// Velocity and acceleration of a track, in the map frame, per axis.
 struct Motion {
     measured: bool,
+    accel_measured: bool,
     velocity: [Vec<Option<f64>>; 2],
     acceleration: [Vec<Option<f64>>; 2],
 }
@@ -103,6 +104,7 @@ impl Motion {
         });
         Self {
             measured,
+            accel_measured: estimated,
             velocity,
             acceleration,
         }
@@ -152,6 +154,10 @@ fn row(actor: Observed, motion: &Motion, i: usize, ego: Option<EgoAt>) -> Object
             "derived"
         }
         .to_owned(),
+        accel_kinematics: motion.acceleration[0][i].map(|_| {
+            let measured = motion.accel_measured;
+            if measured { "measured" } else { "derived" }.to_owned()
+        }),
         ego_x_m,
         ego_y_m,
         ego_z_m,

@@ -103,6 +103,7 @@ fn object(log_id: &str, motion: &Motion, stamp_ns: i64) -> ObjectTrack {
         ax_mps2: Some(motion.accel_mps2 * cos),
         ay_mps2: Some(motion.accel_mps2 * sin),
         kinematics: "measured".into(),
+        accel_kinematics: Some("measured".into()),
         ego_x_m: x_m - 10.0 * t_s,
         ego_y_m: y_m,
         ego_z_m: 0.0,

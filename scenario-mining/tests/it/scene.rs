@@ -156,6 +156,7 @@ fn row(log_id: &str, composed: bool, mover: &Mover, ego: &Mover, frame: i64) -> 
         ax_mps2: Some(0.0),
         ay_mps2: Some(0.0),
         kinematics: "measured".into(),
+        accel_kinematics: Some("measured".into()),
         ego_x_m: x(mover) - x(ego),
         ego_y_m: mover.y_m - ego.y_m,
         ego_z_m: 0.0,

@@ -32,7 +32,7 @@ table! {
     ["rad, map"] yaw_rad: f64,
     /// Speed along the heading; negative in reverse.
     ["m/s, ego"] speed_mps: Option<f64>,
-    /// Acceleration along the heading.
+    /// Acceleration along the heading: the smoothed rate of the speed.
     ["m/s², ego"] accel_mps2: Option<f64>,
     /// Rate of the heading, counter-clockwise.
     ["rad/s, ego"] yaw_rate_radps: Option<f64>,

@@ -10,7 +10,7 @@ pub const EGO_TRACK_ID: &str = "ego";
 
 table! {
     /// One actor at a stamp; the ego is one too (category `EGO_VEHICLE`).
-    ObjectTrack = "object_track", version 1, key ["log_id", "track_id", "stamp_ns"], partition_by ["day"];
+    ObjectTrack = "object_track", version 2, key ["log_id", "track_id", "stamp_ns"], partition_by ["day"];
     /// The drive.
     ["-"] log_id: String,
     /// UTC day of the drive's start.
@@ -57,6 +57,9 @@ table! {
     ["m/s², map"] ay_mps2: Option<f64>,
     /// `measured` where the log has the velocity, `derived` where it was computed from the positions.
     ["-"] kinematics: String,
+    /// `measured` where the log has the acceleration, `derived` where it was computed from the velocity;
+    /// null where there is none, and in rows of version 1.
+    ["-"] accel_kinematics: Option<String>,
     /// Centre of the box seen from the ego.
     ["m, ego"] ego_x_m: f64,
     /// Centre of the box seen from the ego.

@@ -239,6 +239,7 @@ fn derive_motion(rows: &mut [ObjectTrack], start_ns: i64) {
         let accel = difference(rows, index, |row| Some([row.vx_mps?, row.vy_mps?]));
         rows[index].ax_mps2 = accel.map(|a| a[0]);
         rows[index].ay_mps2 = accel.map(|a| a[1]);
+        rows[index].accel_kinematics = accel.map(|_| "derived".to_owned());
     }
 }
 
