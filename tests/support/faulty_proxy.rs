@@ -1,0 +1,263 @@
+//! A loopback HTTP/1.1 proxy before an object store that lets some requests fail, as stores and networks do.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, TRANSFER_ENCODING};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper_util::rt::TokioIo;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+
+/// The share of requests that fail while faults are on.
+pub const FAULT_RATE: f64 = 0.2;
+
+/// A way for a request to fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The store is busy: status 503, nothing is done.
+    Unavailable,
+    /// The connection is reset before the store sees the request.
+    Reset,
+    /// The answer takes its time.
+    Slow,
+    /// The store does what is asked, and the connection is reset before the answer.
+    AnswerLost,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Unavailable, Self::Reset, Self::Slow, Self::AnswerLost];
+}
+
+/// What went through a proxy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Requests by method, those that failed included.
+    pub requests: BTreeMap<String, u64>,
+    /// Requests that failed, by fault.
+    pub faults: BTreeMap<Fault, u64>,
+}
+
+impl Traffic {
+    /// Requests of all methods.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.requests.values().sum()
+    }
+}
+
+/// A proxy before an HTTP server. It keeps the `Host` header, so that signatures hold.
+#[derive(Debug)]
+pub struct FaultyProxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    runtime: Option<Runtime>,
+}
+
+impl FaultyProxy {
+    /// Starts a proxy whose faults, on from the start, are drawn from a seed in the order of requests.
+    ///
+    /// # Panics
+    /// When the machine has no free port or thread.
+    #[must_use]
+    pub fn start(upstream: SocketAddr, seed: u64) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a thread");
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        listener.set_nonblocking(true).expect("a socket");
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address");
+        let state = State {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            fault_rate: FAULT_RATE,
+            traffic: Traffic::default(),
+        };
+        let shared = Arc::new(Shared {
+            upstream,
+            state: Mutex::new(state),
+        });
+        let entered = runtime.enter();
+        let listener = TcpListener::from_std(listener).expect("the runtime takes the socket");
+        drop(entered);
+        runtime.spawn(accept(listener, Arc::clone(&shared)));
+        Self {
+            address,
+            shared,
+            runtime: Some(runtime),
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sets the share of requests that fail, 0 to 1; [`FAULT_RATE`] at first.
+    pub fn set_fault_rate(&self, rate: f64) {
+        self.shared.state().fault_rate = rate;
+    }
+
+    /// What went through since the start or the last [`FaultyProxy::reset_traffic`].
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.shared.state().traffic.clone()
+    }
+
+    /// Counts from zero again, and gives what was counted.
+    pub fn reset_traffic(&self) -> Traffic {
+        std::mem::take(&mut self.shared.state().traffic)
+    }
+}
+
+impl Drop for FaultyProxy {
+    fn drop(&mut self) {
+        // Not dropped as it is: that waits, which a test that runs in a runtime itself must not.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    upstream: SocketAddr,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    rng: ChaCha8Rng,
+    fault_rate: f64,
+    traffic: Traffic,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request, and says whether and how it fails; a slow one by how much.
+    fn draw(&self, method: &Method) -> (Option<Fault>, Duration) {
+        let mut state = self.state();
+        *state
+            .traffic
+            .requests
+            .entry(method.to_string())
+            .or_default() += 1;
+        let rate = state.fault_rate;
+        if !state.rng.random_bool(rate) {
+            return (None, Duration::ZERO);
+        }
+        let fault = Fault::ALL[state.rng.random_range(0..Fault::ALL.len())];
+        let delay = Duration::from_millis(state.rng.random_range(50..500));
+        *state.traffic.faults.entry(fault).or_default() += 1;
+        (Some(fault), delay)
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(serve(stream, Arc::clone(&shared)));
+    }
+}
+
+/// Serves one connection of a client until one of the sides closes it.
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    let Ok((stream, twin)) = twins(stream) else {
+        return;
+    };
+    let answer = service_fn(|request| answer(request, &shared));
+    let server = hyper::server::conn::http1::Builder::new();
+    if server
+        .serve_connection(TokioIo::new(stream), answer)
+        .await
+        .is_err()
+    {
+        // Closed without waiting, a socket tells the other side that it was reset.
+        let _ = twin.set_zero_linger();
+    }
+}
+
+/// The socket, and a second handle of it that outlives the server's.
+fn twins(stream: TcpStream) -> std::io::Result<(TcpStream, TcpStream)> {
+    let stream = stream.into_std()?;
+    let twin = TcpStream::from_std(stream.try_clone()?)?;
+    Ok((TcpStream::from_std(stream)?, twin))
+}
+
+/// Why a connection ends without an answer.
+#[derive(Debug)]
+struct NoAnswer;
+
+impl std::fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no answer")
+    }
+}
+
+impl std::error::Error for NoAnswer {}
+
+async fn answer(
+    request: Request<Incoming>,
+    shared: &Shared,
+) -> Result<Response<Full<Bytes>>, NoAnswer> {
+    let (head, body) = request.into_parts();
+    let (fault, delay) = shared.draw(&head.method);
+    let body = body.collect().await.map_err(|_| NoAnswer)?.to_bytes();
+    match fault {
+        Some(Fault::Unavailable) => return Ok(unavailable()),
+        Some(Fault::Reset) => return Err(NoAnswer),
+        Some(Fault::Slow) => tokio::time::sleep(delay).await,
+        Some(Fault::AnswerLost) | None => {}
+    }
+    let answer = forward(shared.upstream, Request::from_parts(head, Full::new(body))).await;
+    if fault == Some(Fault::AnswerLost) {
+        return Err(NoAnswer);
+    }
+    answer.map_err(|_| NoAnswer)
+}
+
+fn unavailable() -> Response<Full<Bytes>> {
+    let text =
+        "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Sends a request over a connection of its own, and gives the whole answer.
+async fn forward(
+    upstream: SocketAddr,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Full<Bytes>>, Failure> {
+    let stream = TcpStream::connect(upstream).await?;
+    stream.set_nodelay(true)?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let (mut head, body) = sender.send_request(request).await?.into_parts();
+    // Between the proxy and each side these are settled anew.
+    head.version = Version::HTTP_11;
+    head.headers.remove(CONNECTION);
+    head.headers.remove(TRANSFER_ENCODING);
+    Ok(Response::from_parts(
+        head,
+        Full::new(body.collect().await?.to_bytes()),
+    ))
+}
