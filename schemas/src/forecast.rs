@@ -27,7 +27,7 @@ pub const LANE_CHANNELS: usize = 3;
 
 table! {
     /// A sample as tensors. Not a table of the lake: Arrow IPC files that are made from one for a training run.
-    ForecastSample = "forecast_sample", key ["sample_id"], partition_by [];
+    ForecastSample = "forecast_sample", version 1, key ["sample_id"], partition_by [];
     /// The sample.
     ["-"] sample_id: String,
     /// `train`, `validation` or `test`.
