@@ -366,11 +366,13 @@ pub(super) fn candidates(scope: &str, name: &str) -> impl Iterator<Item = String
         Some(absolute) => ("", absolute),
         None => (scope, name),
     };
-    let outer = |scope: &&str| {
-        let outer = scope.rsplit_once("::").map_or("", |(outer, _)| outer);
-        (!scope.is_empty()).then_some(outer)
-    };
-    std::iter::successors(Some(scope), outer).map(move |scope| join(scope, name))
+    std::iter::successors(Some(scope), |scope| outer(scope)).map(move |scope| join(scope, name))
+}
+
+/// The scope around a scope.
+fn outer(scope: &str) -> Option<&str> {
+    let outer = scope.rsplit_once("::").map_or("", |(outer, _)| outer);
+    (!scope.is_empty()).then_some(outer)
 }
 
 fn join(scope: &str, name: &str) -> String {

@@ -1,0 +1,73 @@
+//! Checks on what a log recorded. Each is a function over columns that adds to the findings; none drops a record on its own.
+//!
+//! | check | severity | finds |
+//! |---|---|---|
+//! | `time_backwards` | warning | stamps that are before the one recorded last |
+//! | `stamp_outlier` | warning | stamps far from all others of the topic: a clock that was not set yet |
+//! | `gap` | warning | a pause of several periods |
+//! | `rate_drop` | warning | records that come at under half their rate, without a gap |
+//! | `jitter` | info | periods that differ |
+//! | `starts_late`, `stops_early` | warning | a topic that is silent at an end of the drive |
+//! | `clock_offset` | warning | stamps far from the time at which they were logged |
+//! | `frozen_payload` | warning | images or sweeps that repeat bit by bit |
+//! | `frozen_value` | warning | a noisy signal that stands still |
+//! | `frozen_pose` | warning | a pose that stands still while the speed says otherwise |
+//! | `pose_jump`, `heading_jump` | warning | poses further apart than a car can go or turn |
+//! | `size_out_of_range` | warning | actors of impossible extent |
+//!
+//! `duplicate_stamp`, `value_not_usable`, `stamp_out_of_range` and `no_ego_pose` are records that were dropped.
+
+#[allow(dead_code, reason = "not every format has the columns yet")]
+mod clock;
+mod dropped;
+#[allow(dead_code, reason = "not every format has the columns yet")]
+mod frozen;
+mod poses;
+mod size;
+#[allow(dead_code, reason = "not every format has the columns yet")]
+mod stamps;
+
+#[allow(unused_imports, reason = "not every format has the columns yet")]
+pub(crate) use clock::ClockOffset;
+pub(crate) use dropped::{
+    drop_duplicate, drop_stamp, drop_unusable, drop_without_pose, note_interpolated,
+};
+#[allow(unused_imports, reason = "not every format has the columns yet")]
+pub(crate) use frozen::{check_frozen_payloads, check_frozen_values};
+pub(crate) use poses::{Poses, check_poses};
+pub(crate) use size::check_size;
+#[allow(unused_imports, reason = "not every format has the columns yet")]
+pub(crate) use stamps::{check_coverage, check_stamps};
+
+use driveloop_schemas::EgoState;
+
+use crate::findings::Findings;
+
+/// The same as [`check_poses`] for rows that ascend in time.
+pub(crate) fn check_pose_jumps(findings: &mut Findings, subject: &str, states: &[EgoState]) {
+    let column = |value: fn(&EgoState) -> f64| states.iter().map(value).collect::<Vec<_>>();
+    let stamps_ns: Vec<i64> = states.iter().map(|state| state.stamp_ns).collect();
+    // A speed that was derived from the poses says nothing about them.
+    let measured = |state: &EgoState| state.speed_mps.filter(|_| state.kinematics == "measured");
+    let speeds: Vec<Option<f64>> = states.iter().map(measured).collect();
+    let poses = Poses {
+        stamps_ns: &stamps_ns,
+        x_m: &column(|state| state.x_m),
+        y_m: &column(|state| state.y_m),
+        yaw_rad: &column(|state| state.yaw_rad),
+        speed_mps: &speeds,
+    };
+    check_poses(findings, subject, &poses);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use driveloop_schemas::time::Day;
+
+    /// Check and count of each finding.
+    pub(super) fn checks(findings: Findings) -> Vec<(&'static str, i64)> {
+        let rows = findings.rows("drive", Day(0)).into_iter();
+        rows.map(|row| (&*row.check.leak(), row.count)).collect()
+    }
+}
