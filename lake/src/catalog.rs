@@ -7,17 +7,18 @@ use async_trait::async_trait;
 use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::{LogicalPlanBuilder, col, lit};
-use driveloop_schemas::{TABLES, TableSpec};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, col, lit};
+use driveloop_schemas::{Drive, Row as _, TABLES, TableSpec};
 use tokio::sync::Mutex;
 
+use crate::as_of::AsOf;
 use crate::lake::Lake;
+use crate::log::Ids;
+use crate::migrate::upgraded;
+use crate::visible::{hidden_drives, is_written_before_its_drive};
 
 /// Column that marks the rows of composed drives.
 const COMPOSED: &str = "composed";
-
-/// Tables that a session has opened, shared by its schemas so that both see one version.
-type Opened = Mutex<BTreeMap<&'static str, Arc<dyn TableProvider>>>;
 
 /// Whether composed drives are seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,18 +29,34 @@ pub(crate) enum View {
     WithComposed,
 }
 
+/// A table that a session has opened.
+#[derive(Debug, Clone)]
+struct OpenTable {
+    provider: Arc<dyn TableProvider>,
+    /// Drives that were being written when the table was opened.
+    hidden: Vec<String>,
+}
+
+/// Tables that a session has opened, shared by its schemas so that both see one version.
+#[derive(Debug, Default)]
+struct Opened {
+    tables: BTreeMap<&'static str, OpenTable>,
+    /// Transactions of the drives that the session sees; `None` until the first table is opened.
+    drives: Option<Ids>,
+}
+
 /// One schema over the tables of a lake.
 #[derive(Debug)]
 pub(crate) struct LakeSchema {
     lake: Lake,
     view: View,
-    opened: Arc<Opened>,
+    opened: Arc<Mutex<Opened>>,
 }
 
 impl LakeSchema {
     /// Both schemas over one set of opened tables.
     pub(crate) fn pair(lake: &Lake) -> (Self, Self) {
-        let opened = Arc::new(Opened::default());
+        let opened = Arc::default();
         let schema = |view| Self {
             lake: lake.clone(),
             view,
@@ -48,19 +65,38 @@ impl LakeSchema {
         (schema(View::WithoutComposed), schema(View::WithComposed))
     }
 
-    async fn open(&self, spec: &'static TableSpec) -> Result<Arc<dyn TableProvider>> {
+    /// Opens a table, `drive` before any other: a drive that is seen has all its rows in the tables that are opened later.
+    async fn open(&self, spec: &'static TableSpec) -> Result<OpenTable> {
         let mut opened = self.opened.lock().await;
-        if let Some(provider) = opened.get(spec.name) {
-            return Ok(Arc::clone(provider));
+        // Versions of different tables say nothing of each other.
+        let by_version = matches!(self.lake.shown(), AsOf::Version(_));
+        if opened.drives.is_none() && !by_version {
+            self.pin(Drive::SPEC, &mut opened).await?;
+        }
+        self.pin(spec, &mut opened).await
+    }
+
+    async fn pin(&self, spec: &'static TableSpec, opened: &mut Opened) -> Result<OpenTable> {
+        if let Some(table) = opened.tables.get(spec.name) {
+            return Ok(table.clone());
         }
         let external = |error| DataFusionError::External(Box::new(error));
-        let provider: Arc<dyn TableProvider> =
-            match self.lake.table(spec.name).await.map_err(external)? {
-                Some(table) => Arc::new(table.table_provider().build().await?),
-                None => Arc::new(MemTable::try_new(spec.schema(), vec![vec![]])?),
-            };
-        opened.insert(spec.name, Arc::clone(&provider));
-        Ok(provider)
+        let log = self.lake.log(spec.name);
+        let mut log = log.lock().await;
+        let provider: Arc<dyn TableProvider> = match log.table().await.map_err(external)? {
+            Some(table) => upgraded(spec, Arc::new(table.table_provider().build().await?))?,
+            None => Arc::new(MemTable::try_new(spec.schema(), vec![vec![]])?),
+        };
+        let mut hidden = Vec::new();
+        if spec.name == Drive::SPEC.name {
+            opened.drives = Some(log.ids().await.map_err(external)?);
+        } else if let (Some(drives), true) = (&opened.drives, is_written_before_its_drive(spec)) {
+            let ids = log.ids().await.map_err(external)?;
+            hidden = hidden_drives(&ids, drives);
+        }
+        let table = OpenTable { provider, hidden };
+        opened.tables.insert(spec.name, table.clone());
+        Ok(table)
     }
 }
 
@@ -74,12 +110,20 @@ impl SchemaProvider for LakeSchema {
         let Some(spec) = TABLES.iter().find(|spec| spec.name == name) else {
             return Ok(None);
         };
-        let provider = self.open(spec).await?;
-        if self.view == View::WithComposed || !spec.has_column(COMPOSED) {
-            return Ok(Some(provider));
+        let OpenTable { provider, hidden } = self.open(spec).await?;
+        let mut filters: Vec<Expr> = Vec::new();
+        if self.view == View::WithoutComposed && spec.has_column(COMPOSED) {
+            filters.push(col(COMPOSED).eq(lit(false)));
         }
+        if !hidden.is_empty() {
+            let drives = hidden.into_iter().map(lit).collect();
+            filters.push(col("log_id").in_list(drives, true));
+        }
+        let Some(filter) = filters.into_iter().reduce(Expr::and) else {
+            return Ok(Some(provider));
+        };
         let plan = LogicalPlanBuilder::scan(name, provider_as_source(provider), None)?
-            .filter(col(COMPOSED).eq(lit(false)))?
+            .filter(filter)?
             .build()?;
         Ok(Some(Arc::new(ViewTable::new(plan, None))))
     }

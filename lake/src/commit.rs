@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use deltalake::kernel::Transaction;
 use deltalake::kernel::transaction::CommitProperties;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Versions of tables, by name.
 pub type Versions = BTreeMap<String, i64>;
@@ -54,7 +54,8 @@ impl Commit {
         self
     }
 
-    pub(crate) fn properties(&self) -> CommitProperties {
+    /// What the log says of the commit. Its id makes the entry unlike any other: a writer who lost the store's answer knows its own.
+    pub(crate) fn metadata(&self) -> BTreeMap<String, Value> {
         let record = json!({
             "stage": self.stage,
             "toolVersion": env!("CARGO_PKG_VERSION"),
@@ -63,15 +64,24 @@ impl Commit {
             "runId": self.run_id,
             "inputs": self.inputs,
             "transactions": self.transactions,
+            "commitId": uuid::Uuid::new_v4().to_string(),
         });
-        let transactions = self
-            .transactions
-            .iter()
-            .map(|id| Transaction::new(id, 1))
-            .collect();
+        [(LINEAGE_KEY.to_owned(), record)].into()
+    }
+
+    pub(crate) fn delta_transactions(&self) -> Vec<Transaction> {
+        let ids = self.transactions.iter();
+        ids.map(|id| Transaction::new(id, 1)).collect()
+    }
+
+    /// For operations of Delta's own: one attempt, no housekeeping; the lake does both.
+    pub(crate) fn properties(&self) -> CommitProperties {
         CommitProperties::default()
-            .with_metadata([(LINEAGE_KEY.to_owned(), record)])
-            .with_application_transactions(transactions)
+            .with_metadata(self.metadata())
+            .with_application_transactions(self.delta_transactions())
+            .with_max_retries(0)
+            .with_create_checkpoint(false)
+            .with_cleanup_expired_logs(Some(false))
     }
 }
 

@@ -59,6 +59,24 @@ pub enum Error {
         /// One that is not.
         missing: String,
     },
+    /// The table lacks the version that the lake is to be seen at: ask for one that it has.
+    #[error("table `{table}`: expected a version from 0 to {latest}, got {version}")]
+    NoVersion {
+        /// The table.
+        table: String,
+        /// The version asked for.
+        version: i64,
+        /// The last one that there is.
+        latest: i64,
+    },
+    /// The lake is seen as it was: commit to the one that is.
+    #[error("table `{table}`: a lake as it was ({as_of:?}) is read only")]
+    ReadOnly {
+        /// The table.
+        table: String,
+        /// What is seen.
+        as_of: crate::AsOf,
+    },
     /// The rows are not what the table asks for.
     #[error(transparent)]
     Schema(#[from] driveloop_schemas::Error),

@@ -1,51 +1,99 @@
 //! The lake: opening, reading, versions.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use deltalake::DeltaTable;
 use driveloop_schemas::{Row, TABLES};
 use futures::TryStreamExt as _;
 
+use crate::as_of::AsOf;
 use crate::catalog::LakeSchema;
 use crate::commit::Versions;
+use crate::config::Config;
+use crate::delta::log_store;
 use crate::error::{Error, Result};
 use crate::history::CommitRecord;
+use crate::log::TableLog;
 use crate::store::Store;
 
 /// SQL schema in which composed drives are seen too.
 pub const COMPOSED_SCHEMA: &str = "with_composed";
 
-/// Folder of the tables below the lake's URI.
-const TABLE_FOLDER: &str = "tables";
-
-/// A lake. Cloning is cheap; clones share the connection.
+/// A lake. Cloning is cheap; clones share the connection, and what is known of the tables.
 #[derive(Debug, Clone)]
 pub struct Lake {
     store: Store,
+    config: Arc<Config>,
+    shown: AsOf,
+    logs: Arc<Mutex<BTreeMap<String, SharedLog>>>,
 }
 
+/// The log of a table, one reader or writer of this process at a time.
+type SharedLog = Arc<tokio::sync::Mutex<TableLog>>;
+
 impl Lake {
-    /// Opens a lake at a URI. A lake that does not exist yet is empty; the first commit makes it.
+    /// Opens a lake at a URI, with the settings of the environment. A lake that does not exist yet is empty; the first commit
+    /// makes it.
     ///
     /// # Errors
     /// When the URI names no store, or the place cannot be reached.
     pub async fn open(uri: &str) -> Result<Self> {
-        let store = Store::open(uri)?;
+        Self::open_with(uri, Config::from_environment()).await
+    }
+
+    /// Opens a lake with settings and bounds of the caller's.
+    ///
+    /// # Errors
+    /// As [`Lake::open`].
+    pub async fn open_with(uri: &str, config: Config) -> Result<Self> {
+        let store = Store::open_with(uri, &config)?;
         if let Some(folder) = store.local_path("") {
             // A lake on a local disk needs its folder before anything can be listed or written.
             tokio::fs::create_dir_all(&folder)
                 .await
                 .map_err(|source| Error::storage("create", uri, source))?;
         }
-        Ok(Self { store })
+        Ok(Self::over(store, config, AsOf::Latest))
+    }
+
+    /// The lake as it was. Every table that is named is opened at that version, or at the last version not after that time;
+    /// commits are refused.
+    #[must_use]
+    pub fn as_of(&self, as_of: AsOf) -> Self {
+        if as_of == self.shown {
+            return self.clone();
+        }
+        Self::over(self.store.clone(), self.config.as_ref().clone(), as_of)
+    }
+
+    fn over(store: Store, config: Config, shown: AsOf) -> Self {
+        Self {
+            store,
+            config: Arc::new(config),
+            shown,
+            logs: Arc::default(),
+        }
     }
 
     /// The store below the lake.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The settings and bounds that it was opened with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Which version of its tables it shows.
+    #[must_use]
+    pub fn shown(&self) -> AsOf {
+        self.shown
     }
 
     /// The URI that it was opened with.
@@ -136,10 +184,9 @@ impl Lake {
     /// # Errors
     /// When the table or the store fails.
     pub async fn version(&self, table: &str) -> Result<Option<i64>> {
-        let table = self.table(table).await?;
-        Ok(table
-            .and_then(|table| table.version())
-            .map(|version| version as i64))
+        let log = self.log(table);
+        let version = log.lock().await.follow().await?;
+        Ok(version.map(|version| version as i64))
     }
 
     /// The commits of a table, the first first.
@@ -161,33 +208,20 @@ impl Lake {
         Ok(records)
     }
 
-    /// The Delta table; `None` where it does not exist.
+    /// The Delta table at its latest version; `None` where it does not exist.
     pub(crate) async fn table(&self, name: &str) -> Result<Option<DeltaTable>> {
-        // Delta refuses a local folder that is not there, where it finds an empty prefix of a bucket empty.
-        let folder = self.table_folder(name);
-        if folder.is_some_and(|folder| !folder.join("_delta_log").is_dir()) {
-            return Ok(None);
-        }
-        let mut table = self.table_unloaded(name)?;
-        match table.load().await {
-            Ok(()) => Ok(Some(table)),
-            Err(DeltaTableError::NotATable(_)) => Ok(None),
-            Err(error) => Err(Error::table(name, error)),
-        }
+        self.log(name).lock().await.table().await
     }
 
-    /// Where a table lies on the local disk, when it does.
-    pub(crate) fn table_folder(&self, name: &str) -> Option<std::path::PathBuf> {
-        self.store.local_path(&format!("{TABLE_FOLDER}/{name}"))
-    }
-
-    pub(crate) fn table_unloaded(&self, name: &str) -> Result<DeltaTable> {
-        let mut url = self.store.url().clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend([TABLE_FOLDER, name, ""]);
-        }
-        let builder =
-            DeltaTableBuilder::from_url(url).map_err(|error| Error::table(name, error))?;
-        builder.build().map_err(|error| Error::table(name, error))
+    /// What is known of a table's log.
+    pub(crate) fn log(&self, name: &str) -> SharedLog {
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = logs.entry(name.to_owned()).or_insert_with(|| {
+            let log_store = log_store(&self.store, name);
+            Arc::new(tokio::sync::Mutex::new(TableLog::new(
+                name, log_store, self.shown,
+            )))
+        });
+        Arc::clone(log)
     }
 }

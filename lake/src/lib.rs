@@ -34,6 +34,7 @@
 //! ```
 
 mod as_of;
+mod backend;
 mod catalog;
 mod commit;
 mod config;
@@ -44,11 +45,14 @@ mod history;
 mod journal;
 mod lake;
 mod log;
+mod migrate;
 mod pack;
+mod settle;
 mod stage;
 mod store;
 mod store_writer;
 mod transactions;
+mod visible;
 mod write;
 
 pub use as_of::AsOf;

@@ -10,6 +10,8 @@ use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 use url::Url;
 
+use crate::backend;
+use crate::config::Config;
 use crate::digest::digest;
 use crate::error::{Error, Result};
 
@@ -39,14 +41,19 @@ impl Store {
     /// # Errors
     /// When the URI names no store that this program knows.
     pub fn open(uri: &str) -> Result<Self> {
+        Self::open_with(uri, &Config::from_environment())
+    }
+
+    /// The same with settings and bounds of the caller's.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_with(uri: &str, config: &Config) -> Result<Self> {
         let url = url_of(uri)?;
-        let options = std::env::vars().map(|(key, value)| (key.to_lowercase(), value));
-        let (inner, prefix) =
-            object_store::parse_url_opts(&url, options).map_err(|error| Error::InvalidUri {
-                uri: uri.to_owned(),
-                reason: error.to_string(),
-            })?;
-        let inner = Arc::from(inner);
+        let (inner, prefix) = backend::open(&url, config).map_err(|error| Error::InvalidUri {
+            uri: uri.to_owned(),
+            reason: error.to_string(),
+        })?;
         Ok(Self {
             uri: uri.to_owned(),
             url,

@@ -2,27 +2,22 @@
 
 use std::time::Duration;
 
+use arrow::array::ArrayRef;
+use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
 use arrow::record_batch::RecordBatch;
-use deltalake::kernel::transaction::{CommitBuilder, TransactionError};
+use deltalake::kernel::Action;
+use deltalake::kernel::transaction::TransactionError;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
 use driveloop_schemas::{Row, TABLES, TableSpec};
 
+use crate::as_of::AsOf;
 use crate::commit::{Commit, Outcome};
+use crate::delta;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
-
-/// Attempts against other writers before a commit gives up.
-const ATTEMPTS_MAX: usize = 10;
-/// Wait before the second attempt; each further one waits longer by as much.
-const BACK_OFF: Duration = Duration::from_millis(50);
-
-/// What a commit does with the rows that are there.
-#[derive(Debug, Clone, Copy)]
-enum Change<'a> {
-    Append,
-    Replace { predicate: &'a str },
-}
+use crate::log::TableLog;
+use crate::stage::{Staged, TableStage};
 
 impl Lake {
     /// Adds rows to a table. Nothing happens when the commit's transaction ids are all there.
@@ -31,8 +26,36 @@ impl Lake {
     /// # Errors
     /// When rows are invalid, when only some of the ids are there, or when table or store fail.
     pub async fn append<R: Row>(&self, rows: &[R], commit: &Commit) -> Result<Outcome> {
-        let batch = R::to_batch(rows)?;
-        self.commit(R::SPEC, batch, Change::Append, commit).await
+        let batch = sorted(R::SPEC, &R::to_batch(rows)?)?;
+        if let Some(version) = self.version_with(R::SPEC, commit).await? {
+            return Ok(Outcome::AlreadyThere { version });
+        }
+        let mut stage = self.stage(R::SPEC);
+        stage.write(&batch).await?;
+        self.commit_staged(stage.finish().await?, commit).await
+    }
+
+    /// Rows that go to the store as they come, and become visible by [`Lake::commit_staged`] alone.
+    /// Nothing is opened before the first write.
+    #[must_use]
+    pub fn stage(&self, spec: &'static TableSpec) -> TableStage {
+        TableStage::new(self, spec)
+    }
+
+    /// Adds staged rows to their table in one commit. Nothing happens when the commit's transaction ids are all there;
+    /// the staged files are then left to nobody. Without rows, only the ids are committed.
+    ///
+    /// # Errors
+    /// When only some of the ids are there, or when table or store fail.
+    pub async fn commit_staged(&self, staged: Staged, commit: &Commit) -> Result<Outcome> {
+        let spec = staged.spec;
+        let actions: Vec<_> = staged.files.into_iter().map(Action::Add).collect();
+        let operation = DeltaOperation::Write {
+            mode: SaveMode::Append,
+            partition_by: Some(spec.partition_by.iter().map(|&c| c.to_owned()).collect()),
+            predicate: None,
+        };
+        self.commit_actions(spec, actions, operation, commit).await
     }
 
     /// Deletes the rows that a predicate admits (SQL over the table's columns) and adds others, which it must admit too,
@@ -46,159 +69,176 @@ impl Lake {
         rows: &[R],
         commit: &Commit,
     ) -> Result<Outcome> {
-        let batch = R::to_batch(rows)?;
-        self.commit(R::SPEC, batch, Change::Replace { predicate }, commit)
-            .await
-    }
-
-    /// Those of the transaction ids that are not in the table yet.
-    ///
-    /// # Errors
-    /// When the table or the store fails.
-    pub async fn missing(&self, table: &str, ids: &[String]) -> Result<Vec<String>> {
-        let Some(opened) = self.table(table).await? else {
-            return Ok(ids.to_vec());
-        };
-        let mut missing = Vec::new();
-        for id in ids {
-            if !has_transaction(&opened, table, id).await? {
-                missing.push(id.clone());
+        let spec = R::SPEC;
+        let batch = sorted(spec, &R::to_batch(rows)?)?;
+        self.open_or_create(spec).await?;
+        let log = self.log(spec.name);
+        let mut log = log.lock().await;
+        let limits = self.config().limits;
+        for attempt in 1..=limits.commit_attempts_max {
+            let table = log.table().await?;
+            let table =
+                table.ok_or_else(|| Error::table(spec.name, DeltaTableError::NotInitialized))?;
+            if let Some(version) = already_there(&mut log, spec.name, commit).await? {
+                return Ok(Outcome::AlreadyThere { version });
             }
-        }
-        Ok(missing)
-    }
-
-    async fn commit(
-        &self,
-        spec: &'static TableSpec,
-        batch: RecordBatch,
-        change: Change<'_>,
-        commit: &Commit,
-    ) -> Result<Outcome> {
-        debug_assert!(
-            TABLES.iter().any(|table| table.name == spec.name),
-            "not a table of the lake"
-        );
-        for attempt in 1..=ATTEMPTS_MAX {
-            let table = self.open_or_create(spec).await?;
-            if self.is_there(&table, spec.name, commit).await? {
-                return Ok(Outcome::AlreadyThere {
-                    version: version_of(&table),
-                });
-            }
-            match write(table, spec, batch.clone(), change, commit).await {
-                Ok(version) => return Ok(Outcome::Committed { version }),
+            let written = table
+                .write([batch.clone()])
+                .with_save_mode(SaveMode::Overwrite)
+                .with_replace_where(predicate)
+                .with_writer_properties(delta::writer_properties(spec, &limits))
+                .with_commit_properties(commit.properties())
+                .await;
+            match written {
+                Ok(table) => {
+                    let version = log.adopt(table, commit) as i64;
+                    log.checkpoint_if_due(limits.checkpoint_interval).await;
+                    return Ok(Outcome::Committed { version });
+                }
                 Err(error) if is_conflict(&error) => {
-                    tokio::time::sleep(BACK_OFF * attempt as u32).await;
+                    tokio::time::sleep(back_off(limits.commit_backoff, attempt)).await;
                 }
                 Err(error) => return Err(Error::table(spec.name, error)),
             }
         }
-        Err(Error::Conflict {
-            table: spec.name.to_owned(),
-            attempts: ATTEMPTS_MAX,
-        })
+        Err(self.conflict(spec))
     }
 
-    async fn open_or_create(&self, spec: &'static TableSpec) -> Result<DeltaTable> {
-        if let Some(table) = self.table(spec.name).await? {
+    /// Those of the transaction ids that are not in the table yet. The table's log is read once; then only what was added to it.
+    ///
+    /// # Errors
+    /// When the table or the store fails.
+    pub async fn missing(&self, table: &str, ids: &[String]) -> Result<Vec<String>> {
+        let log = self.log(table);
+        let mut log = log.lock().await;
+        log.follow().await?;
+        let there = log.ids().await?;
+        let missing = ids.iter().filter(|id| !there.contains(*id));
+        Ok(missing.cloned().collect())
+    }
+
+    /// Commits actions against other writers: each attempt is for the version after the last that is known, and each refusal
+    /// means that there is more to know.
+    pub(crate) async fn commit_actions(
+        &self,
+        spec: &'static TableSpec,
+        actions: Vec<Action>,
+        operation: DeltaOperation,
+        commit: &Commit,
+    ) -> Result<Outcome> {
+        self.open_or_create(spec).await?;
+        let log = self.log(spec.name);
+        let mut log = log.lock().await;
+        let limits = self.config().limits;
+        for attempt in 1..=limits.commit_attempts_max {
+            if let Some(version) = already_there(&mut log, spec.name, commit).await? {
+                return Ok(Outcome::AlreadyThere { version });
+            }
+            let written = log.write(actions.clone(), operation.clone(), commit);
+            if let Some(version) = written.await? {
+                log.checkpoint_if_due(limits.checkpoint_interval).await;
+                let version = version as i64;
+                return Ok(Outcome::Committed { version });
+            }
+            tokio::time::sleep(back_off(limits.commit_backoff, attempt)).await;
+            log.follow().await?;
+        }
+        Err(self.conflict(spec))
+    }
+
+    /// The table as it was last loaded, for its columns and settings; made where it does not exist.
+    pub(crate) async fn open_or_create(&self, spec: &'static TableSpec) -> Result<DeltaTable> {
+        debug_assert!(
+            TABLES.iter().any(|table| table.name == spec.name),
+            "not a table of the lake"
+        );
+        if self.shown() != AsOf::Latest {
+            return Err(Error::ReadOnly {
+                table: spec.name.to_owned(),
+                as_of: self.shown(),
+            });
+        }
+        let log = self.log(spec.name);
+        let mut log = log.lock().await;
+        if let Some(table) = log.table_as_loaded().await? {
             return Ok(table);
         }
-        if let Some(folder) = self.table_folder(spec.name) {
-            let created = tokio::fs::create_dir_all(&folder).await;
-            let fail = |source| Error::storage("create", folder.display().to_string(), source);
-            created.map_err(fail)?;
-        }
-        let create = self
-            .table_unloaded(spec.name)?
-            .create()
-            .with_save_mode(SaveMode::Ignore)
-            .with_table_name(spec.name)
-            .with_columns(columns(spec)?)
-            .with_partition_columns(spec.partition_by.iter().copied());
-        match create.await {
-            Ok(table) => Ok(table),
+        let made = delta::create(log.log_store().clone(), spec, &self.config().limits).await?;
+        match made {
+            Ok(table) => {
+                log.adopt(table.clone(), &Commit::default());
+                Ok(table)
+            }
             // Another writer made it first.
-            Err(error) => match self.table(spec.name).await? {
+            Err(error) => match log.table_as_loaded().await? {
                 Some(table) => Ok(table),
                 None => Err(Error::table(spec.name, error)),
             },
         }
     }
 
-    async fn is_there(&self, table: &DeltaTable, name: &str, commit: &Commit) -> Result<bool> {
-        let (mut present, mut missing) = (None, None);
-        for id in &commit.transactions {
-            let found = has_transaction(table, name, id).await?;
-            *(if found { &mut present } else { &mut missing }) = Some(id.clone());
-        }
-        match (present, missing) {
-            (Some(_), None) => Ok(true),
-            (None, _) => Ok(false),
-            (Some(present), Some(missing)) => Err(Error::PartialTransaction {
-                table: name.to_owned(),
-                present,
-                missing,
-            }),
+    /// The version at which the commit's ids are there, as far as is known without asking the store again.
+    async fn version_with(&self, spec: &TableSpec, commit: &Commit) -> Result<Option<i64>> {
+        let log = self.log(spec.name);
+        let mut log = log.lock().await;
+        already_there(&mut log, spec.name, commit).await
+    }
+
+    fn conflict(&self, spec: &TableSpec) -> Error {
+        Error::Conflict {
+            table: spec.name.to_owned(),
+            attempts: self.config().limits.commit_attempts_max as usize,
         }
     }
 }
 
-async fn write(
-    table: DeltaTable,
-    spec: &'static TableSpec,
-    batch: RecordBatch,
-    change: Change<'_>,
-    commit: &Commit,
-) -> Result<i64, DeltaTableError> {
-    if let (Change::Append, 0) = (change, batch.num_rows()) {
-        return commit_ids(&table, spec, commit).await;
+/// The known version of a table that has all ids of a commit; `None` where it has none of them.
+async fn already_there(log: &mut TableLog, name: &str, commit: &Commit) -> Result<Option<i64>> {
+    if commit.transactions.is_empty() {
+        return Ok(None);
     }
-    let write = table
-        .write([batch])
-        .with_commit_properties(commit.properties());
-    let write = match change {
-        Change::Append => write.with_save_mode(SaveMode::Append),
-        Change::Replace { predicate } => write
-            .with_save_mode(SaveMode::Overwrite)
-            .with_replace_where(predicate),
+    let there = log.ids().await?;
+    let (present, missing): (Vec<_>, Vec<_>) = commit
+        .transactions
+        .iter()
+        .partition(|id| there.contains(*id));
+    match (present.first(), missing.first()) {
+        (Some(_), None) => Ok(log.version().map(|version| version as i64)),
+        (None, _) => Ok(None),
+        (Some(&present), Some(&missing)) => Err(Error::PartialTransaction {
+            table: name.to_owned(),
+            present: present.clone(),
+            missing: missing.clone(),
+        }),
+    }
+}
+
+/// The rows in the order of the table's key, as files keep them.
+fn sorted(spec: &TableSpec, batch: &RecordBatch) -> Result<RecordBatch> {
+    let fail = |source| driveloop_schemas::Error::Arrow {
+        table: spec.name,
+        source,
     };
-    Ok(version_of(&write.await?))
+    let key: Vec<SortColumn> = spec
+        .key
+        .iter()
+        .filter_map(|column| batch.column_by_name(column))
+        .map(|values: &ArrayRef| SortColumn {
+            values: values.clone(),
+            options: None,
+        })
+        .collect();
+    if key.is_empty() || batch.num_rows() < 2 {
+        return Ok(batch.clone());
+    }
+    let order = lexsort_to_indices(&key, None).map_err(fail)?;
+    Ok(take_record_batch(batch, &order).map_err(fail)?)
 }
 
-/// Commits transaction ids without rows: what was looked at held none.
-async fn commit_ids(
-    table: &DeltaTable,
-    spec: &'static TableSpec,
-    commit: &Commit,
-) -> Result<i64, DeltaTableError> {
-    let operation = DeltaOperation::Write {
-        mode: SaveMode::Append,
-        partition_by: Some(
-            spec.partition_by
-                .iter()
-                .map(|&column| column.to_owned())
-                .collect(),
-        ),
-        predicate: None,
-    };
-    let commit = CommitBuilder::from(commit.properties())
-        .build(Some(table.snapshot()?), table.log_store(), operation)
-        .await?;
-    Ok(commit.version() as i64)
-}
-
-async fn has_transaction(table: &DeltaTable, name: &str, id: &str) -> Result<bool> {
-    let fail = |error| Error::table(name, error);
-    let state = table.snapshot().map_err(fail)?;
-    let version = state
-        .transaction_version(table.log_store().as_ref(), id)
-        .await;
-    Ok(version.map_err(fail)?.is_some())
-}
-
-fn version_of(table: &DeltaTable) -> i64 {
-    table.version().map_or(-1, |version| version as i64)
+fn back_off(first: Duration, attempt: u32) -> Duration {
+    // Writers that were refused together part company by a share of their own.
+    let share = 1.0 + f64::from(uuid::Uuid::new_v4().as_bytes()[0]) / 256.0;
+    first.mul_f64(f64::from(attempt) * share)
 }
 
 fn is_conflict(error: &DeltaTableError) -> bool {
@@ -210,22 +250,4 @@ fn is_conflict(error: &DeltaTableError) -> bool {
                     | TransactionError::MaxCommitAttempts(_)
             }
     )
-}
-
-fn columns(spec: &'static TableSpec) -> Result<Vec<deltalake::kernel::StructField>> {
-    use deltalake::kernel::engine::arrow_conversion::TryIntoKernel as _;
-    let schema = spec.schema();
-    let converted = schema
-        .fields()
-        .iter()
-        .map(|field| field.as_ref().try_into_kernel());
-    converted
-        .collect::<Result<_, arrow::error::ArrowError>>()
-        .map_err(|source| {
-            driveloop_schemas::Error::Arrow {
-                table: spec.name,
-                source,
-            }
-            .into()
-        })
 }

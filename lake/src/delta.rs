@@ -1,0 +1,155 @@
+//! The Delta tables of the lake: where they lie, how they are made, how their files are written.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::parquet::basic::{Compression, ZstdLevel};
+use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::parquet::schema::types::ColumnPath;
+use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
+use deltalake::kernel::StructField;
+use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use deltalake::protocol::SaveMode;
+use deltalake::table::config::TablePropertiesExt as _;
+use deltalake::{DeltaResult, DeltaTable, TableProperty};
+use driveloop_schemas::{ColumnSpec, TableSpec};
+use object_store::prefix::PrefixStore;
+
+use crate::commit::Commit;
+use crate::config::Limits;
+use crate::error::Result;
+use crate::store::Store;
+
+/// Folder of the tables below the lake's URI.
+const TABLE_FOLDER: &str = "tables";
+/// Rows that are encoded between two looks at the size of the file.
+const ENCODED_ROWS: usize = 8192;
+
+/// Where a table lies, relative to the lake.
+pub(crate) fn table_path(table: &str) -> String {
+    format!("{TABLE_FOLDER}/{table}")
+}
+
+/// The log of a table, through the lake's own store: one client, one configuration.
+pub(crate) fn log_store(store: &Store, table: &str) -> LogStoreRef {
+    let mut url = store.url().clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend([TABLE_FOLDER, table, ""]);
+    }
+    let root = Arc::clone(store.inner());
+    let prefixed = PrefixStore::new(Arc::clone(&root), store.path(&table_path(table)));
+    default_logstore(Arc::new(prefixed), root, &url, &StorageConfig::default())
+}
+
+/// Makes a table. Where another writer made it first, that one is returned.
+pub(crate) async fn create(
+    log_store: LogStoreRef,
+    spec: &'static TableSpec,
+    limits: &Limits,
+) -> Result<DeltaResult<DeltaTable>> {
+    let columns = delta_columns(spec)?;
+    let create = DeltaTable::new(log_store)
+        .create()
+        .with_save_mode(SaveMode::Ignore)
+        .with_table_name(spec.name)
+        .with_columns(columns)
+        .with_partition_columns(spec.partition_by.iter().copied())
+        .with_configuration(properties(spec, limits))
+        .with_commit_properties(Commit::default().properties());
+    Ok(create.await)
+}
+
+/// The settings of a table, which other programs that write to it keep to.
+fn properties(spec: &TableSpec, limits: &Limits) -> BTreeMap<String, Option<String>> {
+    let set = |key: TableProperty, value: String| (key.as_ref().to_owned(), Some(value));
+    [
+        set(
+            TableProperty::CheckpointInterval,
+            limits.checkpoint_interval.to_string(),
+        ),
+        // The log is the lineage: it is kept. Opening a table starts at its last checkpoint, however long the log is.
+        set(TableProperty::EnableExpiredLogCleanup, "false".to_owned()),
+        set(
+            TableProperty::DataSkippingStatsColumns,
+            stats_columns(spec).join(","),
+        ),
+    ]
+    .into()
+}
+
+/// The columns by which files can be left out: names, stamps and counts. Smallest and largest of a position or velocity would
+/// swell the log and leave out nothing.
+fn stats_columns(spec: &TableSpec) -> Vec<String> {
+    let columns = spec.columns.iter().filter(|column| {
+        let kind = matches!(
+            (column.data_type)(),
+            DataType::Utf8 | DataType::Int64 | DataType::Int32 | DataType::Date32
+        );
+        kind && !spec.partition_by.contains(&column.name)
+    });
+    columns.map(|column| column.name.to_owned()).collect()
+}
+
+/// A writer of data files of a table, with the statistics that its settings ask for.
+pub(crate) fn file_writer(
+    table: &DeltaTable,
+    spec: &TableSpec,
+    limits: &Limits,
+) -> DeltaResult<(DeltaWriter, SchemaRef)> {
+    let snapshot = table.snapshot()?;
+    let settings = snapshot.table_config();
+    let schema = arrow_schema(table)?;
+    let stats = settings.data_skipping_stats_columns.as_ref();
+    let config = WriterConfig::new(
+        Arc::clone(&schema),
+        snapshot.metadata().partition_columns().to_vec(),
+        Some(writer_properties(spec, limits)),
+        NonZeroU64::new(limits.file_bytes),
+        Some(ENCODED_ROWS),
+        settings.num_indexed_cols(),
+        stats.map(|columns| columns.iter().map(ToString::to_string).collect()),
+    );
+    Ok((DeltaWriter::new(table.object_store(), config), schema))
+}
+
+/// The columns of a table as it is stored.
+pub(crate) fn arrow_schema(table: &DeltaTable) -> DeltaResult<SchemaRef> {
+    use deltalake::kernel::engine::arrow_conversion::TryIntoArrow as _;
+    let schema: arrow::datatypes::Schema = table.snapshot()?.schema().as_ref().try_into_arrow()?;
+    Ok(Arc::new(schema))
+}
+
+/// How the files are encoded: Zstandard at its lightest; dictionaries for texts alone, because the values of positions and stamps
+/// hardly repeat, and looking for repetitions costs more than all else.
+pub(crate) fn writer_properties(spec: &TableSpec, limits: &Limits) -> WriterProperties {
+    let mut properties = WriterProperties::builder()
+        .set_created_by(concat!("driveloop ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(limits.row_group_rows));
+    let numbers = |column: &&ColumnSpec| {
+        matches!(
+            (column.data_type)(),
+            DataType::Float64 | DataType::Float32 | DataType::Int64
+        )
+    };
+    for column in spec.columns.iter().filter(numbers) {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(column.name), false);
+    }
+    properties.build()
+}
+
+fn delta_columns(spec: &'static TableSpec) -> Result<Vec<StructField>> {
+    use deltalake::kernel::engine::arrow_conversion::TryIntoKernel as _;
+    let schema = spec.schema();
+    let converted = schema
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().try_into_kernel());
+    let columns: std::result::Result<_, arrow::error::ArrowError> = converted.collect();
+    columns.map_err(|source| {
+        let table = spec.name;
+        driveloop_schemas::Error::Arrow { table, source }.into()
+    })
+}

@@ -1,0 +1,211 @@
+//! What a process knows of the log of a table: its version, its transaction ids and its files. Read once, then followed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use deltalake::kernel::Action;
+use deltalake::kernel::transaction::{CommitData, PROTOCOL, TransactionError};
+use deltalake::logstore::{CommitOrBytes, LogStoreRef};
+use deltalake::protocol::DeltaOperation;
+use deltalake::{DeltaTable, DeltaTableError};
+
+use crate::as_of::{AsOf, version_at};
+use crate::commit::Commit;
+use crate::error::{Error, Result};
+use crate::transactions::{ids_of_commit, ids_of_table};
+
+/// The ids of a table, shared with those who read while it is followed.
+pub(crate) type Ids = Arc<BTreeSet<String>>;
+
+/// The log of one table.
+///
+/// A commit of this process is one conditional put; one of another process is seen by asking for the next version.
+/// Neither lists the log, so that the hundredth commit costs what the first did.
+#[derive(Debug)]
+pub(crate) struct TableLog {
+    name: String,
+    log_store: LogStoreRef,
+    as_of: AsOf,
+    /// The latest version that is known.
+    version: Option<u64>,
+    /// The transaction ids up to that version, once somebody asked.
+    ids: Option<Ids>,
+    /// The table as it was last loaded; behind `version` until somebody reads it.
+    table: Option<DeltaTable>,
+}
+
+impl TableLog {
+    pub(crate) fn new(name: &str, log_store: LogStoreRef, as_of: AsOf) -> Self {
+        Self {
+            name: name.to_owned(),
+            log_store,
+            as_of,
+            version: None,
+            ids: None,
+            table: None,
+        }
+    }
+
+    pub(crate) fn log_store(&self) -> &LogStoreRef {
+        &self.log_store
+    }
+
+    /// The latest version that is known; `None` where no table was found yet.
+    pub(crate) fn version(&self) -> Option<u64> {
+        self.version
+    }
+
+    /// Takes in what was committed since the last look; the version, or `None` where there is no table.
+    pub(crate) async fn follow(&mut self) -> Result<Option<u64>> {
+        let Some(mut version) = self.version else {
+            return self.load().await;
+        };
+        if self.as_of != AsOf::Latest {
+            return Ok(Some(version));
+        }
+        while let Some(bytes) = self.commit_entry(version + 1).await? {
+            version += 1;
+            if let Some(ids) = &mut self.ids {
+                let new = ids_of_commit(&bytes).map_err(|error| Error::table(&self.name, error))?;
+                Arc::make_mut(ids).extend(new);
+            }
+            self.version = Some(version);
+        }
+        Ok(Some(version))
+    }
+
+    /// The transaction ids at the latest version, as of the last [`TableLog::follow`]; none where there is no table.
+    pub(crate) async fn ids(&mut self) -> Result<Ids> {
+        let version = match self.version {
+            Some(version) => version,
+            None => match self.load().await? {
+                Some(version) => version,
+                None => return Ok(Ids::default()),
+            },
+        };
+        if let Some(ids) = &self.ids {
+            return Ok(Arc::clone(ids));
+        }
+        let ids = ids_of_table(self.log_store.as_ref(), version).await;
+        let ids = Arc::new(ids.map_err(|error| Error::table(&self.name, error))?);
+        self.ids = Some(Arc::clone(&ids));
+        Ok(ids)
+    }
+
+    /// The table at its latest version; `None` where it does not exist.
+    pub(crate) async fn table(&mut self) -> Result<Option<DeltaTable>> {
+        match self.follow().await? {
+            Some(version) => self.table_at(version).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The table as it was last loaded, for what seldom changes: its columns and settings.
+    pub(crate) async fn table_as_loaded(&mut self) -> Result<Option<DeltaTable>> {
+        if self.table.is_none() {
+            self.load().await?;
+        }
+        Ok(self.table.clone())
+    }
+
+    /// Writes actions as the next version; `None` where another writer was first. The ids are not looked at.
+    pub(crate) async fn write(
+        &mut self,
+        actions: Vec<Action>,
+        operation: DeltaOperation,
+        commit: &Commit,
+    ) -> Result<Option<u64>> {
+        let fail = |error| Error::table(&self.name, error);
+        let (Some(table), Some(version)) = (&self.table, self.version) else {
+            return Err(fail(DeltaTableError::NotInitialized));
+        };
+        PROTOCOL
+            .can_commit(table.snapshot().map_err(fail)?, &actions, &operation)
+            .map_err(|error| fail(error.into()))?;
+        let metadata = commit.metadata().into_iter().collect();
+        let data = CommitData::new(actions, operation, metadata, commit.delta_transactions());
+        let bytes = data.get_bytes().map_err(|error| fail(error.into()))?;
+        let entry = CommitOrBytes::LogBytes(bytes);
+        let operation_id = uuid::Uuid::new_v4();
+        let written = self
+            .log_store
+            .write_commit_entry(version + 1, entry, operation_id);
+        match written.await {
+            Ok(()) => {
+                self.committed(version + 1, commit);
+                Ok(Some(version + 1))
+            }
+            Err(TransactionError::VersionAlreadyExists(_)) => Ok(None),
+            Err(error) => Err(fail(error.into())),
+        }
+    }
+
+    /// Takes in a table that an operation of Delta's has just made or changed.
+    pub(crate) fn adopt(&mut self, table: DeltaTable, commit: &Commit) -> u64 {
+        let version = table.version().unwrap_or_default();
+        self.table = Some(table);
+        self.committed(version, commit);
+        version
+    }
+
+    /// Writes a checkpoint where one is due. A commit does not fail because its checkpoint did: the next one makes up for it.
+    pub(crate) async fn checkpoint_if_due(&mut self, interval: u64) {
+        let Some(version) = self.version else { return };
+        if !(version + 1).is_multiple_of(interval.max(1)) {
+            return;
+        }
+        if let Ok(table) = self.table_at(version).await {
+            let _ = deltalake::checkpoints::create_checkpoint(&table, None).await;
+        }
+    }
+
+    fn committed(&mut self, version: u64, commit: &Commit) {
+        self.version = Some(version);
+        if let Some(ids) = &mut self.ids {
+            Arc::make_mut(ids).extend(commit.transactions.iter().cloned());
+        }
+    }
+
+    async fn table_at(&mut self, version: u64) -> Result<DeltaTable> {
+        let fail = |error| Error::table(&self.name, error);
+        let table = match &mut self.table {
+            Some(table) => table,
+            none => none.insert(DeltaTable::new(Arc::clone(&self.log_store))),
+        };
+        if table.version() != Some(version) {
+            table
+                .update_incremental(Some(version))
+                .await
+                .map_err(fail)?;
+        }
+        Ok(table.clone())
+    }
+
+    async fn load(&mut self) -> Result<Option<u64>> {
+        let fail = |error| Error::table(&self.name, error);
+        let mut table = DeltaTable::new(Arc::clone(&self.log_store));
+        match table.load().await {
+            Ok(()) => {}
+            Err(DeltaTableError::NotATable(_)) => return Ok(None),
+            Err(error) => return Err(fail(error)),
+        }
+        let Some(latest) = table.version() else {
+            return Ok(None);
+        };
+        let wanted = version_at(&self.name, &self.log_store, latest, self.as_of).await?;
+        let Some(version) = wanted else {
+            return Ok(None);
+        };
+        if version != latest {
+            table.load_version(version).await.map_err(fail)?;
+        }
+        self.version = Some(version);
+        self.table = Some(table);
+        Ok(self.version)
+    }
+
+    async fn commit_entry(&self, version: u64) -> Result<Option<bytes::Bytes>> {
+        let entry = self.log_store.read_commit_entry(version).await;
+        entry.map_err(|error| Error::table(&self.name, error))
+    }
+}

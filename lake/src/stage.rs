@@ -1,0 +1,185 @@
+//! Rows that are in the store before anybody sees them.
+
+use arrow::array::ArrayRef;
+use arrow::compute::cast;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use deltalake::DeltaTableError;
+use deltalake::datafile::writer::DeltaWriter;
+use deltalake::kernel::Add;
+use driveloop_schemas::TableSpec;
+
+use crate::delta::file_writer;
+use crate::error::{Error, Result};
+use crate::lake::Lake;
+
+/// Writes rows of one table into data files that no version of the table names yet.
+///
+/// [`Lake::commit_staged`] makes them visible, all in one commit. A stage that is dropped leaves at most files that nobody reads;
+/// [`Lake::vacuum`](crate::Lake) removes them in time. What it holds in memory is one row group for each day that it writes to.
+pub struct TableStage {
+    lake: Lake,
+    spec: &'static TableSpec,
+    open: Option<(DeltaWriter, SchemaRef)>,
+    rows: u64,
+    has_failed: bool,
+}
+
+/// Data files of one table that are in the store, to be committed.
+#[derive(Debug, Clone)]
+pub struct Staged {
+    pub(crate) spec: &'static TableSpec,
+    pub(crate) files: Vec<Add>,
+    rows: u64,
+}
+
+impl TableStage {
+    pub(crate) fn new(lake: &Lake, spec: &'static TableSpec) -> Self {
+        Self {
+            lake: lake.clone(),
+            spec,
+            open: None,
+            rows: 0,
+            has_failed: false,
+        }
+    }
+
+    /// Adds rows: the columns of [`TableSpec::schema`], partition columns included, in the order of the table's key.
+    ///
+    /// # Errors
+    /// When the columns are not the table's, a value is null where it may not be, or table or store fail; nothing can then be
+    /// committed, not even what was written before.
+    pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let spec = self.spec;
+        if self.has_failed {
+            return Err(failed(spec));
+        }
+        let (writer, schema) = match &mut self.open {
+            Some(open) => open,
+            none => none.insert(open(&self.lake, spec).await?),
+        };
+        let written = match conform(spec, batch, schema) {
+            Ok(batch) => writer
+                .write(&batch)
+                .await
+                .map_err(|error| Error::table(spec.name, error)),
+            Err(error) => Err(error),
+        };
+        if written.is_err() {
+            self.has_failed = true;
+            if let Some((writer, _)) = self.open.take() {
+                // What the abort of an upload says does not matter: the cause is what failed first.
+                let _ = writer.abort().await;
+            }
+            return written;
+        }
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Rows written so far.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Closes the files.
+    ///
+    /// # Errors
+    /// When the store fails; nothing can then be committed.
+    pub async fn finish(mut self) -> Result<Staged> {
+        let spec = self.spec;
+        if self.has_failed {
+            return Err(failed(spec));
+        }
+        let files = match self.open.take() {
+            Some((writer, _)) => writer
+                .close()
+                .await
+                .map_err(|error| Error::table(spec.name, error))?,
+            None => Vec::new(),
+        };
+        Ok(Staged {
+            spec,
+            files,
+            rows: self.rows,
+        })
+    }
+}
+
+async fn open(lake: &Lake, spec: &'static TableSpec) -> Result<(DeltaWriter, SchemaRef)> {
+    let table = lake.open_or_create(spec).await?;
+    let writer = file_writer(&table, spec, &lake.config().limits);
+    writer.map_err(|error| Error::table(spec.name, error))
+}
+
+fn failed(spec: &TableSpec) -> Error {
+    let text = "an earlier write of these rows failed; what was staged is given up";
+    Error::table(spec.name, DeltaTableError::Generic(text.to_owned()))
+}
+
+/// Without it, the parts of an upload that was begun would stay in the store, where no listing shows them.
+impl Drop for TableStage {
+    fn drop(&mut self) {
+        let runtime = tokio::runtime::Handle::try_current();
+        if let (Some((writer, _)), Ok(runtime)) = (self.open.take(), runtime) {
+            runtime.spawn(async move {
+                let _ = writer.abort().await;
+            });
+        }
+    }
+}
+
+impl Staged {
+    /// The table.
+    #[must_use]
+    pub fn table(&self) -> &'static str {
+        self.spec.name
+    }
+
+    /// Rows in the files.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Takes in the files of another stage of the same table; of another table they are left out.
+    pub fn merge(&mut self, other: Self) {
+        debug_assert_eq!(self.table(), other.table(), "stages of one table");
+        if self.table() == other.table() {
+            self.files.extend(other.files);
+            self.rows += other.rows;
+        }
+    }
+}
+
+/// The rows with the columns of the table as it is stored, by name. A nullable column that the rows lack becomes null.
+fn conform(spec: &TableSpec, batch: &RecordBatch, stored: &SchemaRef) -> Result<RecordBatch> {
+    if batch.schema_ref() == stored {
+        return Ok(batch.clone());
+    }
+    let arrow = |source| driveloop_schemas::Error::Arrow {
+        table: spec.name,
+        source,
+    };
+    let columns = stored.fields().iter().map(|field| -> Result<ArrayRef, _> {
+        match batch.column_by_name(field.name()) {
+            Some(column) => cast(column, field.data_type()),
+            None => Ok(arrow::array::new_null_array(
+                field.data_type(),
+                batch.num_rows(),
+            )),
+        }
+    });
+    let columns = columns.collect::<Result<_, _>>().map_err(arrow)?;
+    Ok(RecordBatch::try_new(std::sync::Arc::clone(stored), columns).map_err(arrow)?)
+}
