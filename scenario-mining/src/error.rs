@@ -1,9 +1,10 @@
 //! What can go wrong in a search, one variant for each decision of the caller.
 
-use std::fmt;
-
 use datafusion::error::DataFusionError;
 use thiserror::Error;
+
+use crate::fault::{Fault, Names, fault};
+use crate::statement::Statement;
 
 /// A failure of this crate.
 #[derive(Debug, Error)]
@@ -15,19 +16,19 @@ pub enum Error {
     #[error(transparent)]
     Schema(#[from] driveloop_schemas::Error),
     /// A query is wrong or failed: mend the query.
-    #[error("{subject}{}: {}", At(*.place), .source.strip_backtrace())]
+    #[error("{subject}{fault}")]
     Query {
         /// The query: `query`, or `scenario` and its name.
         subject: String,
-        /// Where in the text the fault is, when the parser or planner knows.
-        place: Option<Place>,
-        /// The cause.
+        /// What is wrong, and where.
+        fault: Box<Fault>,
+        /// The cause, in the words of the query engine.
         source: Box<DataFusionError>,
     },
-    /// The statement writes: only queries, `EXPLAIN`, `SHOW` and `DESCRIBE` are run.
-    #[error("expected a query, EXPLAIN, SHOW or DESCRIBE, got another statement: {actual}")]
+    /// The statement writes, or changes the session: only queries, `EXPLAIN`, `SHOW` and `DESCRIBE` are run.
+    #[error("expected a query, EXPLAIN, SHOW or DESCRIBE, got {actual}")]
     NotAQuery {
-        /// What was asked for.
+        /// The statement's first words.
         actual: String,
     },
     /// A scenario file is wrong: mend the line.
@@ -111,35 +112,38 @@ pub enum Error {
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A place in a text, from one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// Line.
-    pub line: u64,
-    /// Column, in characters.
-    pub column: u64,
-}
-
-struct At(Option<Place>);
-
-impl fmt::Display for At {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |place| {
-            write!(f, ", line {}, column {}", place.line, place.column)
-        })
-    }
-}
-
 impl Error {
+    /// A failure of a query whose text is not at hand, or has nothing to do with it.
     pub(crate) fn query(subject: impl Into<String>, source: DataFusionError) -> Self {
-        let span = source.diagnostic().and_then(|diagnostic| diagnostic.span);
-        let place = span.map(|span| Place {
-            line: span.start.line,
-            column: span.start.column,
-        });
+        let source = match of_the_lake(source) {
+            Ok(error) => return error,
+            Err(source) => source,
+        };
         Self::Query {
             subject: subject.into(),
-            place,
+            fault: Box::new(Fault {
+                message: source.strip_backtrace(),
+                place: None,
+                suggestion: None,
+            }),
+            source: Box::new(source),
+        }
+    }
+
+    /// What the parser or planner found wrong with a statement.
+    pub(crate) fn statement(
+        subject: impl Into<String>,
+        statement: &Statement<'_>,
+        names: &Names,
+        source: DataFusionError,
+    ) -> Self {
+        let source = match of_the_lake(source) {
+            Ok(error) => return error,
+            Err(source) => source,
+        };
+        Self::Query {
+            subject: subject.into(),
+            fault: Box::new(fault(statement, &source, names)),
             source: Box::new(source),
         }
     }
@@ -154,5 +158,16 @@ impl Error {
             path: path.display().to_string(),
             source: source.into(),
         }
+    }
+}
+
+/// The lake's own error, where the query engine only hands it on.
+fn of_the_lake(error: DataFusionError) -> Result<Error, DataFusionError> {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<driveloop_lake::Error>() {
+            Ok(lake) => Ok(Error::Lake(*lake)),
+            Err(inner) => Err(DataFusionError::External(inner)),
+        },
+        other => Err(other),
     }
 }

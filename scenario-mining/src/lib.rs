@@ -1,7 +1,7 @@
 //! Scenario search: SQL with driving functions, a catalogue of scenarios, episodes, and the datasets made from them.
 //!
 //! * [`session`] is a DataFusion session over a lake with the driving functions ([`docs`] lists them) and the view `scene`,
-//!   in which every actor stands next to the ego's own state. [`sql`] runs one statement that only reads.
+//!   in which every actor stands next to the ego's own state. [`Reader`] runs statements that only read, within bounds.
 //! * [`Catalogue`] holds scenarios: `.sql` files with a header, those of the program and those of the user.
 //! * [`mine`] runs them and writes `episode`. A repeated run commits nothing.
 //! * [`dataset`] freezes samples from episodes and background, split by drive, and exports them as tensors.
@@ -27,16 +27,22 @@
 mod catalogue;
 pub mod dataset;
 mod error;
+mod fault;
 #[cfg(test)]
 mod fixtures;
 mod functions;
 mod mine;
 mod session;
 mod sql;
+mod statement;
+mod vocabulary;
 
 pub use catalogue::{Catalogue, ParamValue, Scenario, ScenarioParam, Severity};
-pub use error::{Error, Place, Result};
+pub use error::{Error, Result};
+pub use fault::{Fault, Place};
 pub use functions::{FunctionDoc, docs};
 pub use mine::{MineLimits, MineOptions, MineReport, ScenarioCount, mine};
-pub use session::{SessionOptions, session, session_with};
-pub use sql::{Answer, sql};
+pub use session::{SessionOptions, Spill, session, session_with};
+pub use sql::{Answer, AnswerKind, Reader, sql};
+pub use statement::{Statement, statements};
+pub use vocabulary::{Vocabulary, vocabulary};

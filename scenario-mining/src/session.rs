@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider, TableProvider};
+use datafusion::common::format::MetricType;
 use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use driveloop_lake::{COMPOSED_SCHEMA, Lake};
@@ -25,8 +28,25 @@ pub struct SessionOptions {
     /// Bytes that operators may hold before they spill to disk, and then fail: a statement cannot take the machine's memory.
     /// `None` is no bound.
     pub memory_max_bytes: Option<usize>,
-    /// Folder that operators spill to; `None` is that of the system.
-    pub spill_folder: Option<PathBuf>,
+    /// Where operators put what does not fit into memory.
+    pub spill: Spill,
+}
+
+/// Where operators put what does not fit into memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Spill {
+    /// Nowhere: what does not fit fails.
+    Off,
+    /// The system's folder for temporary files.
+    #[default]
+    System,
+    /// A folder of the caller's; what is written there is deleted with the session.
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Bytes that may lie in it at once: a statement cannot fill the disk.
+        max_bytes: u64,
+    },
 }
 
 /// A session over the tables of a lake, with the driving functions and the view `scene`, without bounds.
@@ -43,26 +63,17 @@ pub async fn session(lake: &Lake) -> Result<SessionContext> {
 /// # Errors
 /// When the lake cannot be read.
 pub async fn session_with(lake: &Lake, options: &SessionOptions) -> Result<SessionContext> {
-    let mut runtime = RuntimeEnvBuilder::new();
-    if let Some(bytes) = options.memory_max_bytes {
-        runtime = runtime.with_memory_limit(bytes, 1.0);
-    }
-    if let Some(folder) = &options.spill_folder {
-        runtime = runtime.with_temp_file_path(folder);
-    }
     let fail = |source| Error::query("session", source);
-    let runtime = runtime.build_arc().map_err(fail)?;
-    let context = SessionContext::new_with_config_rt(config(), runtime);
+    let runtime = runtime(options).build_arc().map_err(fail)?;
+    let context = SessionContext::new_with_config_rt(config(options), runtime);
     let tables = lake.session().catalog(CATALOGUE);
     let catalogue = MemoryCatalogProvider::new();
     for schema in [SCHEMA, COMPOSED_SCHEMA] {
         let Some(inner) = tables.as_ref().and_then(|tables| tables.schema(schema)) else {
             continue;
         };
-        let scene = scene_of(Arc::clone(&inner)).await.map_err(fail)?;
-        let with_views = WithScene { inner, scene };
         catalogue
-            .register_schema(schema, Arc::new(with_views))
+            .register_schema(schema, Arc::new(WithScene { inner }))
             .map_err(fail)?;
     }
     context.register_catalog(CATALOGUE, Arc::new(catalogue));
@@ -74,7 +85,7 @@ pub async fn session_with(lake: &Lake, options: &SessionOptions) -> Result<Sessi
 pub(crate) async fn session_over(
     tables: impl IntoIterator<Item = (String, Arc<dyn TableProvider>)>,
 ) -> DataFusionResult<SessionContext> {
-    let context = SessionContext::new_with_config(config());
+    let context = SessionContext::new_with_config(config(&SessionOptions::default()));
     functions::register(&context)?;
     for (name, provider) in tables {
         context.register_table(name, provider)?;
@@ -86,18 +97,43 @@ pub(crate) async fn session_over(
     Ok(context)
 }
 
-fn config() -> SessionConfig {
+fn config(options: &SessionOptions) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_information_schema(true)
         .with_default_catalog_and_schema(CATALOGUE, SCHEMA);
+    let settings = config.options_mut();
     // Errors then say where in the text they arose.
-    config.options_mut().sql_parser.collect_spans = true;
+    settings.sql_parser.collect_spans = true;
+    // The numbers that say which operator is slow, without those for the engine's developers.
+    settings.explain.analyze_level = MetricType::Summary;
+    if let Some(bytes) = options.memory_max_bytes {
+        // Each sort keeps this much back for merging; all of them together must leave room for rows.
+        let share = bytes / (4 * settings.execution.target_partitions.max(1));
+        let reserved = &mut settings.execution.sort_spill_reservation_bytes;
+        *reserved = share.min(*reserved);
+    }
     config
+}
+
+fn runtime(options: &SessionOptions) -> RuntimeEnvBuilder {
+    let mut runtime = RuntimeEnvBuilder::new();
+    if let Some(bytes) = options.memory_max_bytes {
+        // Operators that can spill share the memory evenly: none takes what another needs to begin.
+        runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
+    }
+    let disk = DiskManagerBuilder::default();
+    runtime.with_disk_manager_builder(match &options.spill {
+        Spill::System => disk,
+        Spill::Off => disk.with_mode(DiskManagerMode::Disabled),
+        Spill::Folder { folder, max_bytes } => disk
+            .with_mode(DiskManagerMode::Directories(vec![folder.clone()]))
+            .with_max_temp_directory_size(*max_bytes),
+    })
 }
 
 /// The view over the tables of one schema.
 async fn scene_of(schema: Arc<dyn SchemaProvider>) -> DataFusionResult<Arc<dyn TableProvider>> {
-    let context = SessionContext::new_with_config(config());
+    let context = SessionContext::new_with_config(config(&SessionOptions::default()));
     functions::register(&context)?;
     let catalogue = MemoryCatalogProvider::new();
     catalogue.register_schema(SCHEMA, schema)?;
@@ -105,11 +141,10 @@ async fn scene_of(schema: Arc<dyn SchemaProvider>) -> DataFusionResult<Arc<dyn T
     Ok(context.sql(SCENE.1).await?.into_view())
 }
 
-/// A schema of the lake, and the view.
+/// A schema of the lake, and the view, which is planned when a statement names it.
 #[derive(Debug)]
 struct WithScene {
     inner: Arc<dyn SchemaProvider>,
-    scene: Arc<dyn TableProvider>,
 }
 
 #[async_trait]
@@ -122,7 +157,7 @@ impl SchemaProvider for WithScene {
 
     async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
         if name == SCENE.0 {
-            return Ok(Some(Arc::clone(&self.scene)));
+            return Ok(Some(scene_of(Arc::clone(&self.inner)).await?));
         }
         self.inner.table(name).await
     }

@@ -10,6 +10,8 @@ use driveloop_schemas::time::NS_PER_S;
 
 use super::placeholder;
 use crate::error::{Error, Result};
+use crate::fault::Names;
+use crate::statement::Statement as Text;
 
 /// How bad it is when the situation turns out badly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -333,8 +335,11 @@ impl Scenario {
         if let Some(param) = self.params.iter().find(|param| !used.contains(&param.name)) {
             return Err(wrong("each parameter in the query", &param.name));
         }
-        let statements = DFParser::parse_sql(&self.text)
-            .map_err(|source| Error::query(format!("scenario `{}`", self.name), source))?;
+        let statements = DFParser::parse_sql(&self.text).map_err(|source| {
+            let subject = format!("scenario `{}`", self.name);
+            let text = Text::from(self.text.as_str());
+            Error::statement(subject, &text, &Names::default(), source)
+        })?;
         let is_query = |statement: &Statement| matches!(statement, Statement::Statement(inner) if matches!(**inner, SqlStatement::Query(_)));
         if statements.len() == 1 && statements.iter().all(is_query) {
             return Ok(());

@@ -98,7 +98,7 @@ impl Selected {
         let mut selected: BTreeMap<(String, String), Vec<Interval>> = BTreeMap::new();
         let mut rows = 0;
         let fail = |source| Error::query(SUBJECT, source);
-        while let Some(batch) = answer.batches.try_next().await.map_err(fail)? {
+        while let Some(batch) = answer.batches.try_next().await? {
             rows += batch.num_rows();
             if rows > SELECTED_MAX {
                 return Err(Error::Limit {
