@@ -109,7 +109,7 @@ impl Reader<'_> {
     /// The fields that the rule names, a row each.
     pub(super) fn signals(&mut self, message: &Message<'_, '_>) -> Result<(), Refused> {
         let mut rows = Vec::new();
-        for field in &message.rule.values {
+        for field in message.rule.values.listed() {
             let (value, text) = match message.value.at(&field.path) {
                 Some(Value::Text(text)) => (None, Some((*text).to_owned())),
                 Some(other) => (other.number().filter(|number| number.is_finite()), None),
