@@ -55,6 +55,9 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Rows of a row group: what a writer holds in memory for each open file.
     pub row_group_rows: usize,
+    /// Bytes that sorting rows for [`Lake::optimize`](crate::Lake::optimize) may hold; beyond it they go to files in the system's
+    /// temporary folder.
+    pub sort_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -70,6 +73,7 @@ impl Default for Limits {
             checkpoint_interval: 32,
             file_bytes: 128 << 20,
             row_group_rows: 128 << 10,
+            sort_bytes_max: 512 << 20,
         }
     }
 }

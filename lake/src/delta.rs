@@ -19,7 +19,6 @@ use object_store::prefix::PrefixStore;
 
 use crate::commit::Commit;
 use crate::config::Limits;
-use crate::error::Result;
 use crate::store::Store;
 
 /// Folder of the tables below the lake's URI.
@@ -48,21 +47,21 @@ pub(crate) async fn create(
     log_store: LogStoreRef,
     spec: &'static TableSpec,
     limits: &Limits,
-) -> Result<DeltaResult<DeltaTable>> {
-    let columns = delta_columns(spec)?;
+) -> DeltaResult<DeltaTable> {
     let create = DeltaTable::new(log_store)
         .create()
         .with_save_mode(SaveMode::Ignore)
         .with_table_name(spec.name)
-        .with_columns(columns)
+        .with_columns(delta_columns(spec)?)
         .with_partition_columns(spec.partition_by.iter().copied())
         .with_configuration(properties(spec, limits))
         .with_commit_properties(Commit::default().properties());
-    Ok(create.await)
+    create.await
 }
 
 /// The settings of a table, which other programs that write to it keep to.
 fn properties(spec: &TableSpec, limits: &Limits) -> BTreeMap<String, Option<String>> {
+    let stats = stats_property(spec);
     let set = |key: TableProperty, value: String| (key.as_ref().to_owned(), Some(value));
     [
         set(
@@ -71,17 +70,14 @@ fn properties(spec: &TableSpec, limits: &Limits) -> BTreeMap<String, Option<Stri
         ),
         // The log is the lineage: it is kept. Opening a table starts at its last checkpoint, however long the log is.
         set(TableProperty::EnableExpiredLogCleanup, "false".to_owned()),
-        set(
-            TableProperty::DataSkippingStatsColumns,
-            stats_columns(spec).join(","),
-        ),
+        (stats.0, Some(stats.1)),
     ]
     .into()
 }
 
-/// The columns by which files can be left out: names, stamps and counts. Smallest and largest of a position or velocity would
-/// swell the log and leave out nothing.
-fn stats_columns(spec: &TableSpec) -> Vec<String> {
+/// The setting that names the columns by which files can be left out: names, stamps and counts. Smallest and largest of a position
+/// or velocity would swell the log and leave out nothing.
+pub(crate) fn stats_property(spec: &TableSpec) -> (String, String) {
     let columns = spec.columns.iter().filter(|column| {
         let kind = matches!(
             (column.data_type)(),
@@ -89,7 +85,9 @@ fn stats_columns(spec: &TableSpec) -> Vec<String> {
         );
         kind && !spec.partition_by.contains(&column.name)
     });
-    columns.map(|column| column.name.to_owned()).collect()
+    let names: Vec<_> = columns.map(|column| column.name).collect();
+    let key = TableProperty::DataSkippingStatsColumns.as_ref().to_owned();
+    (key, names.join(","))
 }
 
 /// A writer of data files of a table, with the statistics that its settings ask for.
@@ -140,16 +138,11 @@ pub(crate) fn writer_properties(spec: &TableSpec, limits: &Limits) -> WriterProp
     properties.build()
 }
 
-fn delta_columns(spec: &'static TableSpec) -> Result<Vec<StructField>> {
+/// The columns as Delta has them.
+pub(crate) fn delta_columns(spec: &TableSpec) -> DeltaResult<Vec<StructField>> {
     use deltalake::kernel::engine::arrow_conversion::TryIntoKernel as _;
     let schema = spec.schema();
-    let converted = schema
-        .fields()
-        .iter()
-        .map(|field| field.as_ref().try_into_kernel());
-    let columns: std::result::Result<_, arrow::error::ArrowError> = converted.collect();
-    columns.map_err(|source| {
-        let table = spec.name;
-        driveloop_schemas::Error::Arrow { table, source }.into()
-    })
+    let fields = schema.fields().iter();
+    let converted = fields.map(|field| field.as_ref().try_into_kernel());
+    Ok(converted.collect::<Result<_, arrow::error::ArrowError>>()?)
 }

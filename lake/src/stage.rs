@@ -163,7 +163,11 @@ impl Staged {
 }
 
 /// The rows with the columns of the table as it is stored, by name. A nullable column that the rows lack becomes null.
-fn conform(spec: &TableSpec, batch: &RecordBatch, stored: &SchemaRef) -> Result<RecordBatch> {
+pub(crate) fn conform(
+    spec: &TableSpec,
+    batch: &RecordBatch,
+    stored: &SchemaRef,
+) -> Result<RecordBatch> {
     if batch.schema_ref() == stored {
         return Ok(batch.clone());
     }

@@ -17,6 +17,7 @@ use crate::delta;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::log::TableLog;
+use crate::migrate::evolution;
 use crate::stage::{Staged, TableStage};
 
 impl Lake {
@@ -146,7 +147,8 @@ impl Lake {
         Err(self.conflict(spec))
     }
 
-    /// The table as it was last loaded, for its columns and settings; made where it does not exist.
+    /// The table as it was last loaded, for its columns and settings; made where it does not exist, and given
+    /// the columns of today where it has those of an older version.
     pub(crate) async fn open_or_create(&self, spec: &'static TableSpec) -> Result<DeltaTable> {
         debug_assert!(
             TABLES.iter().any(|table| table.name == spec.name),
@@ -160,18 +162,36 @@ impl Lake {
         }
         let log = self.log(spec.name);
         let mut log = log.lock().await;
-        if let Some(table) = log.table_as_loaded().await? {
-            return Ok(table);
+        let limits = &self.config().limits;
+        let fail = |error| Error::table(spec.name, error);
+        for attempt in 1..=limits.commit_attempts_max {
+            let Some(table) = log.table_as_loaded().await? else {
+                self.create(&mut log, spec).await?;
+                continue;
+            };
+            let Some((actions, operation)) = evolution(spec, &table).map_err(fail)? else {
+                return Ok(table);
+            };
+            // A table of an older version gets the columns of today, or another writer gave it them.
+            let commit = Commit::new("migrate", "");
+            if log.write(actions, operation, &commit).await?.is_none() {
+                tokio::time::sleep(back_off(limits.commit_backoff, attempt)).await;
+            }
+            log.table().await?;
         }
-        let made = delta::create(log.log_store().clone(), spec, &self.config().limits).await?;
+        Err(self.conflict(spec))
+    }
+
+    async fn create(&self, log: &mut TableLog, spec: &'static TableSpec) -> Result<()> {
+        let made = delta::create(log.log_store().clone(), spec, &self.config().limits).await;
         match made {
             Ok(table) => {
-                log.adopt(table.clone(), &Commit::default());
-                Ok(table)
+                log.adopt(table, &Commit::default());
+                Ok(())
             }
             // Another writer made it first.
             Err(error) => match log.table_as_loaded().await? {
-                Some(table) => Ok(table),
+                Some(_) => Ok(()),
                 None => Err(Error::table(spec.name, error)),
             },
         }
