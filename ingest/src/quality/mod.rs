@@ -33,7 +33,7 @@ pub(crate) use dropped::{
     drop_duplicate, drop_stamp, drop_unusable, drop_without_pose, note_interpolated,
 };
 #[allow(unused_imports, reason = "not every format has the columns yet")]
-pub(crate) use frozen::{check_frozen_payloads, check_frozen_values};
+pub(crate) use frozen::{FrozenPayloads, FrozenValues};
 pub(crate) use poses::{Poses, check_poses};
 pub(crate) use size::check_size;
 #[allow(unused_imports, reason = "not every format has the columns yet")]
