@@ -12,7 +12,7 @@ table! {
     ["day"] day: Day,
     /// Stamp.
     ["ns, UTC"] stamp_ns: i64,
-    /// Name: topic and field path, or the name in the bus database.
+    /// Name: topic and field path (`/imu.angular_velocity.z`); of bus frames topic, message and signal (`/can.Brakes.Pressure`).
     ["-"] name: String,
     /// Value, where it is a number.
     ["see unit"] value: Option<f64>,
