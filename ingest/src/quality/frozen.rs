@@ -18,22 +18,22 @@ const NOISY_PERCENT: usize = 90;
 const NOISY_PAIRS_MIN: usize = 20;
 
 /// Finds recordings of a sensor that repeat bit by bit: `frozen_payload`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct FrozenPayloads {
-    last_digest: String,
+    last_digest: [u8; 32],
     stretch: Stretch,
     found: Stretches,
 }
 
 impl FrozenPayloads {
     /// Takes the next recording.
-    pub(crate) fn push(&mut self, stamp_ns: i64, digest: &str) {
-        if self.stretch.count > 0 && self.last_digest == digest {
+    pub(crate) fn push(&mut self, stamp_ns: i64, digest: &[u8; 32]) {
+        if self.stretch.count > 0 && self.last_digest == *digest {
             self.stretch.grow(stamp_ns);
             return;
         }
         self.end();
-        digest.clone_into(&mut self.last_digest);
+        self.last_digest = *digest;
         self.stretch.grow(stamp_ns);
     }
 
@@ -45,9 +45,10 @@ impl FrozenPayloads {
     }
 
     /// Reports what was found.
-    pub(crate) fn report(mut self, findings: &mut Findings, subject: &str) {
-        self.end();
-        self.found.report(findings, "frozen_payload", subject, |longest| {
+    pub(crate) fn report(&self, findings: &mut Findings, subject: &str) {
+        let mut all = *self;
+        all.end();
+        all.found.report(findings, "frozen_payload", subject, |longest| {
             let (count, seconds) = (longest.count, longest.seconds());
             format!("expected recordings that differ, got {count} of the same bytes in {seconds:.3} s")
         });
@@ -58,7 +59,7 @@ impl FrozenPayloads {
 ///
 /// A value that is no number ends a stretch. At exactly zero a signal may rest: that is the speed of a car that stands, or a pedal
 /// that nobody touches.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct FrozenValues {
     last_value: f64,
     stretch: Stretch,
@@ -96,14 +97,15 @@ impl FrozenValues {
     }
 
     /// Reports what was found, where the signal is noisy.
-    pub(crate) fn report(mut self, findings: &mut Findings, subject: &str) {
-        self.end();
-        let pairs = self.same + self.different;
-        if pairs < NOISY_PAIRS_MIN || self.different * 100 < pairs * NOISY_PERCENT {
+    pub(crate) fn report(&self, findings: &mut Findings, subject: &str) {
+        let mut all = *self;
+        all.end();
+        let pairs = all.same + all.different;
+        if pairs < NOISY_PAIRS_MIN || all.different * 100 < pairs * NOISY_PERCENT {
             return;
         }
-        self.found.report(findings, "frozen_value", subject, |longest| {
-            let (value, seconds) = (self.still_value, longest.seconds());
+        all.found.report(findings, "frozen_value", subject, |longest| {
+            let (value, seconds) = (all.still_value, longest.seconds());
             format!("expected values that differ as they do elsewhere, got {value} for {seconds:.3} s")
         });
     }
@@ -187,21 +189,18 @@ mod tests {
 
     #[test]
     fn two_equal_recordings_are_none_frozen_and_three_are() {
-        let found = |digests: &[&str]| {
+        let found = |digests: &[u8]| {
             let (mut frozen, mut findings) = (FrozenPayloads::default(), Findings::default());
             for (stamp, digest) in (0..).zip(digests) {
-                frozen.push(stamp, digest);
+                frozen.push(stamp, &[*digest; 32]);
             }
             frozen.report(&mut findings, "front");
             checks(findings)
         };
-        assert_eq!(found(&["a", "a", "b", "b", "a"]), []);
-        assert_eq!(found(&["a", "b", "b", "b", "a"]), [("frozen_payload", 3)]);
-        assert_eq!(
-            found(&["a", "a", "a", "b", "c", "c", "c", "c"]),
-            [("frozen_payload", 7)]
-        );
-        assert_eq!(found(&["", "", ""]), [("frozen_payload", 3)]);
+        assert_eq!(found(&[1, 1, 2, 2, 1]), []);
+        assert_eq!(found(&[1, 2, 2, 2, 1]), [("frozen_payload", 3)]);
+        assert_eq!(found(&[1, 1, 1, 2, 3, 3, 3, 3]), [("frozen_payload", 7)]);
+        assert_eq!(found(&[0, 0, 0]), [("frozen_payload", 3)]);
         assert_eq!(found(&[]), []);
     }
 
