@@ -38,6 +38,7 @@ mod backend;
 mod catalog;
 mod commit;
 mod config;
+pub mod conformance;
 mod delta;
 mod digest;
 mod error;

@@ -54,7 +54,7 @@ impl PackWriter {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn append(&mut self, bytes: &Bytes) -> Result<PackRange> {
+    pub async fn append(&mut self, bytes: &[u8]) -> Result<PackRange> {
         if self.written >= PACK_BYTES_MAX {
             self.close().await?;
         }

@@ -1,5 +1,7 @@
 //! `driveloop lake`: the lake itself.
 
+mod maintain;
+
 use anyhow::Result;
 use clap::Subcommand;
 use driveloop_schemas::{TABLES, markdown::tables_markdown};
@@ -19,6 +21,12 @@ pub(crate) enum Verb {
         /// The table.
         table: String,
     },
+    /// Write partitions with many small files anew: few files, rows in the order of the key.
+    Optimize(maintain::OptimizeArgs),
+    /// Name the files and media packs that nobody reads, or delete them.
+    Vacuum(maintain::VacuumArgs),
+    /// Check that every file and pack that the lake names is there, and whole. Exit status 3 where one is not.
+    Check,
     /// Print the columns of all tables as Markdown, with units and frames.
     Schemas,
 }
@@ -27,6 +35,9 @@ pub(crate) async fn run(context: &Context, verb: &Verb) -> Result<Exit> {
     match verb {
         Verb::Tables => tables(context).await?,
         Verb::History { table } => history(context, table).await?,
+        Verb::Optimize(args) => maintain::optimize(context, args).await?,
+        Verb::Vacuum(args) => maintain::vacuum(context, args).await?,
+        Verb::Check => return maintain::check(context).await,
         Verb::Schemas => {
             use std::io::Write as _;
             std::io::stdout().write_all(tables_markdown().as_bytes())?;

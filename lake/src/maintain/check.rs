@@ -136,15 +136,14 @@ impl Lake {
         let snapshot = table.snapshot().map_err(Self::fail(spec.name))?;
         let files: Vec<LogicalFileView> = snapshot.log_data().iter().collect();
         let store = Arc::clone(self.store().inner());
-        let mut found: Vec<Problem> = futures::stream::iter(&files)
-            .map(|file| {
-                let path = self.data_file(spec.name, &file.object_store_path());
-                check_file(&store, spec.name, file, path)
-            })
-            .buffer_unordered(REQUESTS_MAX)
-            .try_filter_map(async |problem| Ok(problem))
-            .try_collect()
-            .await?;
+        let mut checks = Vec::with_capacity(files.len());
+        for file in &files {
+            let path = self.data_file(spec.name, &file.object_store_path());
+            checks.push(check_file(&store, spec.name, file, path));
+        }
+        let checked = futures::stream::iter(checks).buffer_unordered(REQUESTS_MAX);
+        let checked: Vec<Option<Problem>> = checked.try_collect().await?;
+        let mut found: Vec<Problem> = checked.into_iter().flatten().collect();
         found.sort();
         problems.append(&mut found);
         let named = files

@@ -1,12 +1,13 @@
 //! Removing what nobody reads.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use driveloop_schemas::{CameraFrame, LidarSweep, Row as _, TABLES, TableSpec};
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStoreExt as _};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
 
 use super::REQUESTS_MAX;
 use crate::delta::table_path;
@@ -139,19 +140,19 @@ impl Lake {
     }
 
     async fn delete(&self, objects: &[ObjectMeta]) -> Result<()> {
-        let store = self.store().inner();
-        futures::stream::iter(objects)
-            .map(|object| async move {
-                match store.delete(&object.location).await {
-                    Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-                    Err(source) => {
-                        let path = object.location.to_string();
-                        Err(Error::storage("delete", path, source))
-                    }
-                }
-            })
-            .buffer_unordered(REQUESTS_MAX)
-            .try_collect()
-            .await
+        let mut deletions = Vec::with_capacity(objects.len());
+        for object in objects {
+            deletions.push(delete(self.store().inner(), &object.location));
+        }
+        let deletions = futures::stream::iter(deletions).buffer_unordered(REQUESTS_MAX);
+        deletions.try_collect().await
+    }
+}
+
+/// One that is gone already is deleted too.
+async fn delete(store: &Arc<dyn ObjectStore>, path: &Path) -> Result<()> {
+    match store.delete(path).await {
+        Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+        Err(source) => Err(Error::storage("delete", path.to_string(), source)),
     }
 }

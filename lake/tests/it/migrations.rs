@@ -1,0 +1,150 @@
+//! Lakes that an older version wrote.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, StringArray,
+    new_null_array,
+};
+use arrow::datatypes::DataType;
+use arrow::record_batch::RecordBatch;
+use driveloop_lake::{Commit, Lake};
+use driveloop_schemas::migrations::{MIGRATIONS, default_of, version_of};
+use driveloop_schemas::time::Day;
+use driveloop_schemas::{Finding, Row as _, TABLES, TableSpec};
+
+/// The table as it was before its first migration.
+fn first_version(spec: &TableSpec) -> &'static TableSpec {
+    let columns = spec.columns.iter().copied();
+    let columns: Vec<_> = columns
+        .filter(|column| default_of(spec.name, column.name).is_none())
+        .collect();
+    Box::leak(Box::new(TableSpec {
+        columns: columns.leak(),
+        version: 1,
+        ..*spec
+    }))
+}
+
+/// One row of any table.
+fn row(spec: &TableSpec) -> RecordBatch {
+    let schema = spec.schema();
+    let columns = schema.fields().iter().map(|field| -> ArrayRef {
+        match field.data_type() {
+            _ if field.is_nullable() => new_null_array(field.data_type(), 1),
+            DataType::Utf8 => Arc::new(StringArray::from(vec!["x"])),
+            DataType::Int64 => Arc::new(Int64Array::from(vec![1])),
+            DataType::Int32 => Arc::new(Int32Array::from(vec![1])),
+            DataType::Float64 => Arc::new(Float64Array::from(vec![1.0])),
+            DataType::Date32 => Arc::new(Date32Array::from(vec![0])),
+            DataType::Boolean => Arc::new(BooleanArray::from(vec![false])),
+            other => panic!("a column of type {other}"),
+        }
+    });
+    RecordBatch::try_new(Arc::clone(&schema), columns.collect()).unwrap()
+}
+
+async fn write(lake: &Lake, spec: &'static TableSpec) {
+    let mut stage = lake.stage(spec);
+    stage.write(&row(spec)).await.unwrap();
+    let staged = stage.finish().await.unwrap();
+    lake.commit_staged(staged, &Commit::new("ingest", "run"))
+        .await
+        .unwrap();
+}
+
+/// The version of a table by the columns that it has in the store.
+async fn stored_version(lake: &Lake, spec: &TableSpec) -> Option<u32> {
+    let log = format!("tables/{}/_delta_log", spec.name);
+    let mut stored = None;
+    for entry in lake.store().list(&log).await.unwrap() {
+        let bytes = lake.store().get(&entry.path).await.unwrap();
+        for line in bytes.split(|byte| *byte == b'\n') {
+            let action: serde_json::Value = serde_json::from_slice(line).unwrap();
+            let Some(text) = action["metaData"]["schemaString"].as_str() else {
+                continue;
+            };
+            let schema: serde_json::Value = serde_json::from_str(text).unwrap();
+            let fields = schema["fields"].as_array().unwrap().iter();
+            let fields = fields.map(|field| {
+                arrow::datatypes::Field::new(field["name"].as_str().unwrap(), DataType::Null, true)
+            });
+            stored = version_of(
+                spec,
+                &arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()),
+            );
+        }
+    }
+    stored
+}
+
+#[tokio::test]
+async fn every_table_of_an_older_version_is_read_and_written() {
+    let lake = Lake::open("memory://migrations/every").await.unwrap();
+    let migrated: Vec<_> = TABLES
+        .iter()
+        .filter(|spec| MIGRATIONS.iter().any(|step| step.table == spec.name))
+        .collect();
+    assert!(migrated.len() > 1);
+    for spec in migrated {
+        write(&lake, first_version(spec)).await;
+        assert_eq!(stored_version(&lake, spec).await, Some(1));
+        // The lake that wrote it knows the columns of then; one that is opened now has those of now.
+        let now = Lake::open("memory://migrations/every").await.unwrap();
+        let sql = format!("SELECT * FROM with_composed.{}", spec.name);
+        for written in 0..3 {
+            let batches = now.query(&sql).await.unwrap();
+            let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+            assert_eq!(rows, 1 + written, "{}", spec.name);
+            let schema = batches[0].schema();
+            let names: Vec<_> = schema
+                .fields()
+                .iter()
+                .map(|field| field.name().as_str())
+                .collect();
+            let expected: Vec<_> = spec.columns.iter().map(|column| column.name).collect();
+            assert_eq!(names, expected, "{}", spec.name);
+            write(&now, spec).await;
+            assert_eq!(stored_version(&lake, spec).await, Some(spec.version));
+        }
+    }
+}
+
+#[tokio::test]
+async fn new_values_stand_beside_defaults() {
+    let finding = |log_id: &str, offset_bytes| Finding {
+        log_id: log_id.into(),
+        day: Day(0),
+        check: "chunk_checksum".into(),
+        severity: "error".into(),
+        subject: "chunk".into(),
+        start_ns: None,
+        end_ns: None,
+        count: 1,
+        dropped: 0,
+        message: String::new(),
+        offset_bytes,
+    };
+    let lake = Lake::open("memory://migrations/beside").await.unwrap();
+    write(&lake, first_version(Finding::SPEC)).await;
+    let now = Lake::open("memory://migrations/beside").await.unwrap();
+    now.append(&[finding("y", Some(7))], &Commit::new("ingest", "run"))
+        .await
+        .unwrap();
+    let read: Vec<_> = now.read::<Finding>(None).await.unwrap();
+    let offsets: Vec<_> = read
+        .iter()
+        .map(|row| (row.log_id.as_str(), row.offset_bytes))
+        .collect();
+    assert_eq!(offsets, [("x", None), ("y", Some(7))]);
+    let filtered = now.read::<Finding>(Some("offset_bytes > 5")).await.unwrap();
+    assert_eq!(filtered.len(), 1);
+    let stages: Vec<_> = now
+        .history("finding")
+        .await
+        .unwrap()
+        .into_iter()
+        .filter_map(|commit| commit.stage)
+        .collect();
+    assert_eq!(stages[stages.len() - 3..], ["ingest", "migrate", "ingest"]);
+}
