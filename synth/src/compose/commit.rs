@@ -78,19 +78,20 @@ pub async fn compose(lake: &Lake, options: &ComposeOptions) -> Result<ComposeRep
         inputs,
         batch: Batch::default(),
     };
-    for (log_id, episodes) in episodes_by_host(lake, options).await? {
-        if report.candidates >= options.limit {
-            break;
+    let mut hosts = hosts_in_turn(lake, options).await?;
+    // Each host gets an even share of what the limit leaves. What one has no use for goes to those after it, and then, in
+    // another round, to those that had more to try.
+    while !hosts.is_empty() && report.candidates < options.limit {
+        let mut left = hosts.len();
+        let mut unfinished = Vec::new();
+        for mut host in std::mem::take(&mut hosts) {
+            let share = (options.limit - report.candidates).div_ceil(left);
+            left -= 1;
+            if share > 0 && compose_host(&mut host, share, &mut writer, &mut report).await? {
+                unfinished.push(host);
+            }
         }
-        report.episodes += episodes.len();
-        let Some(host) = load_host(lake, &log_id).await? else {
-            report.unusable_hosts.push(log_id);
-            continue;
-        };
-        let done = done_items(lake, &log_id).await?;
-        for episode in &episodes {
-            compose_episode(&host, episode, &done, &mut writer, &mut report).await?;
-        }
+        hosts = unfinished;
     }
     writer.flush(&mut report).await?;
     Ok(report)
@@ -125,10 +126,17 @@ pub async fn recompose(lake: &Lake, item: &SyntheticItem) -> Result<ComposedDriv
     Ok(composed_drive(&host, &item.item_id, candidate))
 }
 
-async fn episodes_by_host(
-    lake: &Lake,
-    options: &ComposeOptions,
-) -> Result<BTreeMap<String, Vec<Episode>>> {
+/// The episodes of a drive, and how far it has come.
+struct Host {
+    log_id: String,
+    episodes: Vec<Episode>,
+    /// Candidates that were tried in the rounds before.
+    tried: usize,
+}
+
+/// The hosts, and in each its episodes, in an order that the seed draws: where the limit is small, it is spent on a sample of
+/// all drives and episodes and not on those whose names come first.
+async fn hosts_in_turn(lake: &Lake, options: &ComposeOptions) -> Result<Vec<Host>> {
     let mut hosts: BTreeMap<String, Vec<Episode>> = BTreeMap::new();
     for episode in lake.read::<Episode>(Some("composed = false")).await? {
         let wanted = options.scenarios.is_empty() || options.scenarios.contains(&episode.scenario);
@@ -139,9 +147,19 @@ async fn episodes_by_host(
                 .push(episode);
         }
     }
-    for episodes in hosts.values_mut() {
-        episodes.sort_by(|a, b| (a.start_ns, &a.episode_id).cmp(&(b.start_ns, &b.episode_id)));
-    }
+    let turn = |name: &str| digest([options.seed.to_string(), name.to_owned()]);
+    let mut hosts: Vec<Host> = hosts
+        .into_iter()
+        .map(|(log_id, mut episodes)| {
+            episodes.sort_by_cached_key(|episode| turn(&episode.episode_id));
+            Host {
+                log_id,
+                episodes,
+                tried: 0,
+            }
+        })
+        .collect();
+    hosts.sort_by_cached_key(|host| turn(&host.log_id));
     Ok(hosts)
 }
 
@@ -179,51 +197,57 @@ async fn done_items(lake: &Lake, log_id: &str) -> Result<BTreeSet<String>> {
         .collect())
 }
 
-async fn compose_episode(
-    host: &HostScene,
-    episode: &Episode,
-    done: &BTreeSet<String>,
+/// Tries the host's next candidates, `share` at most; says whether there are more.
+async fn compose_host(
+    host: &mut Host,
+    share: usize,
     writer: &mut Writer<'_>,
     report: &mut ComposeReport,
-) -> Result<()> {
-    let options = writer.options;
-    for recipe in &options.recipes {
-        let count = options.candidates_per_episode;
-        for parameters in candidates(host, episode, *recipe, count, options.seed) {
-            if report.candidates >= options.limit {
-                return Ok(());
-            }
-            report.candidates += 1;
-            let id = item_id(&host.drive, &episode.episode_id, &parameters, options.seed)?;
-            if done.contains(&id) || writer.batch.items.contains_key(&id) {
-                report.already_there += 1;
-                continue;
-            }
-            let outcome = edit(host, &parameters);
-            let item = provenance(host, episode, &parameters, options.seed, &outcome)?;
-            writer.batch.items.insert(id.clone(), item);
-            match outcome {
-                Ok(candidate) => {
-                    *report
-                        .accepted
-                        .entry(recipe.as_str().to_owned())
-                        .or_default() += 1;
-                    writer
-                        .batch
-                        .drives
-                        .push(composed_drive(host, &id, candidate));
-                }
-                Err(rejection) => {
-                    let key = format!("{}: {}", recipe.as_str(), rejection.failed());
-                    *report.rejected.entry(key).or_default() += 1;
-                }
-            }
-            if writer.batch.drives.len() >= BATCH_DRIVES {
-                writer.flush(report).await?;
-            }
+) -> Result<bool> {
+    if host.tried == 0 {
+        report.episodes += host.episodes.len();
+    }
+    let Some(scene) = load_host(writer.lake, &host.log_id).await? else {
+        report.unusable_hosts.push(host.log_id.clone());
+        return Ok(false);
+    };
+    let done = done_items(writer.lake, &host.log_id).await?;
+    let all = candidates_in_turn(&scene, &host.episodes, writer.options);
+    let end = all.len().min(host.tried + share);
+    for (episode, parameters) in &all[host.tried..end] {
+        report.candidates += 1;
+        writer.try_candidate(&scene, episode, parameters, &done, report)?;
+        if writer.batch.drives.len() >= BATCH_DRIVES {
+            writer.flush(report).await?;
         }
     }
-    Ok(())
+    host.tried = end;
+    Ok(end < all.len())
+}
+
+/// The first candidate of each episode and recipe, then the second ones: a small share has some of all.
+fn candidates_in_turn<'a>(
+    host: &HostScene,
+    episodes: &'a [Episode],
+    options: &ComposeOptions,
+) -> Vec<(&'a Episode, Parameters)> {
+    let count = options.candidates_per_episode;
+    let mut all = Vec::new();
+    for episode in episodes {
+        for recipe in &options.recipes {
+            let drawn = candidates(host, episode, *recipe, count, options.seed);
+            all.extend(
+                drawn
+                    .into_iter()
+                    .enumerate()
+                    .map(|(turn, parameters)| (turn, episode, parameters)),
+            );
+        }
+    }
+    all.sort_by_key(|(turn, _, _)| *turn);
+    all.into_iter()
+        .map(|(_, episode, parameters)| (episode, parameters))
+        .collect()
 }
 
 #[derive(Default)]
@@ -240,6 +264,37 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Edits the host, and puts what comes of it into the batch, where the lake has it not.
+    fn try_candidate(
+        &mut self,
+        host: &HostScene,
+        episode: &Episode,
+        parameters: &Parameters,
+        done: &BTreeSet<String>,
+        report: &mut ComposeReport,
+    ) -> Result<()> {
+        let (seed, recipe) = (self.options.seed, parameters.recipe().as_str());
+        let id = item_id(&host.drive, &episode.episode_id, parameters, seed)?;
+        if done.contains(&id) || self.batch.items.contains_key(&id) {
+            report.already_there += 1;
+            return Ok(());
+        }
+        let outcome = edit(host, parameters);
+        let item = provenance(host, episode, parameters, seed, &outcome)?;
+        self.batch.items.insert(id.clone(), item);
+        match outcome {
+            Ok(candidate) => {
+                *report.accepted.entry(recipe.to_owned()).or_default() += 1;
+                self.batch.drives.push(composed_drive(host, &id, candidate));
+            }
+            Err(rejection) => {
+                let key = format!("{recipe}: {}", rejection.failed());
+                *report.rejected.entry(key).or_default() += 1;
+            }
+        }
+        Ok(())
+    }
+
     /// Commits the batch, table by table; what a table has already is left out.
     async fn flush(&mut self, report: &mut ComposeReport) -> Result<()> {
         let Batch { items, drives } = std::mem::take(&mut self.batch);

@@ -1,5 +1,7 @@
 //! Composition in a lake: rows in, drives out, once.
 
+use std::collections::BTreeMap;
+
 use driveloop_lake::{Commit, Lake};
 use driveloop_schemas::{Drive, EgoState, ObjectTrack, SyntheticItem};
 use driveloop_synth::compose::{ComposeOptions, compose, recompose};
@@ -76,4 +78,51 @@ async fn drives_are_composed_once_and_can_be_made_again() {
     let second = compose(&lake, &options).await.unwrap();
     assert_eq!(second.already_there, report.candidates);
     assert_eq!(lake.versions().await.unwrap(), versions);
+}
+
+#[tokio::test]
+async fn a_small_limit_is_spread_over_the_hosts() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake_with_hosts(folder.path().to_str().unwrap()).await;
+    let mut before = 0;
+    for (limit, least, most) in [(3, 1, 1), (7, 2, 3)] {
+        let options = ComposeOptions {
+            candidates_per_episode: 4,
+            limit,
+            run_id: format!("r{limit}"),
+            ..ComposeOptions::default()
+        };
+        let report = compose(&lake, &options).await.unwrap();
+        assert_eq!((report.candidates, report.already_there), (limit, before));
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for item in lake.read::<SyntheticItem>(None).await.unwrap() {
+            *counts.entry(item.host_log_id).or_default() += 1;
+        }
+        assert_eq!((counts.len(), counts.values().sum::<usize>()), (3, limit));
+        assert!(
+            counts.values().all(|count| (least..=most).contains(count)),
+            "{counts:?}"
+        );
+        before = limit;
+    }
+}
+
+#[tokio::test]
+async fn what_a_host_has_no_use_for_goes_to_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake_with_hosts(folder.path().to_str().unwrap()).await;
+    let mut options = ComposeOptions {
+        candidates_per_episode: 4,
+        run_id: "all".into(),
+        ..ComposeOptions::default()
+    };
+    let all = compose(&lake, &options).await.unwrap().candidates;
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake_with_hosts(folder.path().to_str().unwrap()).await;
+    options.limit = all - 1;
+    let report = compose(&lake, &options).await.unwrap();
+    assert_eq!((report.candidates, report.already_there), (all - 1, 0));
+    // The hosts have not the same number of candidates, and yet all but one were tried.
+    let items = lake.read::<SyntheticItem>(None).await.unwrap();
+    assert_eq!(items.len(), all - 1);
 }
