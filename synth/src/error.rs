@@ -21,6 +21,13 @@ pub enum Error {
         /// The cause.
         source: Box<mcap::McapError>,
     },
+    /// The end of a log could not be handed to the store's writer.
+    #[error("cannot hand on the simulated log: {source}")]
+    Pipe {
+        /// The cause.
+        #[from]
+        source: std::io::Error,
+    },
     /// JSON of a map, a truth file or parameters.
     #[error("json: {source}")]
     Json {
@@ -29,12 +36,10 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// Work in the background did not come to its end.
-    #[error("the {what} was interrupted: {source}")]
+    #[error("the {what} was interrupted")]
     Interrupted {
         /// The work.
         what: &'static str,
-        /// The cause.
-        source: tokio::task::JoinError,
     },
     /// The lake or a store.
     #[error(transparent)]

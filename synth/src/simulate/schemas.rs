@@ -133,7 +133,8 @@ const DEFINITIONS: &[Definition] = &[
     (
         "autoware_perception_msgs/ObjectClassification",
         "uint8 UNKNOWN=0\nuint8 CAR=1\nuint8 TRUCK=2\nuint8 BUS=3\nuint8 TRAILER=4\n\
-         uint8 MOTORCYCLE=5\nuint8 BICYCLE=6\nuint8 PEDESTRIAN=7\n\
+         uint8 MOTORCYCLE=5\nuint8 BICYCLE=6\nuint8 PEDESTRIAN=7\nuint8 ANIMAL=8\n\
+         uint8 HAZARD=9\nuint8 OVER_DRIVABLE=10\nuint8 UNDER_DRIVABLE=11\n\
          uint8 label\nfloat32 probability\n",
         &[],
     ),

@@ -172,6 +172,12 @@ impl Actor {
         }
     }
 
+    /// Where a lane change goes: positive to the left, zero where there is none.
+    pub(crate) fn turn(&self) -> f64 {
+        let change = self.driver().and_then(|driver| driver.change);
+        change.map_or(0.0, |change| (change.to_d_m - change.from_d_m).signum())
+    }
+
     pub(crate) fn front_s_m(&self) -> f64 {
         self.s_m + self.size.length_m / 2.0
     }

@@ -1,6 +1,7 @@
 //! Events: the director makes something happen around the ego now and then, and records what it did.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -15,6 +16,15 @@ use super::{pedestrian, scene, spawn};
 const PATIENCE_S: f64 = 15.0;
 /// Road before a stationary object on which no vehicle starts: whoever comes can stop.
 const STOPPING_ROOM_M: f64 = 85.0;
+/// How hard a lead brakes: around the 0.6 g (5.9 m/s²) from which the "100-Car Naturalistic Driving Study" (Dingus et al.,
+/// 2006) took braking for an event.
+const HARD_BRAKE_MPS2: Range<f64> = 4.5..7.5;
+/// How long a vehicle that cuts in takes: the shorter half of the lane changes of Toledo and Zohar, "Modeling duration of lane
+/// changes", Transportation Research Record 1999 (2007), whose mean is 4.6 s.
+const CUT_IN_S: Range<f64> = 3.0..4.2;
+/// How fast people cross: from the slow of Knoblauch, Pietrucha, Nitzburg, "Field studies of pedestrian walking speed and
+/// start-up time", Transportation Research Record 1538 (1996), with a mean of 1.5 m/s, to those who hurry.
+const CROSSING_SPEED_MPS: Range<f64> = 1.2..2.2;
 /// Time between the starts of two events.
 const CALM_S: f64 = 2.5;
 
@@ -189,7 +199,7 @@ impl World {
             return None;
         }
         let actor_id = lead.actor_id;
-        let decel_mps2 = self.rng.random_range(4.5..7.5_f64).min(DECEL_MAX_MPS2);
+        let decel_mps2 = self.rng.random_range(HARD_BRAKE_MPS2).min(DECEL_MAX_MPS2);
         let floor_mps = speed * self.rng.random_range(0.0..0.4);
         let hold_s = self.rng.random_range(0.3..2.0);
         let order = Order::Brake {
@@ -237,7 +247,7 @@ impl World {
         let wanted_m = 3.0 + 0.25 * ego_speed;
         let ready = (wanted_m - 1.0..wanted_m + 12.0).contains(&gap_m) && speed > ego_speed - 1.5;
         if ready && self.has_room_for(candidate, ego_lane) {
-            let time_s = self.rng.random_range(3.0..4.2);
+            let time_s = self.rng.random_range(CUT_IN_S);
             let length_m = (speed * time_s).max(16.0);
             let index = self
                 .actors
@@ -283,7 +293,7 @@ impl World {
         let (actor_id, to_d_m) = (walker.actor_id, -walker.d_m);
         let distance_m = walker.s_m - ego.front_s_m();
         let walker = walker.clone();
-        let speed_mps = self.rng.random_range(1.2..2.2);
+        let speed_mps = self.rng.random_range(CROSSING_SPEED_MPS);
         if !pedestrian::may_start(&self.actors, &walker, to_d_m, speed_mps, 4.0, &self.road) {
             return None;
         }

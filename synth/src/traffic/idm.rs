@@ -28,7 +28,19 @@ pub struct IdmParams {
 
 impl IdmParams {
     /// Exponent `δ` of the free-road term.
-    pub const EXPONENT: f64 = 4.0;
+    pub const EXPONENT: i32 = 4;
+
+    /// The car of the paper, on a motorway: table I.
+    #[must_use]
+    pub fn treiber_2000() -> Self {
+        Self {
+            desired_speed_mps: 120.0 / 3.6,
+            headway_s: 1.6,
+            jam_gap_m: 2.0,
+            accel_mps2: 0.73,
+            comfort_decel_mps2: 1.67,
+        }
+    }
 
     /// A car in a city: Treiber and Kesting, "Traffic Flow Dynamics" (2013), table 11.2.
     #[must_use]
@@ -45,7 +57,7 @@ impl IdmParams {
     /// Acceleration at a speed, with a leader at `gap_m` (bumper to bumper) that drives `lead_speed_mps`, or none.
     #[must_use]
     pub fn accel_at_mps2(&self, speed_mps: f64, lead: Option<(f64, f64)>) -> f64 {
-        let free = 1.0 - (speed_mps / self.desired_speed_mps).powf(Self::EXPONENT);
+        let free = 1.0 - (speed_mps / self.desired_speed_mps).powi(Self::EXPONENT);
         let interaction = lead.map_or(0.0, |(gap_m, lead_speed_mps)| {
             let wanted = self.wanted_gap_m(speed_mps, speed_mps - lead_speed_mps);
             (wanted / gap_m.max(GAP_MIN_M)).powi(2)
@@ -64,7 +76,7 @@ impl IdmParams {
     /// The gap at which a platoon at this speed neither closes nor opens (equation 5); infinite at the desired speed.
     #[must_use]
     pub fn equilibrium_gap_m(&self, speed_mps: f64) -> f64 {
-        let free = 1.0 - (speed_mps / self.desired_speed_mps).powf(Self::EXPONENT);
+        let free = 1.0 - (speed_mps / self.desired_speed_mps).powi(Self::EXPONENT);
         if free <= 0.0 {
             return f64::INFINITY;
         }

@@ -84,6 +84,13 @@ impl Road {
         (lane as f64 - (self.lanes - 1) as f64 / 2.0) * LANE_WIDTH_M
     }
 
+    /// The lane whose centre is nearest.
+    #[must_use]
+    pub fn nearest_lane(&self, d_m: f64) -> usize {
+        let lane = d_m / LANE_WIDTH_M + (self.lanes - 1) as f64 / 2.0;
+        (lane.round().max(0.0) as usize).min(self.lanes - 1)
+    }
+
     /// Half the width of the carriageway.
     #[must_use]
     pub fn half_width_m(&self) -> f64 {
@@ -180,5 +187,9 @@ mod tests {
         assert!((road.lane_centre_d_m(0) + 3.5).abs() < 1e-12);
         assert!(road.lane_centre_d_m(1).abs() < 1e-12);
         assert!((road.half_width_m() - 5.25).abs() < 1e-12);
+        assert_eq!(
+            [-9.0, -1.7, 1.8, 9.0].map(|d_m| road.nearest_lane(d_m)),
+            [0, 1, 2, 2]
+        );
     }
 }

@@ -18,8 +18,12 @@ pub(crate) fn takes_lane(actor: &Actor, lane: usize, road: &Road) -> bool {
         .and_then(|driver| driver.change)
         .map(|change| change.to_lane);
     let off = (actor.d_m - road.lane_centre_d_m(lane)).abs();
-    // A long vehicle that stands askew reaches further with its corners.
-    let askew = actor.size.length_m / 2.0 * actor.heading_rad.sin().abs();
+    // A long vehicle that stands askew reaches further with its corners. Most drive straight on, and need no sine.
+    let askew = if actor.heading_rad == 0.0 {
+        0.0
+    } else {
+        actor.size.length_m / 2.0 * actor.heading_rad.sin().abs()
+    };
     let reach = actor.size.width_m / 2.0 + askew;
     target == Some(lane) || off < reach + LANE_WIDTH_M / 2.0 - LANE_MARGIN_M
 }
@@ -33,6 +37,9 @@ pub(crate) fn lanes_of(actor: &Actor, road: &Road) -> Vec<usize> {
 
 /// Speed along the road.
 pub(crate) fn speed_along_mps(actor: &Actor) -> f64 {
+    if actor.heading_rad == 0.0 {
+        return actor.speed_mps;
+    }
     actor.speed_mps * actor.heading_rad.cos()
 }
 

@@ -1,5 +1,7 @@
 //! Who is on the road: the first population, and the traffic that leaves and enters out of the ego's sight.
 
+use std::ops::Range;
+
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -19,8 +21,16 @@ const LEAVE_M: f64 = 280.0;
 const ENTER_ROOM_M: f64 = 45.0;
 /// Distance between kerb and people who wait.
 const KERB_M: f64 = 1.2;
-/// Actors of a world at most: a bound on the work of a step.
-const ACTORS_MAX: usize = 90;
+/// Vehicles of a world at most: a bound on the work of a step.
+const VEHICLES_MAX: usize = 70;
+/// Time headways: from those of city traffic (Treiber and Kesting, "Traffic Flow Dynamics", 2013, table 11.2: 1 s) to those of
+/// the 2000 paper (1.6 s).
+const HEADWAY_S: Range<f64> = 0.9..1.6;
+/// Accelerations of cars, and of what is heavier: within the 0.8 to 2.5 m/s² of the same book's section 11.3.
+const CAR_ACCEL_MPS2: Range<f64> = 1.4..2.2;
+const HEAVY_ACCEL_MPS2: f64 = 1.1;
+/// Comfortable decelerations, as above.
+const COMFORT_DECEL_MPS2: Range<f64> = 1.5..2.5;
 /// The ego's box.
 const EGO_SIZE: Size = Size {
     length_m: 4.6,
@@ -112,13 +122,13 @@ fn vehicle(
     rng: &mut ChaCha8Rng,
 ) -> Actor {
     let idm = IdmParams {
-        headway_s: rng.random_range(0.9..1.6),
+        headway_s: rng.random_range(HEADWAY_S),
         accel_mps2: if kind == ActorKind::Car {
-            rng.random_range(1.4..2.2)
+            rng.random_range(CAR_ACCEL_MPS2)
         } else {
-            1.1
+            HEAVY_ACCEL_MPS2
         },
-        comfort_decel_mps2: rng.random_range(1.5..2.5),
+        comfort_decel_mps2: rng.random_range(COMFORT_DECEL_MPS2),
         ..IdmParams::city(speed_mps)
     };
     let mobil = (kind != ActorKind::Bicycle).then(MobilParams::default);
@@ -248,11 +258,17 @@ pub(crate) fn renew(world: &mut World) {
     let (ego_s, ego_speed) = (ego.s_m, ego.speed_mps);
     let end = world.road.length_m() - 10.0;
     world.actors.retain(|actor| {
-        let far = (actor.s_m - ego_s).abs() > LEAVE_M || actor.s_m > end;
-        actor.driver().is_none() || actor.kind == ActorKind::Ego || !far
+        let is_left_behind = ego_s - actor.s_m > LEAVE_M;
+        let is_gone = is_left_behind || actor.s_m - ego_s > LEAVE_M || actor.s_m > end;
+        match actor.control {
+            Control::Driver(_) => actor.kind == ActorKind::Ego || !is_gone,
+            // Those further ahead wait there for the ego.
+            Control::Walker(_) | Control::Still => !is_left_behind,
+        }
     });
     for lane in 0..world.road.lanes() {
-        if world.actors.len() >= ACTORS_MAX {
+        let vehicles = world.actors.iter().filter(|a| a.driver().is_some());
+        if vehicles.count() >= VEHICLES_MAX {
             return;
         }
         let ahead = ego_s + ENTER_M + world.rng.random_range(20.0..60.0);

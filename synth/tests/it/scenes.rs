@@ -90,6 +90,7 @@ pub(crate) fn row(log_id: &str, track_id: &str, stamp_ns: i64, category: &str) -
         ax_mps2: None,
         ay_mps2: None,
         kinematics: "measured".into(),
+        accel_kinematics: None,
         ego_x_m: 0.0,
         ego_y_m: 0.0,
         ego_z_m: 0.0,
@@ -199,7 +200,7 @@ pub(crate) fn driven(
     log_id: &str,
     seed: u64,
 ) -> (Drive, Vec<ObjectTrack>, Vec<EgoState>, Vec<Episode>) {
-    let mut world = World::reset(
+    let mut world = World::new(
         WorldConfig {
             duration_s: 20.0,
             ..WorldConfig::default()
