@@ -1,13 +1,20 @@
 //! `driveloop simulate`: logs of a traffic world.
 
+use std::time::Instant;
+
 use anyhow::Result;
 use driveloop_lake::Store;
-use driveloop_synth::simulate::{SimulateOptions, simulate};
+use driveloop_synth::simulate::{SimulateOptions, SimulateReport, SimulatedDrive, simulate_with};
 
 use crate::Exit;
 use crate::context::Context;
+use crate::progress::{Bars, Unit};
 use crate::render;
 use crate::sheet::Sheet;
+use crate::words::{bytes, count};
+
+/// Lines of progress where there is no terminal.
+const LINES_MAX: usize = 20;
 
 /// What to simulate.
 #[derive(Debug, clap::Args)]
@@ -35,8 +42,9 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
         seconds: args.seconds,
         seed: args.seed,
         events_per_min: args.events_per_min,
+        ..SimulateOptions::default()
     };
-    let report = simulate(&options, &Store::open(&args.out)?).await?;
+    let report = simulate_shown(&options, &Store::open(&args.out)?).await?;
     let mut sheet = Sheet::new(&["drive", "log", "bytes", "messages", "events"]);
     for drive in report.drives {
         let events: Vec<_> = drive
@@ -54,4 +62,33 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     }
     render::sheet(context.format, sheet)?;
     Ok(Exit::Done)
+}
+
+/// Simulates with a bar on a terminal, and with a line now and then elsewhere; ends with the throughput.
+async fn simulate_shown(options: &SimulateOptions, store: &Store) -> Result<SimulateReport> {
+    let begun = Instant::now();
+    let bars = Bars::new();
+    let progress = bars.start("simulate", Unit::Items);
+    progress.total(options.drives as u64);
+    let lines_every = (options.drives / LINES_MAX).max(1) as u64;
+    let stored = |drive: &SimulatedDrive| {
+        progress.advance(1);
+        progress.beside(&drive.path);
+        if bars.is_plain() && progress.done().is_multiple_of(lines_every) {
+            progress.say(&format!("{} of {}", progress.done(), count(options.drives, "drive")));
+        }
+    };
+    let report = simulate_with(options, store, stored).await?;
+    drop(progress);
+    let total = |figure: fn(&SimulatedDrive) -> u64| report.drives.iter().map(figure).sum::<u64>();
+    let elapsed_s = begun.elapsed().as_secs_f64();
+    bars.note(&format!(
+        "{}, {}, {} in {elapsed_s:.1} s: {:.0} drives/s, in {}",
+        count(report.drives.len(), "drive"),
+        count(total(|drive| drive.messages), "message"),
+        bytes(total(|drive| drive.bytes)),
+        report.drives.len() as f64 / elapsed_s.max(1e-3),
+        store.uri(),
+    ));
+    Ok(report)
 }
