@@ -141,6 +141,19 @@ mod tests {
     }
 
     #[test]
+    fn left_and_right_are_the_same() {
+        let way: Vec<_> = (0..40)
+            .map(|k| (f64::from(k) * 8.0, (f64::from(k) * 0.9).sin(), Some(80.0)))
+            .collect();
+        let mirrored: Vec<_> = way
+            .iter()
+            .map(|(x, yaw, speed)| (*x, -yaw, *speed))
+            .collect();
+        assert_eq!(found(&way).len(), 2);
+        assert_eq!(found(&mirrored), found(&way));
+    }
+
+    #[test]
     fn a_pose_stands_still_where_the_speed_makes_more_than_half_a_metre() {
         let poses = |count: usize, speed: f64| vec![(5.0, 0.0, Some(speed)); count];
         assert_eq!(found(&poses(6, 1.0)), []);

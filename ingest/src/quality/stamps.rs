@@ -263,6 +263,29 @@ mod tests {
     }
 
     #[test]
+    fn when_it_was_changes_nothing() {
+        let periods = [
+            vec![100; 40],
+            vec![210; 12],
+            vec![900],
+            vec![130, 40, 170, 60].repeat(9),
+        ];
+        let drive = stamps(periods.concat());
+        let checks = ["gap", "jitter", "rate_drop"];
+        assert_eq!(
+            found(&drive)
+                .iter()
+                .map(|(check, _)| *check)
+                .collect::<Vec<_>>(),
+            checks
+        );
+        for shift in [-5_000, 1, 1_767_225_600_000_000_000] {
+            let shifted: Vec<i64> = drive.iter().map(|stamp| stamp + shift).collect();
+            assert_eq!(found(&shifted), found(&drive), "{shift}");
+        }
+    }
+
+    #[test]
     fn stamps_that_go_back_are_counted() {
         assert_eq!(found(&[1, 2, 3, 2, 4, 3, 5]), [("time_backwards", 2)]);
         assert_eq!(found(&[]), []);
