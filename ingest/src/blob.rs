@@ -1,14 +1,19 @@
 //! Reading a source's objects, in pieces, on threads that may block.
 
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+
 use bytes::Bytes;
 use driveloop_lake::{ObjectEntry, Store};
-use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result};
 
-/// Bytes that are read at once.
-const PIECE_BYTES: u64 = 4 << 20;
+/// Bytes that are asked of a store at once.
+const PIECE_BYTES: u64 = 8 << 20;
+/// Bytes that are hashed at once: they stay in the processor's cache.
+const HASH_BYTES: usize = 256 << 10;
 
 /// The objects of a source. Its methods block: they are for `spawn_blocking` threads.
 pub(crate) struct Blobs {
@@ -37,7 +42,7 @@ impl Blobs {
             .block_on(self.store.get_range(&file.path, start..end));
         bytes.map_err(|source| Error::Source {
             file: file.path.clone(),
-            source,
+            source: source.into(),
         })
     }
 
@@ -54,58 +59,156 @@ impl Blobs {
         self.range(file, 0, file.size)
     }
 
-    /// A reader that goes through the object from an offset.
-    pub(crate) fn reader<'a>(&'a self, file: &'a ObjectEntry, offset: u64) -> BlobReader<'a> {
-        BlobReader {
+    /// A reader that goes through the object from its start.
+    pub(crate) fn reader<'a>(&'a self, file: &'a ObjectEntry) -> Result<BlobReader<'a>> {
+        let local = self.store.local_path(&file.path);
+        let source = match local.map(File::open).transpose() {
+            Ok(Some(file)) => Source::Local(file),
+            Ok(None) => Source::Remote {
+                piece: Bytes::new(),
+                ahead: None,
+            },
+            Err(error) => return Err(unreadable(file, error)),
+        };
+        Ok(BlobReader {
             blobs: self,
             file,
-            next: offset,
-            piece: Bytes::new(),
-        }
+            at: 0,
+            source,
+        })
     }
 
-    /// SHA-256 over the bytes of the files, in the order of their paths, in hexadecimal.
+    /// BLAKE3 over the bytes of the files, in the order of their paths, in hexadecimal.
     pub(crate) fn digest(&self, files: &[ObjectEntry]) -> Result<String> {
-        let mut hash = Sha256::new();
+        let mut hash = blake3::Hasher::new();
+        let mut buffer = vec![0; HASH_BYTES];
         for file in files {
-            let mut start = 0;
-            while start < file.size {
-                let piece = self.range(file, start, start + PIECE_BYTES)?;
-                if piece.is_empty() {
+            let mut reader = self.reader(file)?;
+            loop {
+                let count = reader.read(&mut buffer)?;
+                if count == 0 {
                     break;
                 }
-                hash.update(&piece);
-                start += piece.len() as u64;
+                hash.update(&buffer[..count]);
             }
         }
-        Ok(hex::encode(hash.finalize()))
+        Ok(hash.finalize().to_hex().to_string())
     }
 }
 
-/// Reads an object in order.
+/// Reads an object in order. One on the local disk is read into the caller's buffer; of any other, the next piece is on its way
+/// while the last one is used.
 pub(crate) struct BlobReader<'a> {
     blobs: &'a Blobs,
     file: &'a ObjectEntry,
-    next: u64,
-    piece: Bytes,
+    at: u64,
+    source: Source,
+}
+
+enum Source {
+    Local(File),
+    Remote { piece: Bytes, ahead: Option<Ahead> },
+}
+
+/// A piece that was asked for, and where it begins.
+struct Ahead {
+    start: u64,
+    piece: JoinHandle<driveloop_lake::Result<Bytes>>,
 }
 
 impl BlobReader<'_> {
-    /// Fills as much of the buffer as one piece has; zero at the end.
+    /// Fills as much of the buffer as can be had at once; zero at the end, which is where the listing says that it is.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        if self.piece.is_empty() {
-            self.piece = self
-                .blobs
-                .range(self.file, self.next, self.next + PIECE_BYTES)?;
-            self.next += self.piece.len() as u64;
+        let left = self.file.size.saturating_sub(self.at);
+        let wanted = buffer
+            .len()
+            .min(usize::try_from(left).unwrap_or(usize::MAX));
+        if wanted == 0 {
+            return Ok(0);
         }
-        let count = buffer.len().min(self.piece.len());
-        buffer[..count].copy_from_slice(&self.piece.split_to(count));
+        let buffer = &mut buffer[..wanted];
+        let count = match &mut self.source {
+            Source::Local(open) => open
+                .read(buffer)
+                .map_err(|error| unreadable(self.file, error))?,
+            Source::Remote { piece, ahead } => {
+                if piece.is_empty() {
+                    *piece = next_piece(self.blobs, self.file, self.at, ahead)?;
+                }
+                let count = wanted.min(piece.len());
+                buffer[..count].copy_from_slice(&piece.split_to(count));
+                count
+            }
+        };
+        self.at += count as u64;
         Ok(count)
+    }
+
+    /// Goes on at another offset.
+    pub(crate) fn seek(&mut self, offset: u64) -> Result<()> {
+        match &mut self.source {
+            Source::Local(open) => {
+                let sought = open.seek(SeekFrom::Start(offset));
+                sought.map_err(|error| unreadable(self.file, error))?;
+            }
+            Source::Remote { piece, .. } => {
+                let end = self.at + piece.len() as u64;
+                // What is in the piece already need not be asked for again.
+                *piece = if (self.at..end).contains(&offset) {
+                    piece.slice((offset - self.at) as usize..)
+                } else {
+                    Bytes::new()
+                };
+            }
+        }
+        self.at = offset;
+        Ok(())
     }
 }
 
-/// SHA-256 of some bytes, in hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
+fn next_piece(
+    blobs: &Blobs,
+    file: &ObjectEntry,
+    start: u64,
+    ahead: &mut Option<Ahead>,
+) -> Result<Bytes> {
+    let failed = |source: driveloop_lake::Error| Error::Source {
+        file: file.path.clone(),
+        source: source.into(),
+    };
+    let piece = match ahead.take().filter(|ahead| ahead.start == start) {
+        Some(ahead) => {
+            let joined = blobs.runtime.block_on(ahead.piece);
+            joined
+                .map_err(|error| Error::Decoder {
+                    log_id: file.path.clone(),
+                    reason: error.to_string(),
+                })?
+                .map_err(failed)?
+        }
+        None => blobs.range(file, start, start + PIECE_BYTES)?,
+    };
+    let next = start + piece.len() as u64;
+    if !piece.is_empty() && next < file.size {
+        let (store, path) = (blobs.store.clone(), file.path.clone());
+        let end = (next + PIECE_BYTES).min(file.size);
+        let task = async move { store.get_range(&path, next..end).await };
+        *ahead = Some(Ahead {
+            start: next,
+            piece: blobs.runtime.spawn(task),
+        });
+    }
+    Ok(piece)
+}
+
+fn unreadable(file: &ObjectEntry, error: std::io::Error) -> Error {
+    Error::Source {
+        file: file.path.clone(),
+        source: error.into(),
+    }
+}
+
+/// BLAKE3 of some bytes, in hexadecimal.
+pub(crate) fn content_digest(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
 }

@@ -3,87 +3,98 @@
 use std::collections::BTreeSet;
 
 use driveloop_lake::{Commit, Lake};
-use driveloop_schemas::Row;
+use driveloop_schemas::{Drive, Row as _};
 
-use crate::decoded::DriveRows;
+use crate::decoded::ReadDrive;
 use crate::error::Result;
+use crate::facts::{DriveFacts, DriveKey};
+use crate::sink::write;
 
 /// Drives that are committed together.
 #[derive(Default)]
 pub(crate) struct Batch {
-    /// Drive and transaction id of each.
-    ids: Vec<(String, String)>,
-    rows: DriveRows,
+    drives: Vec<ReadDrive>,
+    bytes: usize,
 }
 
 impl Batch {
-    pub(crate) fn add(&mut self, log_id: String, transaction: String, mut rows: DriveRows) {
-        self.ids.push((log_id, transaction));
-        self.rows.append(&mut rows);
+    pub(crate) fn add(&mut self, drive: ReadDrive) {
+        self.bytes += drive.facts.bytes();
+        self.drives.push(drive);
     }
 
     pub(crate) fn drives(&self) -> usize {
-        self.ids.len()
+        self.drives.len()
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.rows.bytes()
+        self.bytes
     }
 
     /// Commits the batch. `commit` says stage, parameters and run.
     ///
     /// Each table is committed once for all drives that it lacks, so that a batch which a killed run began is completed, not doubled.
     pub(crate) async fn commit(mut self, lake: &Lake, commit: &Commit) -> Result<()> {
-        self.rows.sort();
-        let ids = &self.ids;
-        append(lake, commit, ids, self.rows.ego_states, |row| &row.log_id).await?;
-        append(lake, commit, ids, self.rows.object_tracks, |row| {
-            &row.log_id
-        })
-        .await?;
-        append(lake, commit, ids, self.rows.signals, |row| &row.log_id).await?;
-        append(lake, commit, ids, self.rows.camera_frames, |row| {
-            &row.log_id
-        })
-        .await?;
-        append(lake, commit, ids, self.rows.lidar_sweeps, |row| &row.log_id).await?;
-        append(lake, commit, ids, self.rows.calibrations, |row| &row.log_id).await?;
-        append(lake, commit, ids, self.rows.lanes, |row| &row.log_id).await?;
-        append(lake, commit, ids, self.rows.map_areas, |row| &row.log_id).await?;
-        append(lake, commit, ids, self.rows.findings, |row| &row.log_id).await?;
-        append(lake, commit, ids, self.rows.drives, |row| &row.log_id).await
+        self.drives
+            .sort_by(|a, b| a.drive.log_id.cmp(&b.drive.log_id));
+        for table in 0..DriveFacts::default().tables().len() {
+            self.table(lake, commit, table).await?;
+        }
+        let missing = self.missing(lake, Drive::SPEC.name).await?;
+        let lacks = |read: &&ReadDrive| missing.contains(&read.identity.transaction());
+        let lacking = self.drives.iter().filter(lacks);
+        let drives: Vec<Drive> = lacking.map(|read| read.drive.clone()).collect();
+        if !drives.is_empty() {
+            let commit = commit.clone().with_transactions(missing);
+            lake.append(&drives, &commit).await?;
+        }
+        Ok(())
     }
-}
 
-/// Appends the rows of the drives that the table lacks. A table that gets no row gets no commit.
-async fn append<R: Row>(
-    lake: &Lake,
-    commit: &Commit,
-    ids: &[(String, String)],
-    mut rows: Vec<R>,
-    log_id: fn(&R) -> &String,
-) -> Result<()> {
-    if rows.is_empty() {
-        return Ok(());
+    /// Commits the rows of the drives that the table lacks. A table that gets no row gets no commit.
+    async fn table(&mut self, lake: &Lake, commit: &Commit, table: usize) -> Result<()> {
+        let Some(first) = self.drives.first() else {
+            return Ok(());
+        };
+        let spec = first.facts.tables()[table].spec();
+        let has_rows = |read: &ReadDrive| {
+            read.facts.tables()[table].len() > 0 || read.spilled.staged.contains_key(spec.name)
+        };
+        if !self.drives.iter().any(has_rows) {
+            return Ok(());
+        }
+        let missing = self.missing(lake, spec.name).await?;
+        let mut stage = lake.stage(spec);
+        let mut spilled = Vec::new();
+        for read in &mut self.drives {
+            if !missing.contains(&read.identity.transaction()) {
+                continue;
+            }
+            let key = DriveKey {
+                log_id: &read.drive.log_id,
+                day: read.drive.day,
+            };
+            write(&mut stage, read.facts.tables()[table], key).await?;
+            spilled.extend(read.spilled.staged.remove(spec.name));
+        }
+        let mut staged = stage.finish().await?;
+        for pieces in spilled {
+            staged.merge(pieces);
+        }
+        if !staged.is_empty() {
+            let commit = commit.clone().with_transactions(missing);
+            lake.commit_staged(staged, &commit).await?;
+        }
+        Ok(())
     }
-    let all: Vec<String> = ids
-        .iter()
-        .map(|(_, transaction)| transaction.clone())
-        .collect();
-    let missing: BTreeSet<String> = lake
-        .missing(R::SPEC.name, &all)
-        .await?
-        .into_iter()
-        .collect();
-    let lacks = |(log_id, transaction): &(String, String)| {
-        missing.contains(transaction).then(|| log_id.clone())
-    };
-    let drives: BTreeSet<String> = ids.iter().filter_map(lacks).collect();
-    rows.retain(|row| drives.contains(log_id(row)));
-    if rows.is_empty() {
-        return Ok(());
+
+    /// The transactions of the batch that a table lacks.
+    async fn missing(&self, lake: &Lake, table: &str) -> Result<BTreeSet<String>> {
+        let all: Vec<String> = self
+            .drives
+            .iter()
+            .map(|read| read.identity.transaction())
+            .collect();
+        Ok(lake.missing(table, &all).await?.into_iter().collect())
     }
-    let commit = commit.clone().with_transactions(missing);
-    lake.append(&rows, &commit).await?;
-    Ok(())
 }

@@ -1,7 +1,5 @@
 //! The ego's way: its states, and its pose at any stamp.
 
-use std::collections::BTreeMap;
-
 use driveloop_schemas::EgoState;
 use driveloop_schemas::pose::{Pose, Quat};
 use driveloop_schemas::time::{Day, seconds_between};
@@ -24,10 +22,14 @@ pub(crate) struct EgoTrack {
     samples: Vec<EgoSample>,
 }
 
-/// A pose of finite numbers with an orientation, which is normalised; quaternions are `w, x, y, z`.
+/// Further from the origin of any map than a place on Earth can be: such positions are none, and no sum of them overflows.
+const POSITION_MAX_M: f64 = 1e9;
+
+/// A pose of sane numbers with an orientation, which is normalised; quaternions are `w, x, y, z`.
 pub(crate) fn checked_pose([w, x, y, z]: [f64; 4], translation: [f64; 3]) -> Option<Pose> {
     let rotation = Quat { w, x, y, z }.normalized()?;
-    translation.iter().all(|t| t.is_finite()).then_some(Pose {
+    let is_place = |t: &f64| t.abs() <= POSITION_MAX_M;
+    translation.iter().all(is_place).then_some(Pose {
         translation,
         rotation,
     })
@@ -43,7 +45,9 @@ pub(crate) enum PoseAt {
 }
 
 impl EgoTrack {
-    pub(crate) fn new(samples: BTreeMap<i64, EgoSample>) -> Self {
+    /// The samples of a drive, each stamp once, in any order.
+    pub(crate) fn new(mut samples: Vec<(i64, EgoSample)>) -> Self {
+        samples.sort_by_key(|(stamp_ns, _)| *stamp_ns);
         let (stamps_ns, samples) = samples.into_iter().unzip();
         Self { stamps_ns, samples }
     }

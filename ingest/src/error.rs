@@ -14,7 +14,7 @@ pub enum Error {
         /// The file, relative to the source.
         file: String,
         /// The cause.
-        source: driveloop_lake::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// There is nothing at the source: mend the path.
     #[error("nothing is at `{uri}`")]

@@ -1,18 +1,40 @@
 //! What a log may ask for.
 
 /// Bounds on what a log can make this program do; each names the attack or accident that it stops.
+///
+/// With the defaults, a drive is read in less than about 400 MiB: a chunk packed and unpacked, rows up to `spill_bytes_max`, and
+/// what the open files of the lake hold. What needs a view of the whole drive (poses, actors, stamps for the checks) comes on top:
+/// 128 bytes an actor at a stamp, 90 bytes a pose, 8 bytes a message; `drive_bytes_max` bounds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of an MCAP record or chunk, packed or unpacked: stops decompression bombs and invented lengths.
     pub chunk_bytes_max: u64,
-    /// Values in one message: stops sequences whose length is invented.
+    /// Unpacked bytes for each packed one in a chunk of more than 16 MiB: stops small files that unpack to large ones, again and again.
+    pub chunk_ratio_max: u64,
+    /// Bytes of the summary of an MCAP file, and of a metadata record: stops summaries that do not fit in memory. A file with
+    /// a larger one is read as one without.
+    pub summary_bytes_max: u64,
+    /// Bytes of all schemas and channels that a file declares: stops declarations that do not fit in memory.
+    pub declarations_bytes_max: u64,
+    /// Bytes of a topic, a message type or the name of a drive: stops names that no path or table is made for.
+    pub name_bytes_max: usize,
+    /// Steps that a message definition compiles to: stops definitions whose parts multiply.
+    pub definition_steps_max: usize,
+    /// Values in the lists of one message: stops sequences whose length is invented.
     pub message_values_max: usize,
     /// Messages within messages: stops type definitions that contain themselves.
     pub depth_max: usize,
+    /// Signals that are made of one topic that no rule maps, where that is asked for: stops messages of a million fields.
+    pub topic_signals_max: usize,
     /// Bytes of a file that is read whole (tables, maps, images): stops files that do not fit in memory.
     pub file_bytes_max: u64,
-    /// Records of one drive: stops drives whose rows do not fit in memory.
+    /// Records of one drive: stops drives that do not end.
     pub records_max: u64,
+    /// Bytes of signals, bus frames and media rows of a drive that are held in memory; more go to the lake's files before the drive was
+    /// read whole.
+    pub spill_bytes_max: usize,
+    /// Bytes of a drive that are held in memory until it was read whole: stops drives that do not fit. Such a drive fails by itself.
+    pub drive_bytes_max: usize,
     /// Drives that share a commit: bounds what is lost when a run is killed.
     pub commit_drives_max: usize,
     /// Bytes of rows that share a commit: bounds the memory of a batch.
@@ -23,10 +45,18 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             chunk_bytes_max: 256 << 20,
+            chunk_ratio_max: 1000,
+            summary_bytes_max: 64 << 20,
+            declarations_bytes_max: 32 << 20,
+            name_bytes_max: 255,
+            definition_steps_max: 20_000,
             message_values_max: 4_000_000,
             depth_max: 16,
+            topic_signals_max: 256,
             file_bytes_max: 1 << 30,
             records_max: 50_000_000,
+            spill_bytes_max: 64 << 20,
+            drive_bytes_max: 1 << 30,
             commit_drives_max: 16,
             commit_bytes_max: 64 << 20,
         }

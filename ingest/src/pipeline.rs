@@ -11,12 +11,13 @@ use tokio::runtime::Handle;
 use crate::argoverse::Argoverse2;
 use crate::blob::Blobs;
 use crate::commit::Batch;
-use crate::decoded::{DriveRows, Identity};
+use crate::dbc::CanDatabase;
+use crate::decoded::{Identity, ReadDrive};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::mcap::{DEFAULT_MAPPING, Ros2Mcap};
-use crate::media::LakeMedia;
 use crate::report::{DriveOutcome, DriveReport, IngestEvent, IngestReport};
+use crate::sink::LakeSink;
 use crate::source::{DriveFiles, LogSource, Registry, list};
 
 /// How to ingest.
@@ -30,6 +31,10 @@ pub struct IngestOptions {
     pub limits: Limits,
     /// Mapping of ROS topics to tables, as TOML; the built-in one where `None` ([`crate::DEFAULT_MAPPING`]).
     pub mapping: Option<String>,
+    /// CAN databases by which bus frames become signals: a name for errors, and the bytes of the DBC file.
+    pub databases: Vec<(String, Vec<u8>)>,
+    /// Whether every number of a topic that the mapping passes over becomes a signal.
+    pub all_signals: bool,
 }
 
 impl IngestOptions {
@@ -41,11 +46,28 @@ impl IngestOptions {
             jobs: 2,
             limits: Limits::default(),
             mapping: None,
+            databases: Vec::new(),
+            all_signals: false,
         }
     }
 
     fn mapping(&self) -> &str {
         self.mapping.as_deref().unwrap_or(DEFAULT_MAPPING)
+    }
+
+    fn can_databases(&self) -> Result<Vec<CanDatabase>> {
+        let databases = self.databases.iter();
+        databases
+            .map(|(name, bytes)| CanDatabase::parse(name, bytes))
+            .collect()
+    }
+
+    /// What the rows depend on besides the logs.
+    fn digest(&self) -> String {
+        let flags = format!("all_signals={}", self.all_signals);
+        let parts = [self.mapping().to_owned(), self.limits.text(), flags];
+        let databases = self.databases.iter().map(|(_, bytes)| digest([bytes]));
+        digest(parts.into_iter().chain(databases))
     }
 }
 
@@ -65,7 +87,11 @@ pub async fn ingest(
 ) -> Result<IngestReport> {
     let registry = Registry::new(vec![
         Arc::new(Argoverse2),
-        Arc::new(Ros2Mcap::new(options.mapping())?),
+        Arc::new(Ros2Mcap::new(
+            options.mapping(),
+            options.can_databases()?,
+            options.all_signals,
+        )?),
     ]);
     let listing = list(source).await?;
     let (files, example) = (listing.files.len(), listing.files[0].path.clone());
@@ -141,19 +167,15 @@ impl Run {
         let mut batch = Pending::default();
         while let Some((at, drive)) = read.next().await {
             match drive {
-                Ok((identity, rows)) => {
-                    describe(&mut reports[at], &rows);
-                    let rows_all = reports[at].rows.values().sum();
-                    let (log_id, bytes) = (identity.log_id.clone(), identity.source_bytes);
+                Ok(read) => {
+                    describe(&mut reports[at], &read);
                     on_event(&IngestEvent::Decoded {
-                        log_id,
-                        bytes,
-                        rows: rows_all,
+                        log_id: read.identity.log_id.clone(),
+                        bytes: read.identity.source_bytes,
+                        rows: reports[at].rows.values().sum(),
                     });
                     batch.reports.push(at);
-                    batch
-                        .rows
-                        .add(identity.log_id.clone(), identity.transaction(), rows);
+                    batch.rows.add(read);
                 }
                 // The lake failed: that is no fault of the drive.
                 Err(Error::Lake(error)) => return Err(error.into()),
@@ -230,11 +252,7 @@ impl Run {
     }
 
     /// Reads a drive whole; its media goes to the lake's packs on the way.
-    async fn read(
-        &self,
-        (format, files): Found,
-        identity: Identity,
-    ) -> Result<(Identity, DriveRows)> {
+    async fn read(&self, (format, files): Found, identity: Identity) -> Result<ReadDrive> {
         let (lake, blobs, limits) = (
             self.lake.clone(),
             Arc::clone(&self.blobs),
@@ -242,11 +260,19 @@ impl Run {
         );
         let log_id = identity.log_id.clone();
         let task = tokio::task::spawn_blocking(move || {
-            let mut media = LakeMedia::new(lake, identity.log_id.clone(), Handle::current());
-            let decoded = format.decode(&files, &blobs, &limits, &mut media)?;
-            let rows = decoded.into_rows(&identity)?;
-            media.finish()?;
-            Ok((identity, rows))
+            let read = |day| {
+                let (log_id, transaction) = (&identity.log_id, identity.transaction());
+                let runtime = Handle::current();
+                let mut sink = LakeSink::new(lake.clone(), log_id, transaction, day, runtime);
+                let decoded = format.decode(&files, &blobs, &limits, &mut sink)?;
+                decoded.finish(identity.clone(), sink.finish()?)
+            };
+            let first = read(None)?;
+            // Rows were sent ahead before the earliest stamp was met, and that is of another day: what was sent is left to the vacuum.
+            match first.wrong_day() {
+                Some(day) => read(Some(day)),
+                None => Ok(first),
+            }
         });
         task.await.map_err(|error| Error::Decoder {
             log_id,
@@ -265,7 +291,7 @@ impl Run {
             return Ok(());
         }
         let mut commit = Commit::new("ingest", self.options.run_id.as_str());
-        commit.params_digest = digest([self.options.mapping(), &self.options.limits.text()]);
+        commit.params_digest = self.options.digest();
         batch.rows.commit(&self.lake, &commit).await?;
         for at in batch.reports {
             reports[at].outcome = DriveOutcome::Committed;
@@ -353,24 +379,18 @@ fn report(log_id: &str, source_uri: &str, bytes: u64) -> DriveReport {
         records_in: 0,
         records_dropped: 0,
         records_lost: 0,
+        is_damaged: false,
         findings: BTreeMap::new(),
         bytes,
     }
 }
 
-fn describe(report: &mut DriveReport, rows: &DriveRows) {
-    report.rows = rows.counts();
-    report.records_in = rows
-        .drives
-        .iter()
-        .map(|drive| drive.records_in as u64)
-        .sum();
-    report.records_dropped = rows
-        .drives
-        .iter()
-        .map(|drive| drive.records_dropped as u64)
-        .sum();
-    for finding in &rows.findings {
+fn describe(report: &mut DriveReport, read: &ReadDrive) {
+    report.rows = read.counts();
+    report.records_in = read.drive.records_in as u64;
+    report.records_dropped = read.drive.records_dropped as u64;
+    report.is_damaged = read.is_damaged;
+    for finding in read.facts.findings.iter() {
         *report.findings.entry(finding.severity.clone()).or_default() += 1;
         if finding.severity != Severity::Info.as_str() {
             report.records_lost += finding.dropped as u64;

@@ -36,6 +36,8 @@ pub struct DriveReport {
     pub records_dropped: u64,
     /// Records among the dropped that were meant for a table: damaged, torn, not usable.
     pub records_lost: u64,
+    /// Whether the log is torn or damaged, even where no record was lost by it.
+    pub is_damaged: bool,
     /// Findings by severity.
     pub findings: BTreeMap<String, u64>,
     /// Bytes of its files.
@@ -78,11 +80,16 @@ impl IngestReport {
         self.drives.len() - self.committed() - self.already_there()
     }
 
-    /// Whether something is missing in the lake that the source was meant to give: a drive failed, or records were lost.
+    /// Whether something is missing in the lake that the source was meant to give: a drive failed, a log is torn or damaged, or records
+    /// were lost.
     /// Topics and files without a place in the tables do not count.
     #[must_use]
     pub fn has_losses(&self) -> bool {
-        self.failed() > 0 || self.drives.iter().any(|drive| drive.records_lost > 0)
+        self.failed() > 0
+            || self
+                .drives
+                .iter()
+                .any(|drive| drive.records_lost > 0 || drive.is_damaged)
     }
 
     /// Rows of all drives, by table.

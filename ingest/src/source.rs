@@ -9,7 +9,7 @@ use crate::blob::Blobs;
 use crate::decoded::DecodedDrive;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
-use crate::media::MediaSink;
+use crate::sink::DriveSink;
 
 /// The files of one drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub(crate) trait LogSource: Send + Sync {
     fn looks_like(&self) -> &'static str;
     /// Takes the files that belong to drives of this format; leaves the others.
     fn claim(&self, files: &mut Vec<ObjectEntry>) -> Vec<DriveFiles>;
-    /// The drive's name. `source_digest` is the SHA-256 of its bytes.
+    /// The drive's name. `source_digest` is the BLAKE3 of its bytes.
     fn log_id(
         &self,
         drive: &DriveFiles,
@@ -78,7 +78,7 @@ pub(crate) trait LogSource: Send + Sync {
         drive: &DriveFiles,
         blobs: &Blobs,
         limits: &Limits,
-        media: &mut dyn MediaSink,
+        sink: &mut dyn DriveSink,
     ) -> Result<DecodedDrive>;
 }
 

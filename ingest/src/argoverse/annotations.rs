@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use driveloop_schemas::EGO_CATEGORY;
 use driveloop_schemas::pose::Pose;
-use driveloop_schemas::{EGO_CATEGORY, EGO_TRACK_ID};
 
 use super::{Log, feather};
-use crate::actors::{EgoAt, Observed, object_tracks};
+use crate::actors::{Actor, EgoAt, Frame, Sighting, SightingId};
 use crate::ego::{EgoTrack, PoseAt};
 use crate::error::Result;
 use crate::motion::central_difference;
@@ -53,21 +53,16 @@ impl Log<'_> {
                 .as_ref()
                 .and_then(|points| i32::try_from(points[i]).ok()),
         };
-        let scene = self.place(name, ego, (0..table.rows()).map(cuboid));
-        self.out.object_tracks = object_tracks(scene.observed, &scene.ego);
+        self.place(name, ego, (0..table.rows()).map(cuboid));
         self.check_track_order(name, &ids, &stamps);
         Ok(())
     }
 
     /// Places cuboids in the map, and adds the ego where the log has no row for it.
-    fn place<'c>(
-        &mut self,
-        name: &str,
-        ego: &EgoTrack,
-        cuboids: impl Iterator<Item = Cuboid<'c>>,
-    ) -> Scene {
+    fn place<'c>(&mut self, name: &str, ego: &EgoTrack, cuboids: impl Iterator<Item = Cuboid<'c>>) {
         let mut scene = Scene::default();
-        let mut seen = BTreeSet::new();
+        let actors = &mut self.out.facts.actors;
+        let subject = actors.subject(name);
         let mut ego_rows = false;
         for cuboid in cuboids {
             self.out.records_in += 1;
@@ -81,28 +76,42 @@ impl Log<'_> {
                 drop_stamp(findings, name, &stamp_ns.to_string());
                 continue;
             }
-            if !seen.insert((cuboid.track_id.to_owned(), stamp_ns)) {
-                drop_duplicate(findings, name, stamp_ns);
-                continue;
-            }
-            let Some(map_from_ego) = scene.ego_at(ego, stamp_ns, |stamp| {
-                note_interpolated(findings, name, stamp);
-            }) else {
+            let sighting = scene.sighting(ego, stamp_ns, || {
+                let frame = Frame::Ego;
+                actors.sighting(Sighting {
+                    stamp_ns,
+                    frame,
+                    subject,
+                })
+            });
+            let Some((sighting, how)) = sighting else {
                 drop_without_pose(findings, name, stamp_ns);
                 continue;
             };
+            let actor = Actor {
+                sighting,
+                category: actors.category(cuboid.category, str::to_owned),
+                size_m: cuboid.size_m,
+                frame_from_object: ego_from_object,
+                velocity_mps: None,
+                accel_mps2: None,
+                lidar_points: cuboid.lidar_points,
+            };
+            if !actors.push(cuboid.track_id, actor) {
+                drop_duplicate(findings, name, stamp_ns);
+                continue;
+            }
+            if how == PoseAt::Interpolated && scene.noted.insert(stamp_ns) {
+                note_interpolated(findings, name, stamp_ns);
+            }
             check_size(findings, cuboid.category, stamp_ns, cuboid.size_m);
             ego_rows |= cuboid.category == EGO_CATEGORY;
-            scene
-                .observed
-                .push(cuboid.observed(map_from_ego, ego_from_object));
             self.out.records_used += 1;
         }
-        scene.ego_velocities();
+        actors.place(scene.ego(), |_, _| true);
         if !ego_rows {
-            scene.add_ego();
+            actors.add_ego(EGO_SIZE_M, Pose::IDENTITY, |_, _| None);
         }
-        scene
     }
 
     /// Cuboids of a track come in the order of time.
@@ -132,84 +141,60 @@ struct Cuboid<'a> {
     lidar_points: Option<i32>,
 }
 
-impl Cuboid<'_> {
-    fn observed(&self, map_from_ego: Pose, ego_from_object: Pose) -> Observed {
-        Observed {
-            track_id: self.track_id.to_owned(),
-            stamp_ns: self.stamp_ns,
-            category: self.category.to_owned(),
-            source_category: self.category.to_owned(),
-            size_m: self.size_m,
-            map_from_object: map_from_ego.times(ego_from_object),
-            ego_from_object,
-            velocity_mps: None,
-            accel_mps2: None,
-            lidar_points: self.lidar_points,
-        }
-    }
-}
-
-/// The actors, and the ego at each of their stamps.
+/// The stamps of the cuboids, and the ego at each.
 #[derive(Default)]
 struct Scene {
-    observed: Vec<Observed>,
-    ego: BTreeMap<i64, EgoAt>,
+    by_stamp: BTreeMap<i64, Seen>,
+    /// Stamps whose pose was found to lie between two of the log's.
+    noted: BTreeSet<i64>,
+}
+
+struct Seen {
+    sighting: SightingId,
+    map_from_ego: Pose,
+    how: PoseAt,
 }
 
 impl Scene {
-    fn ego_at(
+    /// The sighting of a stamp; none where nothing says where the ego was.
+    fn sighting(
         &mut self,
         track: &EgoTrack,
         stamp_ns: i64,
-        interpolated: impl FnOnce(i64),
-    ) -> Option<Pose> {
-        if let Some(ego) = self.ego.get(&stamp_ns) {
-            return Some(ego.map_from_ego);
+        begin: impl FnOnce() -> SightingId,
+    ) -> Option<(SightingId, PoseAt)> {
+        if let Some(seen) = self.by_stamp.get(&stamp_ns) {
+            return Some((seen.sighting, seen.how));
         }
         let (map_from_ego, how) = track.pose_at(stamp_ns)?;
-        if how == PoseAt::Interpolated {
-            interpolated(stamp_ns);
-        }
-        self.ego.insert(
-            stamp_ns,
-            EgoAt {
-                map_from_ego,
-                velocity_mps: None,
-            },
-        );
-        Some(map_from_ego)
+        let sighting = begin();
+        let seen = Seen {
+            sighting,
+            map_from_ego,
+            how,
+        };
+        self.by_stamp.insert(stamp_ns, seen);
+        Some((sighting, how))
     }
 
-    /// The ego's velocity is derived as that of the actors is, at the annotated stamps, so that both lag alike.
-    fn ego_velocities(&mut self) {
-        let stamps: Vec<i64> = self.ego.keys().copied().collect();
+    /// The ego at each sighting, in their order.
+    ///
+    /// Its velocity is derived as that of the actors is, at the annotated stamps, so that both lag alike.
+    fn ego(&self) -> Vec<Option<EgoAt>> {
+        let stamps: Vec<i64> = self.by_stamp.keys().copied().collect();
         let [vx, vy] = [0, 1].map(|axis: usize| {
-            let at: Vec<_> = self
-                .ego
-                .values()
-                .map(|ego| Some(ego.map_from_ego.translation[axis]))
-                .collect();
-            central_difference(&stamps, &at)
+            let at = |seen: &Seen| Some(seen.map_from_ego.translation[axis]);
+            let along: Vec<_> = self.by_stamp.values().map(at).collect();
+            central_difference(&stamps, &along)
         });
-        for (i, ego) in self.ego.values_mut().enumerate() {
-            ego.velocity_mps = vx[i].zip(vy[i]).map(|(x, y)| [x, y]);
-        }
-    }
-
-    fn add_ego(&mut self) {
-        for (stamp_ns, ego) in &self.ego {
-            self.observed.push(Observed {
-                track_id: EGO_TRACK_ID.to_owned(),
-                stamp_ns: *stamp_ns,
-                category: EGO_CATEGORY.to_owned(),
-                source_category: EGO_CATEGORY.to_owned(),
-                size_m: EGO_SIZE_M,
-                map_from_object: ego.map_from_ego,
-                ego_from_object: Pose::IDENTITY,
-                velocity_mps: None,
-                accel_mps2: None,
-                lidar_points: None,
+        let mut ego = vec![None; self.by_stamp.len()];
+        for (at, seen) in self.by_stamp.values().enumerate() {
+            let velocity_mps = vx[at].zip(vy[at]).map(|(x, y)| [x, y]);
+            ego[seen.sighting.index()] = Some(EgoAt {
+                map_from_ego: seen.map_from_ego,
+                velocity_mps,
             });
         }
+        ego
     }
 }

@@ -87,10 +87,12 @@ impl Log<'_> {
             actual: error.to_string(),
         })?;
         let name = self.drive.relative(file);
-        self.out.lanes = self.elements(name, &archive.lane_segments, lane);
+        self.out.facts.lanes = self.elements(name, &archive.lane_segments, lane).into();
         let crossings = self.elements(name, &archive.pedestrian_crossings, crossing);
-        self.out.map_areas = self.elements(name, &archive.drivable_areas, drivable);
-        self.out.map_areas.extend(crossings);
+        self.out.facts.map_areas = self
+            .elements(name, &archive.drivable_areas, drivable)
+            .into();
+        self.out.facts.map_areas.extend(crossings);
         Ok(())
     }
 

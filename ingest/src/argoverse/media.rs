@@ -5,12 +5,12 @@ use driveloop_schemas::time::Day;
 use driveloop_schemas::{CameraFrame, LidarSweep};
 
 use super::{Log, feather};
-use crate::blob::sha256;
+use crate::blob::content_digest;
 use crate::error::Result;
 use crate::findings::Found;
 use crate::frame::image_header;
-use crate::media::MediaSink;
 use crate::quality::{check_stamps, drop_stamp};
+use crate::sink::DriveSink;
 
 /// A recording, by the name of its file.
 pub(super) struct Recording<'a> {
@@ -44,7 +44,7 @@ pub(super) fn frame(relative: &str) -> Option<Recording<'_>> {
 }
 
 impl Log<'_> {
-    pub(super) fn media(&mut self, media: &mut dyn MediaSink) -> Result<()> {
+    pub(super) fn media(&mut self, sink: &mut dyn DriveSink) -> Result<()> {
         let mut stamps: std::collections::BTreeMap<&str, Vec<i64>> =
             std::collections::BTreeMap::new();
         let drive = self.drive;
@@ -65,9 +65,9 @@ impl Log<'_> {
             };
             stamps.entry(recording.sensor).or_default().push(stamp_ns);
             if recording.is_lidar {
-                self.sweep(file, relative, recording.sensor, stamp_ns, media)?;
+                self.sweep(file, relative, recording.sensor, stamp_ns, sink)?;
             } else {
-                self.image(file, relative, recording.sensor, stamp_ns, media)?;
+                self.image(file, relative, recording.sensor, stamp_ns, sink)?;
             }
             self.out.records_used += 1;
         }
@@ -85,11 +85,11 @@ impl Log<'_> {
         relative: &str,
         sensor: &str,
         stamp_ns: i64,
-        media: &mut dyn MediaSink,
+        sink: &mut dyn DriveSink,
     ) -> Result<()> {
         let bytes = self.blobs.whole(file, self.limits.file_bytes_max)?;
-        let range = media.append(sensor, &bytes)?;
-        let digest = sha256(&bytes);
+        let range = sink.append(sensor, &bytes)?;
+        let digest = content_digest(&bytes);
         let points = match feather::count_rows(bytes) {
             Ok(rows) => Some(rows as i64),
             Err(error) => {
@@ -105,7 +105,7 @@ impl Log<'_> {
                 None
             }
         };
-        self.out.lidar_sweeps.push(LidarSweep {
+        self.out.facts.lidar_sweeps.push(LidarSweep {
             log_id: String::new(),
             day: Day(0),
             stamp_ns,
@@ -127,10 +127,10 @@ impl Log<'_> {
         relative: &str,
         sensor: &str,
         stamp_ns: i64,
-        media: &mut dyn MediaSink,
+        sink: &mut dyn DriveSink,
     ) -> Result<()> {
         let bytes = self.blobs.whole(file, self.limits.file_bytes_max)?;
-        let range = media.append(sensor, &bytes)?;
+        let range = sink.append(sensor, &bytes)?;
         let header = image_header(&bytes);
         if header.is_none() {
             let found = Found::one(
@@ -148,7 +148,7 @@ impl Log<'_> {
         } else {
             "jpeg"
         };
-        self.out.camera_frames.push(CameraFrame {
+        self.out.facts.camera_frames.push(CameraFrame {
             log_id: String::new(),
             day: Day(0),
             stamp_ns,
@@ -159,7 +159,7 @@ impl Log<'_> {
             encoding: header.map_or(suffix, |header| header.encoding).to_owned(),
             width_px: header.map(|header| header.width_px),
             height_px: header.map(|header| header.height_px),
-            digest: sha256(&bytes),
+            digest: content_digest(&bytes),
             privacy_state: "unprocessed".to_owned(),
         });
         Ok(())

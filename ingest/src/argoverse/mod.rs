@@ -9,7 +9,7 @@ mod map;
 mod media;
 mod sensors;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use driveloop_lake::ObjectEntry;
 use driveloop_schemas::Severity;
@@ -20,8 +20,8 @@ use crate::ego::{EgoSample, EgoTrack};
 use crate::error::{Error, Result};
 use crate::findings::Found;
 use crate::limits::Limits;
-use crate::media::MediaSink;
 use crate::quality::{check_pose_jumps, check_stamps, drop_duplicate, drop_stamp, drop_unusable};
+use crate::sink::DriveSink;
 use crate::source::{DriveFiles, LogSource};
 
 const POSES: &str = "city_SE3_egovehicle.feather";
@@ -83,7 +83,7 @@ impl LogSource for Argoverse2 {
         drive: &DriveFiles,
         blobs: &Blobs,
         limits: &Limits,
-        media: &mut dyn MediaSink,
+        sink: &mut dyn DriveSink,
     ) -> Result<DecodedDrive> {
         let mut out = DecodedDrive {
             about: about(drive),
@@ -99,7 +99,7 @@ impl LogSource for Argoverse2 {
         log.annotations(&ego)?;
         log.calibration()?;
         log.map()?;
-        log.media(media)?;
+        log.media(sink)?;
         log.unread_files();
         Ok(out)
     }
@@ -131,7 +131,7 @@ impl<'a> Log<'a> {
         let stamps = table.i64("timestamp_ns")?;
         let poses = table.poses()?;
         self.out.records_in += stamps.len() as u64;
-        let mut samples = BTreeMap::new();
+        let (mut samples, mut seen) = (Vec::new(), BTreeSet::new());
         for (stamp_ns, pose) in stamps.iter().copied().zip(poses) {
             let findings = &mut self.out.findings;
             let Some(map_from_ego) = pose else {
@@ -142,24 +142,22 @@ impl<'a> Log<'a> {
                 drop_stamp(findings, POSES, &stamp_ns.to_string());
                 continue;
             }
-            if samples.contains_key(&stamp_ns) {
+            if !seen.insert(stamp_ns) {
                 drop_duplicate(findings, POSES, stamp_ns);
                 continue;
             }
-            samples.insert(
-                stamp_ns,
-                EgoSample {
-                    map_from_ego,
-                    speed_mps: None,
-                    yaw_rate_radps: None,
-                },
-            );
+            let sample = EgoSample {
+                map_from_ego,
+                speed_mps: None,
+                yaw_rate_radps: None,
+            };
+            samples.push((stamp_ns, sample));
             self.out.records_used += 1;
         }
         check_stamps(&mut self.out.findings, POSES, &stamps);
         let track = EgoTrack::new(samples);
-        self.out.ego_states = track.states();
-        check_pose_jumps(&mut self.out.findings, POSES, &self.out.ego_states);
+        self.out.facts.ego_states = track.states().into();
+        check_pose_jumps(&mut self.out.findings, POSES, &self.out.facts.ego_states);
         Ok(track)
     }
 

@@ -50,7 +50,7 @@ impl Log<'_> {
             self.out.records_used += 1 + u64::from(lens.is_some());
             rows.insert(sensor.clone(), calibration(sensor, ego_from_sensor, lens));
         }
-        self.out.calibrations = rows.into_values().collect();
+        self.out.facts.calibrations = rows.into_values().collect::<Vec<_>>().into();
         self.drop_lenses(&lenses);
         Ok(())
     }

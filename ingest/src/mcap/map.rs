@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::reader::{Message, Reader, Refused};
+use super::wants::Text;
 use crate::polyline;
 
 #[derive(Deserialize)]
@@ -44,14 +45,11 @@ struct Area {
 
 impl Reader<'_> {
     /// `std_msgs/msg/String` with lanes and areas; each element counts as a record of its own. A later map is passed over.
-    pub(super) fn map(&mut self, message: &Message<'_, '_>) -> Result<(), Refused> {
-        let text = message
-            .value
-            .text_at("data")
-            .ok_or_else(|| Refused::field("data"))?;
+    pub(super) fn map(&mut self, message: &Message<'_>, text: Text) -> Result<(), Refused> {
+        let text = message.row.text(text);
         let damaged = |error: serde_json::Error| Refused::error("map_element", error.to_string());
         let map: Map = serde_json::from_str(text).map_err(damaged)?;
-        if !(self.out.lanes.is_empty() && self.out.map_areas.is_empty()) {
+        if !(self.out.facts.lanes.is_empty() && self.out.facts.map_areas.is_empty()) {
             return Err(Refused::info(
                 "repeated_map",
                 "the first map was kept".to_owned(),
@@ -59,20 +57,20 @@ impl Reader<'_> {
         }
         for element in map.lanes {
             let lane = MapLane::deserialize(element).ok().and_then(lane);
-            let rows = &mut self.out.lanes;
+            let rows = &mut self.out.facts.lanes;
             let kept = lane.map(|lane| rows.push(lane));
             self.element(message, kept.is_some());
         }
         for element in map.areas {
             let area = Area::deserialize(element).ok().and_then(area);
-            let rows = &mut self.out.map_areas;
+            let rows = &mut self.out.facts.map_areas;
             let kept = area.map(|area| rows.push(area));
             self.element(message, kept.is_some());
         }
         Ok(())
     }
 
-    fn element(&mut self, message: &Message<'_, '_>, is_kept: bool) {
+    fn element(&mut self, message: &Message<'_>, is_kept: bool) {
         self.out.records_in += 1;
         if is_kept {
             self.out.records_used += 1;

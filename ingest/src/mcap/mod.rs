@@ -3,24 +3,36 @@
 //! Messages are decoded by the definitions that the file carries, so that a message type of another version is read by its field names;
 //! the mapping says which topic becomes which table. A file that is torn or damaged gives what is sound, and findings for the rest.
 
+mod cdr;
+mod chunk;
+mod contents;
+mod declarations;
+mod definition;
 mod finish;
-mod frames;
+mod idl;
+mod input;
 mod map;
 mod mapping;
 mod objects;
+mod plan;
+mod program;
 mod reader;
+mod records;
 mod scan;
 mod sensors;
-mod value;
+mod summary;
 mod vehicle;
+mod walk;
+mod wants;
 
 use driveloop_lake::ObjectEntry;
 
 use crate::blob::Blobs;
+use crate::dbc::CanDatabase;
 use crate::decoded::DecodedDrive;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limits::Limits;
-use crate::media::MediaSink;
+use crate::sink::DriveSink;
 use crate::source::{DriveFiles, LogSource};
 
 pub use mapping::DEFAULT_MAPPING;
@@ -28,16 +40,31 @@ pub use mapping::DEFAULT_MAPPING;
 /// Name of the metadata record that says what a log is.
 const METADATA: &str = "driveloop";
 
+/// How topics become tables.
+pub(crate) struct McapOptions {
+    mapping: mapping::Mapping,
+    /// CAN databases by which bus frames become signals.
+    databases: Vec<CanDatabase>,
+}
+
 /// The format.
 pub(crate) struct Ros2Mcap {
-    mapping: mapping::Mapping,
+    options: McapOptions,
 }
 
 impl Ros2Mcap {
-    /// The format with a mapping of topics to tables, as TOML.
-    pub(crate) fn new(mapping: &str) -> Result<Self> {
+    /// The format with a mapping of topics to tables, as TOML; with `all_signals`, the numbers of what it does not map become signals.
+    pub(crate) fn new(
+        mapping: &str,
+        databases: Vec<CanDatabase>,
+        all_signals: bool,
+    ) -> Result<Self> {
+        let mut mapping = mapping::Mapping::parse(mapping)?;
+        if all_signals {
+            mapping = mapping.with_all_signals();
+        }
         Ok(Self {
-            mapping: mapping::Mapping::parse(mapping)?,
+            options: McapOptions { mapping, databases },
         })
     }
 }
@@ -72,11 +99,24 @@ impl LogSource for Ros2Mcap {
         limits: &Limits,
         source_digest: &str,
     ) -> Result<String> {
-        let mut metadata = scan::metadata(blobs, &drive.files[0], limits, METADATA)?;
-        if let Some(log_id) = metadata
+        let file = &drive.files[0];
+        let mut metadata = scan::metadata(blobs, file, limits, METADATA)?;
+        let log_id = metadata
             .remove("log_id")
-            .filter(|log_id| !log_id.is_empty())
-        {
+            .filter(|log_id| !log_id.is_empty());
+        let (max, actual) = (
+            limits.name_bytes_max,
+            log_id.as_ref().map_or(0, String::len),
+        );
+        if actual > max {
+            return Err(Error::Limit {
+                subject: file.path.clone(),
+                limit: "name_bytes_max",
+                max: max as u64,
+                actual: actual as u64,
+            });
+        }
+        if let Some(log_id) = log_id {
             return Ok(log_id);
         }
         let name = drive.name(blobs.store());
@@ -89,10 +129,10 @@ impl LogSource for Ros2Mcap {
         drive: &DriveFiles,
         blobs: &Blobs,
         limits: &Limits,
-        media: &mut dyn MediaSink,
+        sink: &mut dyn DriveSink,
     ) -> Result<DecodedDrive> {
         let file = &drive.files[0];
-        let mut reader = reader::Reader::new(&file.path, &self.mapping, limits, media);
+        let mut reader = reader::Reader::new(&file.path, &self.options, limits, sink);
         scan::scan(blobs, file, limits, &mut reader)?;
         Ok(reader.finish())
     }

@@ -1,10 +1,14 @@
-//! Actors: tracked objects and detections.
+//! Actors: tracked objects, detected objects and detections.
 
-use driveloop_schemas::pose::Pose;
+use driveloop_schemas::Severity;
 
+use super::cdr::Row;
+use super::plan::PoseSlots;
 use super::reader::{Message, Reader, Refused};
-use super::value::Value;
-use super::vehicle::{EGO_FRAMES, MAP_FRAMES, pose_of};
+use super::vehicle::{EGO_FRAMES, MAP_FRAMES};
+use super::wants::{Bytes, Integer, List, MESSAGE, Number, Scope, Text, Wants};
+use crate::actors::{Actor, Frame, Sighting, SightingId};
+use crate::findings::Found;
 
 /// Category of an actor that the log gives no class.
 const UNKNOWN: &str = "UNKNOWN";
@@ -19,84 +23,253 @@ const LABELS: [(&str, &str); 8] = [
     ("BICYCLE", "BICYCLE"),
     ("PEDESTRIAN", "PEDESTRIAN"),
 ];
+/// Larger than any extent, speed or acceleration on a road: such numbers are none.
+const MAGNITUDE_MAX: f64 = 1e6;
 
-/// The frame that a pose is given in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Frame {
-    Map,
-    Ego,
+/// Where the parts of an object lie in its message.
+pub(super) struct ObjectSlots {
+    frame: Option<Text>,
+    list: List,
+    identity: Identity,
+    class: Class,
+    pose: PoseSlots,
+    size: [Number; 3],
+    velocity: Option<[Number; 2]>,
+    /// Whether the velocity is one.
+    has_velocity: Option<Number>,
+    accel: Option<[Number; 2]>,
 }
 
-/// An actor as a message gives it.
-#[derive(Debug)]
-pub(super) struct Object {
-    pub(super) topic: String,
-    pub(super) stamp_ns: i64,
-    pub(super) frame: Frame,
-    pub(super) track_id: String,
-    pub(super) category: String,
-    pub(super) source_category: String,
-    pub(super) size_m: [f64; 3],
-    pub(super) frame_from_object: Pose,
-    /// Over ground, in the axes of the object.
-    pub(super) velocity_mps: Option<[f64; 2]>,
-    /// Over ground, in the axes of the object.
-    pub(super) accel_mps2: Option<[f64; 2]>,
+/// What tells an actor from others.
+enum Identity {
+    Uuid(Bytes),
+    Text(Text),
+    /// The log has none: each object of a message is an actor of its own.
+    None,
 }
 
-impl Reader<'_> {
+/// How an actor is classified: the most probable of several.
+enum Class {
+    Label {
+        list: List,
+        label: Integer,
+        probability: Option<Number>,
+    },
+    Name {
+        list: List,
+        name: Text,
+        score: Option<Number>,
+    },
+}
+
+impl ObjectSlots {
     /// `autoware_perception_msgs/msg/TrackedObjects`: poses in the frame of the header, twists in the objects' own.
-    pub(super) fn tracked_objects(&mut self, message: &Message<'_, '_>) -> Result<(), Refused> {
-        self.each(message, "objects", tracked)
+    pub(super) fn tracked(wants: &mut Wants<'_>) -> Result<Self, String> {
+        let slots = Self::detected(wants)?;
+        let uuid = wants.bytes(slots.list.scope, "object_id.uuid")?;
+        Ok(Self {
+            identity: Identity::Uuid(uuid),
+            ..slots
+        })
+    }
+
+    /// `autoware_perception_msgs/msg/DetectedObjects`: the same without identity.
+    pub(super) fn detected(wants: &mut Wants<'_>) -> Result<Self, String> {
+        let list = wants.list(MESSAGE, "objects")?;
+        let classes = wants.list(list.scope, "classification")?;
+        let pose = "kinematics.pose_with_covariance.pose";
+        let twist = "kinematics.twist_with_covariance.twist.linear";
+        let accel = "kinematics.acceleration_with_covariance.accel.linear";
+        Ok(Self {
+            frame: wants.text(MESSAGE, "header.frame_id").ok(),
+            list,
+            identity: Identity::None,
+            class: Class::Label {
+                list: classes,
+                label: wants.integer(classes.scope, "label")?,
+                probability: wants.number(classes.scope, "probability").ok(),
+            },
+            pose: pose_slots(wants, list.scope, pose)?,
+            size: size_slots(wants, list.scope, "shape.dimensions")?,
+            velocity: planar_slots(wants, list.scope, twist).ok(),
+            has_velocity: wants.truth(list.scope, "kinematics.has_twist").ok(),
+            accel: planar_slots(wants, list.scope, accel).ok(),
+        })
     }
 
     /// `vision_msgs/msg/Detection3DArray`: the class of the best hypothesis, identity from `id`.
-    pub(super) fn detections(&mut self, message: &Message<'_, '_>) -> Result<(), Refused> {
-        self.each(message, "detections", detection)
+    pub(super) fn detections(wants: &mut Wants<'_>) -> Result<Self, String> {
+        let list = wants.list(MESSAGE, "detections")?;
+        let results = wants.list(list.scope, "results")?;
+        Ok(Self {
+            frame: wants.text(MESSAGE, "header.frame_id").ok(),
+            list,
+            identity: Identity::Text(wants.text(list.scope, "id")?),
+            class: Class::Name {
+                list: results,
+                name: wants.text(results.scope, "hypothesis.class_id")?,
+                score: wants.number(results.scope, "hypothesis.score").ok(),
+            },
+            pose: pose_slots(wants, list.scope, "bbox.center")?,
+            size: size_slots(wants, list.scope, "bbox.size")?,
+            velocity: None,
+            has_velocity: None,
+            accel: None,
+        })
     }
+}
 
+fn pose_slots(wants: &mut Wants<'_>, scope: Scope, path: &str) -> Result<PoseSlots, String> {
+    let (position, orientation) = (format!("{path}.position"), format!("{path}.orientation"));
+    PoseSlots::of(wants, scope, &position, &orientation)
+}
+
+fn size_slots(wants: &mut Wants<'_>, scope: Scope, path: &str) -> Result<[Number; 3], String> {
+    let [x, y] = planar_slots(wants, scope, path)?;
+    Ok([x, y, wants.number(scope, &format!("{path}.z"))?])
+}
+
+fn planar_slots(wants: &mut Wants<'_>, scope: Scope, path: &str) -> Result<[Number; 2], String> {
+    let x = wants.number(scope, &format!("{path}.x"))?;
+    Ok([x, wants.number(scope, &format!("{path}.y"))?])
+}
+
+impl Reader<'_> {
     /// Takes each object of a message; each counts as a record of its own.
-    fn each(
+    pub(super) fn objects(
         &mut self,
-        message: &Message<'_, '_>,
-        list: &str,
-        read: fn(&Value<'_>) -> Result<Object, Refused>,
+        message: &Message<'_>,
+        slots: &ObjectSlots,
     ) -> Result<(), Refused> {
-        let frame = frame_of(message.value)?;
-        let objects = message
-            .value
-            .list_at(list)
-            .ok_or_else(|| Refused::field(list))?;
-        self.object_stamps.insert(message.stamp_ns);
-        for object in objects {
+        let frame = frame_of(slots.frame.map_or("", |slot| message.row.text(slot)))?;
+        let stamp_ns = message.stamp_ns;
+        let actors = &mut self.out.facts.actors;
+        let subject = actors.subject(message.topic);
+        let sighting = actors.sighting(Sighting {
+            stamp_ns,
+            frame,
+            subject,
+        });
+        if matches!(slots.identity, Identity::None) {
+            self.untracked.insert(message.topic.to_owned());
+        } else {
+            self.has_tracks = true;
+        }
+        for (index, object) in message.row.list(slots.list).enumerate() {
             self.out.records_in += 1;
-            let object = read(object).and_then(|object| {
-                let first = self.is_first(&format!("track {}", object.track_id), message.stamp_ns);
-                if first {
-                    Ok(object)
-                } else {
-                    Err(Refused::duplicate(message.stamp_ns))
-                }
-            });
-            match object {
-                Ok(object) => {
-                    let (topic, stamp_ns) = (message.topic.to_owned(), message.stamp_ns);
-                    self.objects.push(Object {
-                        topic,
-                        stamp_ns,
-                        frame,
-                        ..object
-                    });
-                }
-                Err(refused) => self.refuse(message.topic, Some(message.stamp_ns), refused),
+            if let Err(refused) = self.object(&object, slots, sighting, (message, index)) {
+                self.refuse(message.topic, Some(stamp_ns), refused);
             }
         }
         Ok(())
     }
+
+    fn object(
+        &mut self,
+        object: &Row<'_>,
+        slots: &ObjectSlots,
+        sighting: SightingId,
+        (message, index): (&Message<'_>, usize),
+    ) -> Result<(), Refused> {
+        let pose = slots.pose.pose(object);
+        let frame_from_object = pose.ok_or_else(|| Refused::field("pose of the object"))?;
+        let size = numbers(object, slots.size);
+        let size_m = size.ok_or_else(|| Refused::field("size of the object"))?;
+        let has_velocity = slots
+            .has_velocity
+            .is_none_or(|slot| object.number(slot) != 0.0);
+        let velocity = slots.velocity.filter(|_| has_velocity);
+        let class = slots.class.of(object);
+        let actors = &mut self.out.facts.actors;
+        let category = actors.category(class, category_of);
+        let actor = Actor {
+            sighting,
+            category,
+            size_m,
+            frame_from_object,
+            velocity_mps: velocity.and_then(|slots| numbers(object, slots)),
+            accel_mps2: slots.accel.and_then(|slots| numbers(object, slots)),
+            lidar_points: None,
+        };
+        let mut text = [0; 64];
+        let is_first = match slots.identity {
+            Identity::Uuid(slot) => {
+                let uuid = object.bytes(slot);
+                let text = &mut text[..(2 * uuid.len()).min(64)];
+                let encoded = hex::encode_to_slice(uuid, text).is_ok();
+                let id = std::str::from_utf8(text).ok().filter(|_| encoded);
+                let id = id.ok_or_else(|| Refused::field("object_id.uuid"))?;
+                actors.push(id, actor)
+            }
+            Identity::Text(slot) if !object.text(slot).is_empty() => {
+                actors.push(object.text(slot), actor)
+            }
+            Identity::Text(_) | Identity::None => {
+                let id = format!("{}#{}-{index}", message.topic, message.stamp_ns);
+                let is_first = actors.push(&id, actor);
+                self.note_made_id(message, is_first);
+                is_first
+            }
+        };
+        if is_first {
+            Ok(())
+        } else {
+            Err(Refused::duplicate(message.stamp_ns))
+        }
+    }
+
+    /// Says that an object became a track of its own.
+    fn note_made_id(&mut self, message: &Message<'_>, is_kept: bool) {
+        let (topic, stamp) = (message.topic, Some(message.stamp_ns));
+        let found = Found::one("made_track_id", Severity::Info, topic, stamp);
+        if is_kept {
+            self.out.findings.add(found, || {
+                "expected objects with an identity, got none: each is a track of one stamp"
+                    .to_owned()
+            });
+        }
+    }
 }
 
-fn frame_of(value: &Value<'_>) -> Result<Frame, Refused> {
-    let frame = value.text_at("header.frame_id").unwrap_or_default();
+impl Class {
+    /// The name of the most probable class; of equal ones the first.
+    fn of<'a>(&self, object: &Row<'a>) -> &'a str {
+        match *self {
+            Self::Label {
+                list,
+                label,
+                probability,
+            } => {
+                let label = best(object, list, probability).map(|class| class.integer(label));
+                let known = label.and_then(|label| LABELS.get(usize::try_from(label).ok()?));
+                known.map_or(UNKNOWN, |(name, _)| *name)
+            }
+            Self::Name { list, name, score } => {
+                best(object, list, score).map_or(UNKNOWN, |result| result.text(name))
+            }
+        }
+    }
+}
+
+fn best<'a>(object: &Row<'a>, list: List, score: Option<Number>) -> Option<Row<'a>> {
+    let mut best: Option<(Row<'a>, f64)> = None;
+    for class in object.list(list) {
+        let score = score.map_or(0.0, |slot| class.number(slot));
+        if best.is_none_or(|(_, most)| score > most) {
+            best = Some((class, score));
+        }
+    }
+    best.map(|(class, _)| class)
+}
+
+/// Numbers of a sane size.
+fn numbers<const N: usize>(row: &Row<'_>, slots: [Number; N]) -> Option<[f64; N]> {
+    let numbers = slots.map(|slot| row.number(slot));
+    let sane = |number: &f64| number.abs() <= MAGNITUDE_MAX;
+    numbers.iter().all(sane).then_some(numbers)
+}
+
+fn frame_of(frame: &str) -> Result<Frame, Refused> {
     if MAP_FRAMES.contains(&frame) {
         return Ok(Frame::Map);
     }
@@ -107,93 +280,6 @@ fn frame_of(value: &Value<'_>) -> Result<Frame, Refused> {
         "unknown_frame",
         format!("expected poses in `map` or `base_link`, got `{frame}`"),
     ))
-}
-
-/// The first two components of a vector that is finite.
-fn planar(value: &Value<'_>, path: &str) -> Option<[f64; 2]> {
-    let vector = value.at(path)?;
-    let [x, y] = ["x", "y"].map(|axis| vector.number_at(axis).filter(|number| number.is_finite()));
-    Some([x?, y?])
-}
-
-fn size(value: &Value<'_>, path: &str) -> Option<[f64; 3]> {
-    let vector = value.at(path)?;
-    let [x, y, z] =
-        ["x", "y", "z"].map(|axis| vector.number_at(axis).filter(|number| number.is_finite()));
-    Some([x?, y?, z?])
-}
-
-fn tracked(value: &Value<'_>) -> Result<Object, Refused> {
-    let uuid = value
-        .bytes_at("object_id.uuid")
-        .ok_or_else(|| Refused::field("object_id.uuid"))?;
-    let kinematics = value
-        .at("kinematics")
-        .ok_or_else(|| Refused::field("kinematics"))?;
-    let pose = kinematics
-        .at("pose_with_covariance.pose")
-        .and_then(|pose| pose_of(pose, "position", "orientation"));
-    let classes = value.list_at("classification").unwrap_or_default();
-    let best = classes
-        .iter()
-        .fold(None, |best: Option<(&Value<'_>, f64)>, class| {
-            let probability = class.number_at("probability").unwrap_or(0.0);
-            if best.is_some_and(|(_, most)| most >= probability) {
-                best
-            } else {
-                Some((class, probability))
-            }
-        });
-    let label = best.and_then(|(class, _)| class.integer_at("label"));
-    let known = label.and_then(|label| LABELS.get(usize::try_from(label).ok()?));
-    let (name, category) = known.copied().unwrap_or((UNKNOWN, UNKNOWN));
-    Ok(Object {
-        topic: String::new(),
-        stamp_ns: 0,
-        frame: Frame::Map,
-        track_id: hex::encode(uuid),
-        category: category.to_owned(),
-        source_category: name.to_owned(),
-        size_m: size(value, "shape.dimensions")
-            .ok_or_else(|| Refused::field("shape.dimensions"))?,
-        frame_from_object: pose
-            .ok_or_else(|| Refused::field("kinematics.pose_with_covariance.pose"))?,
-        velocity_mps: planar(kinematics, "twist_with_covariance.twist.linear"),
-        accel_mps2: planar(kinematics, "acceleration_with_covariance.accel.linear"),
-    })
-}
-
-fn detection(value: &Value<'_>) -> Result<Object, Refused> {
-    let track_id = value.text_at("id").filter(|id| !id.is_empty());
-    let results = value.list_at("results").unwrap_or_default();
-    let best = results
-        .iter()
-        .fold(None, |best: Option<(&Value<'_>, f64)>, result| {
-            let score = result.number_at("hypothesis.score").unwrap_or(0.0);
-            if best.is_some_and(|(_, most)| most >= score) {
-                best
-            } else {
-                Some((result, score))
-            }
-        });
-    let class = best
-        .and_then(|(result, _)| result.text_at("hypothesis.class_id"))
-        .unwrap_or(UNKNOWN);
-    let pose = value
-        .at("bbox.center")
-        .and_then(|pose| pose_of(pose, "position", "orientation"));
-    Ok(Object {
-        topic: String::new(),
-        stamp_ns: 0,
-        frame: Frame::Map,
-        track_id: track_id.ok_or_else(|| Refused::field("id"))?.to_owned(),
-        category: category_of(class),
-        source_category: class.to_owned(),
-        size_m: size(value, "bbox.size").ok_or_else(|| Refused::field("bbox.size"))?,
-        frame_from_object: pose.ok_or_else(|| Refused::field("bbox.center"))?,
-        velocity_mps: None,
-        accel_mps2: None,
-    })
 }
 
 /// The category of a class name: that of the label of the same name, or the name itself, in capitals.

@@ -1,69 +1,87 @@
 //! Messages to rows: takes what a scan finds, decodes it, and hands it to the table that the mapping names.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use driveloop_schemas::Severity;
 use driveloop_schemas::time::stamp_ns_from_sec_nanosec;
-use mcap::records::MessageHeader;
 
-use super::mapping::{Mapping, Rule, Target};
-use super::objects::Object;
-use super::scan::{Channel, Damage, Visitor};
-use super::value::{Definition, Value};
+use super::McapOptions;
+use super::cdr::{Row, Slots};
+use super::declarations::Channel;
+use super::plan::{Decode, Handler, Plan};
+use super::records::MessageRecord;
+use super::scan::{Damage, Visitor};
+use super::vehicle::{Fix, Poses};
+use super::wants::Integer;
 use crate::decoded::DecodedDrive;
-use crate::ego::EgoSample;
 use crate::error::{Error, Result};
+use crate::facts::SeriesId;
 use crate::findings::Found;
 use crate::limits::Limits;
-use crate::media::MediaSink;
+use crate::quality::{ClockOffset, FrozenPayloads};
+use crate::sink::DriveSink;
+use crate::stamps::FirstOfStamp;
+
+/// Messages between two looks at how much memory the drive takes.
+const MESSAGES_BETWEEN_LOOKS: u64 = 64;
 
 /// A file while it is read.
 pub(super) struct Reader<'a> {
     pub(super) file: &'a str,
-    mapping: &'a Mapping,
-    limits: &'a Limits,
-    pub(super) media: &'a mut dyn MediaSink,
+    pub(super) options: &'a McapOptions,
+    pub(super) limits: &'a Limits,
+    pub(super) sink: &'a mut dyn DriveSink,
     pub(super) out: DecodedDrive,
     pub(super) metadata: BTreeMap<String, String>,
-    plans: BTreeMap<u16, Arc<Plan>>,
-    /// Stamps of each topic that becomes rows, in the order of the file.
-    pub(super) stamps: BTreeMap<String, Vec<i64>>,
-    /// Stamps that each series has a row of.
-    seen: BTreeMap<String, HashSet<i64>>,
+    /// By id.
+    channels: Vec<Option<Rc<Topic>>>,
+    /// What came of each topic so far.
+    pub(super) topics: BTreeMap<String, usize>,
+    pub(super) seen: Vec<Seen>,
     /// Poses by topic, and those from transforms.
-    pub(super) poses: BTreeMap<String, BTreeMap<i64, EgoSample>>,
-    pub(super) transforms: BTreeMap<String, BTreeMap<i64, EgoSample>>,
+    pub(super) poses: BTreeMap<String, Poses>,
+    pub(super) transforms: BTreeMap<String, Poses>,
     pub(super) fixes: Vec<Fix>,
-    pub(super) objects: Vec<Object>,
-    /// Stamps at which actors were observed, none of them included.
-    pub(super) object_stamps: BTreeSet<i64>,
+    /// Topics of objects without identity; and whether others have some.
+    pub(super) untracked: BTreeSet<String>,
+    pub(super) has_tracks: bool,
+    /// Series of the values that bus databases find, by topic, database and signal.
+    pub(super) bus_series: HashMap<(usize, usize, usize), SeriesId>,
+    slots: Slots,
+    /// The first and last stamp of a message.
+    pub(super) span_ns: Option<(i64, i64)>,
+    messages: u64,
 }
 
-/// A position on the globe.
-pub(super) struct Fix {
-    pub(super) topic: String,
-    pub(super) stamp_ns: i64,
-    pub(super) latitude_deg: f64,
-    pub(super) longitude_deg: f64,
+/// A channel and what to do with it.
+pub(super) struct Topic {
+    pub(super) name: String,
+    pub(super) schema: String,
+    /// Its place in [`Reader::seen`].
+    pub(super) at: usize,
+    plan: Plan,
 }
 
-/// What to do with the messages of a channel.
-enum Plan {
-    Decode(Rule, Definition),
-    /// No table takes it.
-    Unmapped(String),
-    /// A table would take it, but its definition cannot be read.
-    Unreadable(String),
+/// The stamps of a topic that becomes rows.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// In the order of the file.
+    pub(super) stamps_ns: Vec<i64>,
+    first: FirstOfStamp,
+    pub(super) clock: ClockOffset,
+    /// Of images or sweeps.
+    pub(super) frozen: FrozenPayloads,
 }
 
 /// A message on its way to its table.
-pub(super) struct Message<'m, 'v> {
+pub(super) struct Message<'m> {
     pub(super) topic: &'m str,
     pub(super) schema: &'m str,
-    pub(super) rule: &'m Rule,
+    /// Place of the topic in [`Reader::seen`].
+    pub(super) at: usize,
     pub(super) stamp_ns: i64,
-    pub(super) value: &'m Value<'v>,
+    pub(super) row: Row<'m>,
     pub(super) data: &'m [u8],
 }
 
@@ -76,7 +94,7 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    /// A message without a field that its table needs.
+    /// A message without a usable value that its table needs.
     pub(super) fn field(path: &str) -> Self {
         Self::error(
             "message_damaged",
@@ -114,36 +132,40 @@ impl Refused {
 impl<'a> Reader<'a> {
     pub(super) fn new(
         file: &'a str,
-        mapping: &'a Mapping,
+        options: &'a McapOptions,
         limits: &'a Limits,
-        media: &'a mut dyn MediaSink,
+        sink: &'a mut dyn DriveSink,
     ) -> Self {
         Self {
             file,
-            mapping,
+            options,
             limits,
-            media,
+            sink,
             out: DecodedDrive::default(),
             metadata: BTreeMap::new(),
-            plans: BTreeMap::new(),
-            stamps: BTreeMap::new(),
-            seen: BTreeMap::new(),
+            channels: Vec::new(),
+            topics: BTreeMap::new(),
+            seen: Vec::new(),
             poses: BTreeMap::new(),
             transforms: BTreeMap::new(),
             fixes: Vec::new(),
-            objects: Vec::new(),
-            object_stamps: BTreeSet::new(),
+            untracked: BTreeSet::new(),
+            has_tracks: false,
+            bus_series: HashMap::new(),
+            slots: Slots::default(),
+            span_ns: None,
+            messages: 0,
         }
     }
 
-    /// Whether this is the first record of the series at the stamp.
-    pub(super) fn is_first(&mut self, series: &str, stamp_ns: i64) -> bool {
-        if let Some(stamps) = self.seen.get_mut(series) {
-            return stamps.insert(stamp_ns);
-        }
-        self.seen
-            .insert(series.to_owned(), HashSet::from([stamp_ns]));
-        true
+    /// Whether this is the first row of the topic at the stamp.
+    pub(super) fn is_first(&mut self, message: &Message<'_>) -> bool {
+        let Seen {
+            stamps_ns, first, ..
+        } = &mut self.seen[message.at];
+        // The stamp itself is the last of them.
+        let earlier = &stamps_ns[..stamps_ns.len().saturating_sub(1)];
+        first.is_first(message.stamp_ns, || earlier.iter().copied())
     }
 
     /// Reports a record that is not stored.
@@ -152,73 +174,112 @@ impl<'a> Reader<'a> {
         self.out.findings.add(found, || refused.reason);
     }
 
-    fn plan(&mut self, id: u16, channel: &Channel) -> Arc<Plan> {
-        let mapping = self.mapping;
-        let plan = self
-            .plans
-            .entry(id)
-            .or_insert_with(|| Arc::new(plan_of(mapping, channel)));
-        Arc::clone(plan)
-    }
-
-    fn decode(
+    fn take(
         &mut self,
-        channel: &Channel,
-        rule: &Rule,
-        value: &Value<'_>,
-        log_time: u64,
-        data: &[u8],
+        topic: &Topic,
+        decode: &Decode,
+        record: &MessageRecord<'_>,
+        slots: &mut Slots,
     ) -> Result<()> {
-        let topic = channel.topic.as_str();
-        let stamp_ns = match stamp_of(value, rule, log_time) {
-            Ok(stamp_ns) => stamp_ns,
-            Err(refused) => {
-                self.refuse(topic, None, refused);
+        let row = match decode.program.run(record.data, self.limits, slots) {
+            Ok(row) => row,
+            Err(reason) => {
+                self.refuse(&topic.name, None, Refused::error("message_damaged", reason));
                 return Ok(());
             }
         };
-        match self.stamps.get_mut(topic) {
-            Some(stamps) => stamps.push(stamp_ns),
-            None => drop(self.stamps.insert(topic.to_owned(), vec![stamp_ns])),
-        }
-        let message = Message {
-            topic,
-            schema: &channel.schema,
-            rule,
-            stamp_ns,
-            value,
-            data,
+        let stamp_ns = match stamp_of(&row, decode.stamp, record.log_time) {
+            Ok(stamp_ns) => stamp_ns,
+            Err(refused) => {
+                self.refuse(&topic.name, None, refused);
+                return Ok(());
+            }
         };
-        let done = match rule.into {
-            Target::EgoState => self.odometry(&message),
-            Target::EgoTransform => self.transform(&message),
-            Target::GeoPosition => self.fix(&message),
-            Target::TrackedObjects => self.tracked_objects(&message),
-            Target::Detections => self.detections(&message),
-            Target::Signal => self.signals(&message),
-            Target::DetectedObjects => self.tracked_objects(&message),
-            Target::BusFrame => self.can_frame(&message),
-            Target::CameraFrame => self.camera_frame(&message)?,
-            Target::LidarSweep => self.lidar_sweep(&message)?,
-            Target::Map => self.map(&message),
+        let seen = &mut self.seen[topic.at];
+        seen.stamps_ns.push(stamp_ns);
+        let log_time_ns = i64::try_from(record.log_time).unwrap_or(i64::MAX);
+        seen.clock.push(stamp_ns, log_time_ns);
+        let (first, last) = self.span_ns.unwrap_or((stamp_ns, stamp_ns));
+        self.span_ns = Some((first.min(stamp_ns), last.max(stamp_ns)));
+        let message = Message {
+            topic: &topic.name,
+            schema: &topic.schema,
+            at: topic.at,
+            stamp_ns,
+            row,
+            data: record.data,
+        };
+        let done = match &decode.handler {
+            Handler::EgoState(slots) => self.odometry(&message, slots),
+            Handler::EgoTransform(slots) => self.transform(&message, slots),
+            Handler::GeoPosition(slots) => self.fix(&message, slots),
+            Handler::Objects(slots) => self.objects(&message, slots),
+            Handler::Signals(fields) => self.signals(&message, fields),
+            Handler::Can(slots) => {
+                self.can_frame(&message, slots);
+                Ok(())
+            }
+            Handler::CameraFrame(slots) => self.camera_frame(&message, slots)?,
+            Handler::LidarSweep(slots) => self.lidar_sweep(&message, slots)?,
+            Handler::Map(text) => self.map(&message, *text),
         };
         match done {
             Ok(()) => self.out.records_used += 1,
-            Err(refused) => self.refuse(topic, Some(stamp_ns), refused),
+            Err(refused) => self.refuse(&topic.name, Some(stamp_ns), refused),
+        }
+        Ok(())
+    }
+
+    /// Sends rows ahead where they take too much memory, and gives up a drive that does all the same.
+    fn look_at_memory(&mut self) -> Result<()> {
+        let limits = self.limits;
+        let facts = &mut self.out.facts;
+        let spillable: usize = facts.spillable().iter().map(|facts| facts.bytes()).sum();
+        if spillable > limits.spill_bytes_max {
+            let first_ns = self.span_ns.map_or(0, |span| span.0);
+            self.sink.spill(facts, first_ns)?;
+        }
+        let stamps: usize = self.seen.iter().map(|seen| seen.stamps_ns.len()).sum();
+        let poses = self.poses.values().chain(self.transforms.values());
+        let poses: usize = poses.map(Poses::bytes).sum();
+        let held = self.out.facts.bytes() + stamps * size_of::<i64>() + poses;
+        if held > limits.drive_bytes_max {
+            let (subject, max) = (self.file.to_owned(), limits.drive_bytes_max as u64);
+            return Err(Error::Limit {
+                subject,
+                limit: "drive_bytes_max",
+                max,
+                actual: held as u64,
+            });
         }
         Ok(())
     }
 }
 
 impl Visitor for Reader<'_> {
-    fn message(
-        &mut self,
-        id: u16,
-        channel: &Channel,
-        header: &MessageHeader,
-        data: &[u8],
-    ) -> Result<()> {
+    fn channel(&mut self, id: u16, channel: &Channel) {
+        let plan = self.plan(channel);
+        let next = self.seen.len();
+        let at = *self.topics.entry(channel.topic.clone()).or_insert(next);
+        if at == next {
+            self.seen.push(Seen::default());
+        }
+        let topic = Topic {
+            name: channel.topic.clone(),
+            schema: channel.schema.name.clone(),
+            at,
+            plan,
+        };
+        let id = usize::from(id);
+        if self.channels.len() <= id {
+            self.channels.resize(id + 1, None);
+        }
+        self.channels[id] = Some(Rc::new(topic));
+    }
+
+    fn message(&mut self, record: &MessageRecord<'_>) -> Result<()> {
         self.out.records_in += 1;
+        self.messages += 1;
         if self.out.records_in > self.limits.records_max {
             let (subject, max) = (self.file.to_owned(), self.limits.records_max);
             return Err(Error::Limit {
@@ -228,60 +289,51 @@ impl Visitor for Reader<'_> {
                 actual: self.out.records_in,
             });
         }
-        let plan = self.plan(id, channel);
-        let (rule, definition) = match plan.as_ref() {
-            Plan::Decode(rule, definition) => (rule, definition),
+        if self.messages.is_multiple_of(MESSAGES_BETWEEN_LOOKS) {
+            self.look_at_memory()?;
+        }
+        let id = usize::from(record.channel_id);
+        let Some(topic) = self.channels.get(id).cloned().flatten() else {
+            let reason = format!("expected a channel {id}, got none before its message");
+            let file = self.file;
+            self.refuse(file, None, Refused::error("unknown_channel", reason));
+            return Ok(());
+        };
+        match &topic.plan {
+            Plan::Decode(decode) => {
+                let mut slots = std::mem::take(&mut self.slots);
+                let done = self.take(&topic, decode, record, &mut slots);
+                self.slots = slots;
+                return done;
+            }
             Plan::Unmapped(reason) => {
-                self.refuse(
-                    &channel.topic,
-                    None,
-                    Refused::info("unmapped_topic", reason.clone()),
-                );
-                return Ok(());
+                let refused = Refused::info("unmapped_topic", reason.clone());
+                self.refuse(&topic.name, None, refused);
             }
             Plan::Unreadable(reason) => {
-                self.refuse(
-                    &channel.topic,
-                    None,
-                    Refused::error("unreadable_definition", reason.clone()),
-                );
-                return Ok(());
-            }
-        };
-        match definition.decode(data, self.limits) {
-            Ok(value) => self.decode(channel, rule, &value, header.log_time, data),
-            Err(reason) => {
-                self.refuse(
-                    &channel.topic,
-                    None,
-                    Refused::error("message_damaged", reason),
-                );
-                Ok(())
+                let refused = Refused::error("unreadable_definition", reason.clone());
+                self.refuse(&topic.name, None, refused);
             }
         }
+        Ok(())
     }
 
-    fn metadata(&mut self, name: &str, values: &BTreeMap<String, String>) {
+    fn metadata(&mut self, name: &str, values: BTreeMap<String, String>) {
         if name == super::METADATA {
-            self.metadata.clone_from(values);
+            self.metadata = values;
         }
     }
 
     fn attachment(&mut self, name: &str) {
         self.out.records_in += 1;
-        self.refuse(
-            name,
-            None,
-            Refused::info(
-                "unmapped_attachment",
-                "attachments have no table".to_owned(),
-            ),
-        );
+        let reason = "attachments have no table".to_owned();
+        self.refuse(name, None, Refused::info("unmapped_attachment", reason));
     }
 
     fn damage(&mut self, damage: Damage) {
         // Records that were never seen count as read, so that they show as dropped.
         self.out.records_in += damage.lost;
+        self.out.is_damaged = true;
         let severity = if damage.lost > 0 || damage.check != "truncated" {
             Severity::Error
         } else {
@@ -295,7 +347,8 @@ impl Visitor for Reader<'_> {
             count: damage.lost.max(1),
             dropped: damage.lost,
         };
-        self.out.findings.add(found, || {
+        let findings = &mut self.out.findings;
+        findings.add_at(found, Some(damage.offset), || {
             format!(
                 "at byte {}: {}; messages lost there, as far as known: {}",
                 damage.offset, damage.reason, damage.lost
@@ -304,46 +357,33 @@ impl Visitor for Reader<'_> {
     }
 }
 
-fn plan_of(mapping: &Mapping, channel: &Channel) -> Plan {
-    let Channel { topic, schema, .. } = channel;
-    let Some(rule) = mapping.rule(schema, topic) else {
-        return Plan::Unmapped(format!(
-            "no rule of the mapping fits the message type `{schema}`"
-        ));
-    };
-    if channel.message_encoding != "cdr" || channel.schema_encoding != "ros2msg" {
-        let (message, schema) = (&channel.message_encoding, &channel.schema_encoding);
-        return Plan::Unreadable(format!(
-            "expected cdr messages with a ros2msg definition, got `{message}` with `{schema}`"
-        ));
-    }
-    match Definition::parse(schema, &channel.schema_text) {
-        Ok(definition) => Plan::Decode(rule.clone(), definition),
-        Err(reason) => Plan::Unreadable(reason),
-    }
-}
-
 /// The stamp of a message, else the time at which it was logged.
-fn stamp_of(value: &Value<'_>, rule: &Rule, log_time: u64) -> Result<i64, Refused> {
-    let stamp = value.at(&rule.stamp);
-    let parts =
-        stamp.and_then(|stamp| Some((stamp.integer_at("sec")?, stamp.integer_at("nanosec")?)));
-    let (stamp_ns, text) = match parts {
-        Some((sec, nanosec)) if (sec, nanosec) != (0, 0) => {
-            let fits = u32::try_from(nanosec)
-                .ok()
-                .filter(|nanosec| *nanosec < 1_000_000_000);
-            (
-                fits.and_then(|nanosec| stamp_ns_from_sec_nanosec(sec, nanosec)),
-                format!("{sec} s, {nanosec} ns"),
-            )
-        }
-        _ => (i64::try_from(log_time).ok(), format!("{log_time} ns")),
+fn stamp_of(
+    row: &Row<'_>,
+    stamp: Option<(Integer, Integer)>,
+    log_time: u64,
+) -> Result<i64, Refused> {
+    let parts = stamp.map(|(sec, nanosec)| (row.integer(sec), row.integer(nanosec)));
+    let parts = parts.filter(|parts| *parts != (0, 0));
+    let stamp_ns = match parts {
+        Some((sec, nanosec)) => stamp_ns(sec, nanosec),
+        None => i64::try_from(log_time).ok(),
     };
     stamp_ns.filter(|stamp_ns| *stamp_ns >= 0).ok_or_else(|| {
+        let actual = match parts {
+            Some((sec, nanosec)) => format!("{sec} s, {nanosec} ns"),
+            None => format!("{log_time} ns"),
+        };
         Refused::error(
             "stamp_out_of_range",
-            format!("expected nanoseconds since 1970 in 63 bits, got {text}"),
+            format!("expected nanoseconds since 1970 in 63 bits, got {actual}"),
         )
     })
+}
+
+/// Nanoseconds from the parts of a stamp, where those are in range.
+pub(super) fn stamp_ns(sec: i64, nanosec: i64) -> Option<i64> {
+    let nanosec = u32::try_from(nanosec).ok()?;
+    let fits = nanosec < 1_000_000_000;
+    fits.then(|| stamp_ns_from_sec_nanosec(sec, nanosec))?
 }

@@ -1,193 +1,228 @@
 //! The ego and its signals: odometry, transforms, satellite fixes, reports, bus frames.
 
-use driveloop_schemas::Signal;
-use driveloop_schemas::pose::Pose;
-use driveloop_schemas::time::Day;
+use std::collections::BTreeMap;
 
-use super::reader::{Fix, Message, Reader, Refused};
-use super::value::Value;
-use crate::ego::{EgoSample, checked_pose};
+use super::plan::{CanSlots, FixSlots, OdometrySlots, SignalFields, Strictness, TransformSlots};
+use super::reader::{Message, Reader, Refused, stamp_ns};
+use crate::ego::EgoSample;
+use crate::facts::BusRecord;
+use crate::findings::Found;
+use crate::stamps::FirstOfStamp;
+use driveloop_schemas::Severity;
 
 /// Names of the ego's frame, and of the map's.
 pub(super) const EGO_FRAMES: [&str; 2] = ["base_link", "ego"];
 pub(super) const MAP_FRAMES: [&str; 2] = ["map", "odom"];
+/// Faster than anything that drives, in metres or radians per second: such numbers are none.
+const RATE_MAX: f64 = 1e4;
+/// Flags that some interfaces keep in the upper bits of an identifier (those of `linux/can.h`), and the bits of the identifier itself.
+const EXTENDED_FLAG: i64 = 0x8000_0000;
+const REMOTE_FLAG: i64 = 0x4000_0000;
+const ERROR_FLAG: i64 = 0x2000_0000;
+const IDENTIFIER_BITS: i64 = 0x1fff_ffff;
+/// The largest identifier of 11 bits.
+const STANDARD_MAX: i64 = 0x7ff;
+
+/// Poses of the ego from one topic, each stamp once.
+#[derive(Default)]
+pub(super) struct Poses {
+    pub(super) samples: Vec<(i64, EgoSample)>,
+    first: FirstOfStamp,
+}
+
+impl Poses {
+    fn push(&mut self, stamp_ns: i64, sample: EgoSample) -> Result<(), Refused> {
+        let Self { samples, first } = self;
+        let earlier = || samples.iter().map(|(stamp_ns, _)| *stamp_ns);
+        if !first.is_first(stamp_ns, earlier) {
+            return Err(Refused::duplicate(stamp_ns));
+        }
+        samples.push((stamp_ns, sample));
+        Ok(())
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.samples.len() * size_of::<(i64, EgoSample)>()
+    }
+}
+
+/// A position on the globe.
+pub(super) struct Fix {
+    /// Place of the topic in [`Reader::seen`].
+    pub(super) topic: usize,
+    pub(super) stamp_ns: i64,
+    pub(super) latitude_deg: f64,
+    pub(super) longitude_deg: f64,
+}
 
 impl Reader<'_> {
     /// `nav_msgs/msg/Odometry`: the pose in the map, the twist in the ego frame.
-    pub(super) fn odometry(&mut self, message: &Message<'_, '_>) -> Result<(), Refused> {
-        let value = message.value;
-        let pose = value
-            .at("pose.pose")
-            .and_then(|pose| pose_of(pose, "position", "orientation"));
-        let map_from_ego = pose.ok_or_else(|| Refused::field("pose.pose"))?;
-        let twist = |path: &str| value.number_at(path).filter(|number| number.is_finite());
+    pub(super) fn odometry(
+        &mut self,
+        message: &Message<'_>,
+        slots: &OdometrySlots,
+    ) -> Result<(), Refused> {
+        let row = &message.row;
+        let map_from_ego = slots.pose.pose(row);
+        let map_from_ego = map_from_ego.ok_or_else(|| Refused::field("pose.pose"))?;
+        let rate = |slot: Option<_>| {
+            let rate = slot.map(|slot| row.number(slot));
+            rate.filter(|rate| rate.abs() <= RATE_MAX)
+        };
         let sample = EgoSample {
             map_from_ego,
-            speed_mps: twist("twist.twist.linear.x"),
-            yaw_rate_radps: twist("twist.twist.angular.z"),
+            speed_mps: rate(slots.speed_mps),
+            yaw_rate_radps: rate(slots.yaw_rate_radps),
         };
-        let poses = self.poses.entry(message.topic.to_owned()).or_default();
-        if poses.contains_key(&message.stamp_ns) {
-            return Err(Refused::duplicate(message.stamp_ns));
-        }
-        poses.insert(message.stamp_ns, sample);
-        Ok(())
+        poses_of(&mut self.poses, message.topic).push(message.stamp_ns, sample)
     }
 
     /// `tf2_msgs/msg/TFMessage`: the transform from the map to the ego, where it is among them.
-    pub(super) fn transform(&mut self, message: &Message<'_, '_>) -> Result<(), Refused> {
-        let transforms = message.value.list_at("transforms").unwrap_or_default();
-        let is_ego = |transform: &&Value<'_>| {
-            transform
-                .text_at("header.frame_id")
-                .is_some_and(|frame| MAP_FRAMES.contains(&frame))
-                && transform
-                    .text_at("child_frame_id")
-                    .is_some_and(|frame| EGO_FRAMES.contains(&frame))
-        };
-        let Some(transform) = transforms.iter().find(is_ego) else {
+    pub(super) fn transform(
+        &mut self,
+        message: &Message<'_>,
+        slots: &TransformSlots,
+    ) -> Result<(), Refused> {
+        let transform = message.row.list(slots.list).find(|transform| {
+            MAP_FRAMES.contains(&transform.text(slots.parent))
+                && EGO_FRAMES.contains(&transform.text(slots.child))
+        });
+        let Some(transform) = transform else {
             let reason = "no transform from the map to the ego among them".to_owned();
             return Err(Refused::info("unmapped_transform", reason));
         };
-        let pose = transform
-            .at("transform")
-            .and_then(|pose| pose_of(pose, "translation", "rotation"));
-        let map_from_ego = pose.ok_or_else(|| Refused::field("transforms.transform"))?;
-        let stamp = (
-            transform.integer_at("header.stamp.sec"),
-            transform.integer_at("header.stamp.nanosec"),
-        );
-        let stamp_ns = match stamp {
-            (Some(sec), Some(nanosec)) if (0..1_000_000_000).contains(&nanosec) => {
-                driveloop_schemas::time::stamp_ns_from_sec_nanosec(sec, nanosec as u32)
-                    .filter(|stamp| *stamp > 0)
-            }
-            _ => None,
+        let map_from_ego = slots.pose.pose(&transform);
+        let map_from_ego = map_from_ego.ok_or_else(|| Refused::field("transforms.transform"))?;
+        let stamp = slots.stamp.and_then(|(sec, nanosec)| {
+            stamp_ns(transform.integer(sec), transform.integer(nanosec))
+        });
+        let stamp_ns = stamp.filter(|stamp| *stamp > 0).unwrap_or(message.stamp_ns);
+        let sample = EgoSample {
+            map_from_ego,
+            speed_mps: None,
+            yaw_rate_radps: None,
         };
-        let stamp_ns = stamp_ns.unwrap_or(message.stamp_ns);
-        let poses = self.transforms.entry(message.topic.to_owned()).or_default();
-        if poses.contains_key(&stamp_ns) {
-            return Err(Refused::duplicate(stamp_ns));
-        }
-        poses.insert(
-            stamp_ns,
-            EgoSample {
-                map_from_ego,
-                speed_mps: None,
-                yaw_rate_radps: None,
-            },
-        );
-        Ok(())
+        poses_of(&mut self.transforms, message.topic).push(stamp_ns, sample)
     }
 
     /// `sensor_msgs/msg/NavSatFix`.
-    pub(super) fn fix(&mut self, message: &Message<'_, '_>) -> Result<(), Refused> {
-        let value = message.value;
-        let degrees =
-            |path: &str, max: f64| value.number_at(path).filter(|angle| angle.abs() <= max);
-        let without_fix = value
-            .integer_at("status.status")
-            .is_some_and(|status| status < 0);
-        match (degrees("latitude", 90.0), degrees("longitude", 180.0)) {
-            (Some(latitude_deg), Some(longitude_deg)) if !without_fix => {
-                let (topic, stamp_ns) = (message.topic.to_owned(), message.stamp_ns);
-                self.fixes.push(Fix {
-                    topic,
-                    stamp_ns,
-                    latitude_deg,
-                    longitude_deg,
-                });
-                Ok(())
-            }
-            _ => Err(Refused::info(
+    pub(super) fn fix(&mut self, message: &Message<'_>, slots: &FixSlots) -> Result<(), Refused> {
+        let row = &message.row;
+        let (latitude_deg, longitude_deg) = (
+            row.number(slots.latitude_deg),
+            row.number(slots.longitude_deg),
+        );
+        let has_fix = slots.status.is_none_or(|slot| row.integer(slot) >= 0);
+        let is_position = latitude_deg.abs() <= 90.0 && longitude_deg.abs() <= 180.0;
+        if !(has_fix && is_position) {
+            return Err(Refused::info(
                 "no_fix",
                 "expected a position, got a message without a fix".to_owned(),
-            )),
+            ));
         }
+        self.fixes.push(Fix {
+            topic: message.at,
+            stamp_ns: message.stamp_ns,
+            latitude_deg,
+            longitude_deg,
+        });
+        Ok(())
     }
 
-    /// The fields that the rule names, a row each.
-    pub(super) fn signals(&mut self, message: &Message<'_, '_>) -> Result<(), Refused> {
-        let mut rows = Vec::new();
-        for field in message.rule.values.listed() {
-            let (value, text) = match message.value.at(&field.path) {
-                Some(Value::Text(text)) => (None, Some((*text).to_owned())),
-                Some(other) => (other.number().filter(|number| number.is_finite()), None),
-                None => return Err(Refused::field(&field.path)),
-            };
-            if value.is_none() && text.is_none() {
-                return Err(Refused::error(
-                    "value_not_usable",
-                    format!("expected a finite `{}`", field.path),
-                ));
+    /// The fields that became signals, a value each.
+    pub(super) fn signals(
+        &mut self,
+        message: &Message<'_>,
+        fields: &SignalFields,
+    ) -> Result<(), Refused> {
+        let row = &message.row;
+        let finite = |slot| row.number(slot).is_finite();
+        let all_finite = fields.numbers.iter().all(|(slot, _)| finite(*slot));
+        if !all_finite && fields.strictness == Strictness::Message {
+            return Err(Refused::error(
+                "value_not_usable",
+                "expected finite numbers, got another".to_owned(),
+            ));
+        }
+        if !self.is_first(message) {
+            return Err(Refused::duplicate(message.stamp_ns));
+        }
+        let signals = &mut self.out.facts.signals;
+        for (slot, series) in &fields.numbers {
+            let value = row.number(*slot);
+            if value.is_finite() {
+                signals.push(*series, message.stamp_ns, value);
             }
-            let name = format!("{}.{}", message.topic, field.path);
-            rows.push(signal(message, name, value, text, field.unit.clone()));
         }
-        if !self.is_first(message.topic, message.stamp_ns) {
-            return Err(Refused::duplicate(message.stamp_ns));
+        for (slot, series) in &fields.texts {
+            signals.push_text(*series, message.stamp_ns, None, row.text(*slot));
         }
-        self.out.signals.append(&mut rows);
+        if !all_finite {
+            let stamp = Some(message.stamp_ns);
+            let found = Found::one("value_not_usable", Severity::Info, message.topic, stamp);
+            self.out.findings.add(found, || {
+                "expected finite numbers, got others: those are left out".to_owned()
+            });
+        }
         Ok(())
     }
 
-    /// `can_msgs/msg/Frame`: `can.<id>` with the data in hexadecimal.
-    pub(super) fn can_frame(&mut self, message: &Message<'_, '_>) -> Result<(), Refused> {
-        let id = message
-            .value
-            .integer_at("id")
-            .ok_or_else(|| Refused::field("id"))?;
-        let data = message
-            .value
-            .bytes_at("data")
-            .ok_or_else(|| Refused::field("data"))?;
-        let length = message
-            .value
-            .integer_at("dlc")
-            .map_or(data.len(), |dlc| data.len().min(dlc.max(0) as usize));
-        let name = format!("can.{id:x}");
-        if !self.is_first(&format!("{}#{id:x}", message.topic), message.stamp_ns) {
-            return Err(Refused::duplicate(message.stamp_ns));
+    /// `can_msgs/msg/Frame`: the frame as it is, and what the bus databases make of it.
+    ///
+    /// Frames of one stamp and identifier are all kept: clocks of bus interfaces are coarse.
+    pub(super) fn can_frame(&mut self, message: &Message<'_>, slots: &CanSlots) {
+        let row = &message.row;
+        let id = row.integer(slots.can_id);
+        let flag = |slot: Option<_>| slot.is_some_and(|slot| row.number(slot) != 0.0);
+        let data = row.bytes(slots.data);
+        let length = slots.length.map_or(data.len(), |slot| {
+            usize::try_from(row.integer(slot)).map_or(0, |length| length.min(data.len()))
+        });
+        let can_id = id & IDENTIFIER_BITS;
+        let record = BusRecord {
+            stamp_ns: message.stamp_ns,
+            can_id: can_id as u32,
+            is_extended: flag(slots.is_extended)
+                || id & EXTENDED_FLAG != 0
+                || can_id > STANDARD_MAX,
+            is_remote: flag(slots.is_remote) || id & REMOTE_FLAG != 0,
+            is_error: flag(slots.is_error) || id & ERROR_FLAG != 0,
+            data: &data[..length],
+        };
+        self.out.facts.bus_frames.push(slots.bus, &record);
+        if !(record.is_remote || record.is_error) {
+            self.bus_signals(message, &record);
         }
-        let row = signal(
-            message,
-            name,
-            None,
-            Some(hex::encode(&data[..length])),
-            None,
-        );
-        self.out.signals.push(row);
-        Ok(())
+    }
+
+    /// The values that the bus databases find in a frame, as signals `topic.Message.Signal`.
+    fn bus_signals(&mut self, message: &Message<'_>, record: &BusRecord<'_>) {
+        for (at, database) in self.options.databases.iter().enumerate() {
+            for found in database.decode(record.can_id, record.is_extended, record.data) {
+                if !found.value.is_finite() {
+                    continue;
+                }
+                let signals = &mut self.out.facts.signals;
+                let key = (message.at, at, found.signal);
+                let series = self.bus_series.entry(key).or_insert_with(|| {
+                    let name = format!("{}.{}", message.topic, found.name);
+                    signals.series(&name, found.unit, message.topic)
+                });
+                match found.text {
+                    None => signals.push(*series, record.stamp_ns, found.value),
+                    Some(text) => {
+                        signals.push_text(*series, record.stamp_ns, Some(found.value), text);
+                    }
+                }
+            }
+        }
     }
 }
 
-fn signal(
-    message: &Message<'_, '_>,
-    name: String,
-    value: Option<f64>,
-    text: Option<String>,
-    unit: Option<String>,
-) -> Signal {
-    let source = message.topic.to_owned();
-    Signal {
-        log_id: String::new(),
-        day: Day(0),
-        stamp_ns: message.stamp_ns,
-        name,
-        value,
-        text,
-        unit,
-        source,
+fn poses_of<'p>(topics: &'p mut BTreeMap<String, Poses>, topic: &str) -> &'p mut Poses {
+    // Allocates only for the first message of a topic.
+    if !topics.contains_key(topic) {
+        topics.insert(topic.to_owned(), Poses::default());
     }
-}
-
-/// A pose from the fields with the position and the orientation.
-pub(super) fn pose_of(value: &Value<'_>, position: &str, orientation: &str) -> Option<Pose> {
-    let (position, orientation) = (value.at(position)?, value.at(orientation)?);
-    let t = |axis: &str| position.number_at(axis);
-    let q = |axis: &str| orientation.number_at(axis);
-    checked_pose(
-        [q("w")?, q("x")?, q("y")?, q("z")?],
-        [t("x")?, t("y")?, t("z")?],
-    )
+    topics.entry(topic.to_owned()).or_default()
 }

@@ -11,7 +11,12 @@
 mod argoverse;
 mod cdr;
 mod dbc;
+mod idl;
+mod limits;
+mod limits_contents;
+mod mcap_damage;
 mod mcap_log;
+mod mcap_memory;
 mod mcap_reading;
 mod real_argoverse;
 

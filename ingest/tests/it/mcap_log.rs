@@ -23,6 +23,10 @@ pub(crate) struct Shape {
     pub(crate) compression: Option<Compression>,
     pub(crate) has_metadata: bool,
     pub(crate) has_summary: bool,
+    /// Bytes of a chunk; none where messages lie in the file itself.
+    pub(crate) chunk_bytes: Option<u64>,
+    /// Whether the data has a checksum as a whole.
+    pub(crate) has_data_checksum: bool,
 }
 
 impl Default for Shape {
@@ -31,6 +35,8 @@ impl Default for Shape {
             compression: Some(Compression::Zstd),
             has_metadata: true,
             has_summary: true,
+            chunk_bytes: Some(4096),
+            has_data_checksum: true,
         }
     }
 }
@@ -69,7 +75,9 @@ impl Log {
 pub(crate) fn log(shape: Shape) -> Vec<u8> {
     let writer = WriteOptions::new()
         .compression(shape.compression)
-        .chunk_size(Some(4096))
+        .chunk_size(shape.chunk_bytes)
+        .use_chunks(shape.chunk_bytes.is_some())
+        .calculate_data_section_crc(shape.has_data_checksum)
         .compression_threads(0)
         .emit_summary_records(shape.has_summary)
         .emit_summary_offsets(shape.has_summary)

@@ -1,0 +1,205 @@
+//! Rows of `object_track`.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, Float64Array, Int32Array, Int64Array, StringBuilder};
+use arrow::record_batch::RecordBatch;
+use driveloop_schemas::{ObjectTrack, Row as _, TableSpec};
+
+use super::motion::Motion;
+use super::{Actor, ActorColumns, Track};
+use crate::error::Result;
+use crate::facts::{Columns, DriveKey, Facts, repeated, span_of};
+
+/// Numbers that every row has.
+const KNOWN: [&str; 15] = [
+    "length_m",
+    "width_m",
+    "height_m",
+    "x_m",
+    "y_m",
+    "z_m",
+    "qw",
+    "qx",
+    "qy",
+    "qz",
+    "yaw_rad",
+    "ego_x_m",
+    "ego_y_m",
+    "ego_z_m",
+    "ego_yaw_rad",
+];
+/// Numbers that a row may lack.
+const PERHAPS: [&str; 6] = [
+    "vx_mps",
+    "vy_mps",
+    "ax_mps2",
+    "ay_mps2",
+    "ego_vx_mps",
+    "ego_vy_mps",
+];
+
+/// Columns in the making.
+#[derive(Default)]
+struct Building {
+    stamps_ns: Vec<i64>,
+    known: [Vec<f64>; KNOWN.len()],
+    perhaps: [Vec<Option<f64>>; PERHAPS.len()],
+    categories: StringBuilder,
+    source_categories: StringBuilder,
+    lidar_points: Vec<Option<i32>>,
+    /// By track: rows, and whether the velocity was measured.
+    kinematics: Vec<(Option<&'static str>, usize)>,
+    accel_kinematics: StringBuilder,
+}
+
+impl Building {
+    fn row(&mut self, columns: &ActorColumns, actor: &Actor, motion: &Motion, at: usize) {
+        let Some((map_from_object, ego_from_object, ego)) = columns.poses(actor) else {
+            return;
+        };
+        let ([x, y, z], q) = (map_from_object.translation, map_from_object.rotation);
+        let [ego_x, ego_y, ego_z] = ego_from_object.translation;
+        let [length, width, height] = actor.size_m;
+        let (yaw, ego_yaw) = (q.yaw_rad(), ego_from_object.rotation.yaw_rad());
+        let known = [
+            length, width, height, x, y, z, q.w, q.x, q.y, q.z, yaw, ego_x, ego_y, ego_z, ego_yaw,
+        ];
+        for (column, value) in self.known.iter_mut().zip(known) {
+            column.push(value);
+        }
+        let velocity = motion.velocity_mps[0][at].zip(motion.velocity_mps[1][at]);
+        let relative = velocity.and_then(|(vx, vy)| {
+            let [ego_vx, ego_vy] = ego.velocity_mps?;
+            let (sin, cos) = ego.map_from_ego.rotation.yaw_rad().sin_cos();
+            let (dx, dy) = (vx - ego_vx, vy - ego_vy);
+            Some((dx * cos + dy * sin, dy * cos - dx * sin))
+        });
+        let accel = [0, 1].map(|axis: usize| motion.accel_mps2[axis][at]);
+        let perhaps = [
+            velocity.map(|v| v.0),
+            velocity.map(|v| v.1),
+            accel[0],
+            accel[1],
+            relative.map(|v| v.0),
+            relative.map(|v| v.1),
+        ];
+        for (column, value) in self.perhaps.iter_mut().zip(perhaps) {
+            column.push(value);
+        }
+        self.stamps_ns.push(columns.stamp_ns(actor));
+        self.categories.append_value(columns.category_name(actor));
+        let source = crate::facts::NameId(actor.category.0);
+        self.source_categories
+            .append_value(columns.source_categories.get(source));
+        self.lidar_points.push(actor.lidar_points);
+        let accel_kinematics = accel[0].map(|_| kinematics(motion.accel_is_measured));
+        self.accel_kinematics.append_option(accel_kinematics);
+    }
+}
+
+fn kinematics(is_measured: bool) -> &'static str {
+    if is_measured { "measured" } else { "derived" }
+}
+
+impl ActorColumns {
+    /// Each track that has some of the rows, with which of its own they are.
+    fn parts(
+        &self,
+        rows: Range<usize>,
+    ) -> impl Iterator<Item = (&str, &Track, Range<usize>)> + Clone {
+        let first = self
+            .order
+            .partition_point(|(_, start)| *start <= rows.start);
+        let from = first.saturating_sub(1);
+        let end = rows.end;
+        self.order[from..]
+            .iter()
+            .take_while(move |(_, start)| *start < end)
+            .map(move |(track, start)| {
+                let name = self.names.get(crate::facts::NameId(*track as u32));
+                let track = &self.tracks[*track];
+                let last = (rows.end - start).min(track.actors.len());
+                (name, track, rows.start.saturating_sub(*start)..last)
+            })
+            .filter(|(_, _, own)| !own.is_empty())
+    }
+}
+
+impl Facts for ActorColumns {
+    fn spec(&self) -> &'static TableSpec {
+        ObjectTrack::SPEC
+    }
+
+    fn len(&self) -> usize {
+        self.rows
+    }
+
+    fn bytes(&self) -> usize {
+        let sightings = self.sightings.len() * (size_of::<super::Sighting>() + 88);
+        let tracks = self.tracks.len() * size_of::<Track>();
+        self.rows * size_of::<Actor>() + sightings + tracks + self.names.bytes()
+    }
+
+    fn span_ns(&self) -> Option<(i64, i64)> {
+        let actors = self.tracks.iter().flat_map(|track| &track.actors);
+        span_of(actors.map(|actor| self.stamp_ns(actor)))
+    }
+
+    fn sort(&mut self) {
+        let mut tracks = std::mem::take(&mut self.tracks);
+        for track in &mut tracks {
+            track.actors.sort_by_key(|actor| self.stamp_ns(actor));
+        }
+        self.tracks = tracks;
+        let name = |at: usize| self.names.get(crate::facts::NameId(at as u32));
+        let mut names: Vec<usize> = (0..self.tracks.len()).collect();
+        names.sort_by(|a, b| name(*a).cmp(name(*b)));
+        let mut start = 0;
+        self.order.clear();
+        for at in names {
+            self.order.push((at, start));
+            start += self.tracks[at].actors.len();
+        }
+    }
+
+    fn batch(&self, key: DriveKey<'_>, rows: Range<usize>) -> Result<RecordBatch> {
+        let count = rows.len();
+        let parts = self.parts(rows);
+        let mut made = Building::default();
+        for (_, track, own) in parts.clone() {
+            let motion = Motion::of(self, &track.actors);
+            let measured = kinematics(motion.velocity_is_measured);
+            made.kinematics.push((Some(measured), own.len()));
+            for at in own {
+                made.row(self, &track.actors[at], &motion, at);
+            }
+        }
+        let ids = parts.map(|(name, _, own)| (Some(name), own.len()));
+        let composed = BooleanArray::from(vec![false; count]);
+        let mut columns = Columns::new(ObjectTrack::SPEC, key, count)
+            .with("composed", Arc::new(composed))
+            .with("track_id", repeated(ids))
+            .with("stamp_ns", Arc::new(Int64Array::from(made.stamps_ns)))
+            .with("category", Arc::new(made.categories.finish()))
+            .with("source_category", Arc::new(made.source_categories.finish()))
+            .with("kinematics", repeated(made.kinematics))
+            .with("accel_kinematics", Arc::new(made.accel_kinematics.finish()))
+            .with(
+                "lidar_points",
+                Arc::new(Int32Array::from(made.lidar_points)),
+            );
+        for (name, values) in KNOWN.into_iter().zip(made.known) {
+            columns = columns.with(name, Arc::new(Float64Array::from(values)));
+        }
+        for (name, values) in PERHAPS.into_iter().zip(made.perhaps) {
+            columns = columns.with(name, Arc::new(Float64Array::from(values)));
+        }
+        columns.finish()
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+}

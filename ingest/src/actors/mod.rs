@@ -1,0 +1,220 @@
+//! Actors as a log observes them: held by track, made into rows of `object_track`.
+
+mod batch;
+mod motion;
+
+use driveloop_schemas::pose::Pose;
+use driveloop_schemas::{EGO_CATEGORY, EGO_TRACK_ID};
+
+use crate::facts::{NameId, Names};
+use crate::stamps::FirstOfStamp;
+
+/// The frame that poses are given in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Frame {
+    Map,
+    Ego,
+}
+
+/// What was seen at once: the actors of a message, or of a stamp.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sighting {
+    pub(crate) stamp_ns: i64,
+    pub(crate) frame: Frame,
+    /// Topic or file.
+    pub(crate) subject: NameId,
+}
+
+/// Number of a sighting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SightingId(u32);
+
+impl SightingId {
+    /// Its place among the sightings.
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One actor at one stamp.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Actor {
+    pub(crate) sighting: SightingId,
+    pub(crate) category: CategoryId,
+    /// Length, width, height.
+    pub(crate) size_m: [f64; 3],
+    /// Pose in the frame of the sighting.
+    pub(crate) frame_from_object: Pose,
+    /// Over ground, in the axes of the object, where the log measures it.
+    pub(crate) velocity_mps: Option<[f64; 2]>,
+    /// Over ground, in the axes of the object, where the log measures it.
+    pub(crate) accel_mps2: Option<[f64; 2]>,
+    pub(crate) lidar_points: Option<i32>,
+}
+
+/// Number of a category of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CategoryId(u32);
+
+/// The ego at a stamp of the actors.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EgoAt {
+    pub(crate) map_from_ego: Pose,
+    /// Of the frame's origin, over ground, in the map frame.
+    pub(crate) velocity_mps: Option<[f64; 2]>,
+}
+
+/// The actors of a drive.
+#[derive(Debug, Default)]
+pub(crate) struct ActorColumns {
+    sightings: Vec<Sighting>,
+    /// The ego at each sighting, once placed.
+    ego: Vec<Option<EgoAt>>,
+    subjects: Names,
+    /// Categories as the log spells them, and as driveloop does.
+    source_categories: Names,
+    categories: Vec<String>,
+    names: Names,
+    tracks: Vec<Track>,
+    rows: usize,
+    /// Tracks by name, and the number of the first row of each, once sorted.
+    order: Vec<(usize, usize)>,
+}
+
+#[derive(Debug, Default)]
+struct Track {
+    actors: Vec<Actor>,
+    stamps: FirstOfStamp,
+}
+
+impl ActorColumns {
+    pub(crate) fn subject(&mut self, name: &str) -> NameId {
+        self.subjects.id(name)
+    }
+
+    pub(crate) fn subject_name(&self, id: NameId) -> &str {
+        self.subjects.get(id)
+    }
+
+    /// Begins a sighting; it may be of nobody.
+    pub(crate) fn sighting(&mut self, sighting: Sighting) -> SightingId {
+        self.sightings.push(sighting);
+        SightingId(self.sightings.len() as u32 - 1)
+    }
+
+    /// The sightings, in the order in which they were begun.
+    pub(crate) fn sightings(&self) -> &[Sighting] {
+        &self.sightings
+    }
+
+    /// The number of a category as the log spells it; `category` says how driveloop spells it.
+    pub(crate) fn category(
+        &mut self,
+        source: &str,
+        category: impl FnOnce(&str) -> String,
+    ) -> CategoryId {
+        let id = self.source_categories.id(source);
+        if self.categories.len() <= id.0 as usize {
+            self.categories.push(category(source));
+        }
+        CategoryId(id.0)
+    }
+
+    /// Adds an actor; false where its track has one of that stamp already.
+    pub(crate) fn push(&mut self, track_id: &str, actor: Actor) -> bool {
+        let at = self.names.id(track_id).0 as usize;
+        if self.tracks.len() <= at {
+            self.tracks.push(Track::default());
+        }
+        let stamp_ns = self.stamp_ns(&actor);
+        let sightings = &self.sightings;
+        let Track { actors, stamps } = &mut self.tracks[at];
+        let stamp_of = |actor: &Actor| sightings[actor.sighting.0 as usize].stamp_ns;
+        let is_first = stamps.is_first(stamp_ns, || actors.iter().map(stamp_of));
+        if is_first {
+            actors.push(actor);
+            self.rows += 1;
+        }
+        is_first
+    }
+
+    fn stamp_ns(&self, actor: &Actor) -> i64 {
+        self.sightings[actor.sighting.0 as usize].stamp_ns
+    }
+
+    /// Says where the ego was at each sighting, in their order, and keeps the actors that `keeps` admits.
+    /// A sighting without an ego has no actor that can be placed: `keeps` is asked to admit none of it.
+    pub(crate) fn place(
+        &mut self,
+        ego: Vec<Option<EgoAt>>,
+        mut keeps: impl FnMut(&Self, &Actor) -> bool,
+    ) {
+        self.ego = ego;
+        let mut tracks = std::mem::take(&mut self.tracks);
+        self.rows = 0;
+        for track in &mut tracks {
+            track
+                .actors
+                .retain(|actor| keeps(self, actor) && self.ego_of(actor).is_some());
+            self.rows += track.actors.len();
+        }
+        self.tracks = tracks;
+    }
+
+    pub(crate) fn sighting_of(&self, actor: &Actor) -> &Sighting {
+        &self.sightings[actor.sighting.0 as usize]
+    }
+
+    pub(crate) fn category_name(&self, actor: &Actor) -> &str {
+        &self.categories[actor.category.0 as usize]
+    }
+
+    fn ego_of(&self, actor: &Actor) -> Option<&EgoAt> {
+        self.ego.get(actor.sighting.0 as usize)?.as_ref()
+    }
+
+    /// Adds the ego at each stamp at which actors were looked for and its pose is known: at `pose` in its own frame, and moving as `ego_axes_mps` says.
+    pub(crate) fn add_ego(
+        &mut self,
+        size_m: [f64; 3],
+        pose: Pose,
+        mut ego_axes_mps: impl FnMut(i64, &EgoAt) -> Option<[f64; 2]>,
+    ) {
+        let category = self.category(EGO_CATEGORY, str::to_owned);
+        let known = self.sightings.iter().zip(&self.ego);
+        let mut stamps: Vec<(i64, EgoAt)> = known
+            .filter_map(|(sighting, ego)| Some((sighting.stamp_ns, (*ego)?)))
+            .collect();
+        stamps.sort_by_key(|(stamp_ns, _)| *stamp_ns);
+        stamps.dedup_by_key(|(stamp_ns, _)| *stamp_ns);
+        let subject = self.subject(EGO_TRACK_ID);
+        for (stamp_ns, ego) in stamps {
+            let sighting = self.sighting(Sighting {
+                stamp_ns,
+                frame: Frame::Ego,
+                subject,
+            });
+            self.ego.push(Some(ego));
+            let actor = Actor {
+                sighting,
+                category,
+                size_m,
+                frame_from_object: pose,
+                velocity_mps: ego_axes_mps(stamp_ns, &ego),
+                accel_mps2: None,
+                lidar_points: None,
+            };
+            self.push(EGO_TRACK_ID, actor);
+        }
+    }
+
+    /// Pose of an actor in the map, and seen from the ego.
+    fn poses(&self, actor: &Actor) -> Option<(Pose, Pose, &EgoAt)> {
+        let ego = self.ego_of(actor)?;
+        let pose = actor.frame_from_object;
+        Some(match self.sighting_of(actor).frame {
+            Frame::Map => (pose, ego.map_from_ego.inverse().times(pose), ego),
+            Frame::Ego => (ego.map_from_ego.times(pose), pose, ego),
+        })
+    }
+}

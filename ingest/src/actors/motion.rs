@@ -1,0 +1,72 @@
+//! Velocity and acceleration of a track.
+
+use super::{Actor, ActorColumns};
+use crate::motion::central_difference;
+
+/// Velocity and acceleration of a track, in the map frame, per axis.
+///
+/// The velocity is the log's where it is measured at all stamps of the track, else derived from its positions by
+/// [`central_difference`]; the acceleration is the log's where it is given at all stamps and not always zero (a tracker that does
+/// not estimate it), else derived from the velocity in the same way, and null for fewer than three stamps.
+pub(super) struct Motion {
+    pub(super) velocity_is_measured: bool,
+    pub(super) accel_is_measured: bool,
+    pub(super) velocity_mps: [Vec<Option<f64>>; 2],
+    pub(super) accel_mps2: [Vec<Option<f64>>; 2],
+}
+
+impl Motion {
+    /// `actors` ascend in time, each stamp once.
+    pub(super) fn of(columns: &ActorColumns, actors: &[Actor]) -> Self {
+        let stamps: Vec<i64> = actors.iter().map(|actor| columns.stamp_ns(actor)).collect();
+        let (mut positions, mut headings) = (Vec::new(), Vec::new());
+        for actor in actors {
+            let map_from_object = columns.poses(actor).map(|(pose, ..)| pose);
+            positions.push(map_from_object.map(|pose| pose.translation));
+            headings.push(map_from_object.map(|pose| pose.rotation.yaw_rad().sin_cos()));
+        }
+        let in_map = |vector: Option<[f64; 2]>, at: usize| {
+            let ([along, left], (sin, cos)) = (vector?, headings[at]?);
+            Some([along * cos - left * sin, along * sin + left * cos])
+        };
+        let rows = || actors.iter().enumerate();
+        let velocity_is_measured = actors.iter().all(|actor| actor.velocity_mps.is_some());
+        let velocity_mps = if velocity_is_measured {
+            per_axis(rows().map(|(at, actor)| in_map(actor.velocity_mps, at)))
+        } else {
+            [0, 1].map(|axis: usize| {
+                let along: Vec<_> = positions
+                    .iter()
+                    .map(|position| position.map(|position| position[axis]))
+                    .collect();
+                central_difference(&stamps, &along)
+            })
+        };
+        let accel_is_measured = actors.iter().all(|actor| actor.accel_mps2.is_some())
+            && actors
+                .iter()
+                .any(|actor| actor.accel_mps2 != Some([0.0, 0.0]));
+        let accel_mps2 = if accel_is_measured {
+            per_axis(rows().map(|(at, actor)| in_map(actor.accel_mps2, at)))
+        } else if actors.len() < 3 {
+            [0, 1].map(|_| vec![None; actors.len()])
+        } else {
+            [0, 1].map(|axis: usize| central_difference(&stamps, &velocity_mps[axis]))
+        };
+        Self {
+            velocity_is_measured,
+            accel_is_measured,
+            velocity_mps,
+            accel_mps2,
+        }
+    }
+}
+
+fn per_axis(vectors: impl Iterator<Item = Option<[f64; 2]>>) -> [Vec<Option<f64>>; 2] {
+    let (mut x, mut y) = (Vec::new(), Vec::new());
+    for vector in vectors {
+        x.push(vector.map(|vector| vector[0]));
+        y.push(vector.map(|vector| vector[1]));
+    }
+    [x, y]
+}

@@ -1,0 +1,108 @@
+//! A file's bytes in order, of which the next ones can be looked at before they are gone over.
+
+use driveloop_lake::ObjectEntry;
+
+use crate::blob::{BlobReader, Blobs};
+use crate::error::Result;
+
+/// Bytes that are read beyond those that are asked for: what is left of them is moved when more is read.
+const READ_AHEAD_BYTES: usize = 256 << 10;
+
+/// The bytes of a file from some offset on.
+pub(super) struct Input<'a> {
+    source: BlobReader<'a>,
+    size: u64,
+    /// Offset in the file of the next byte.
+    offset: u64,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// CRC-32 of the bytes up to here, where it is asked for and none was jumped over.
+    hash: Option<crc32fast::Hasher>,
+}
+
+impl<'a> Input<'a> {
+    pub(super) fn start(blobs: &'a Blobs, file: &'a ObjectEntry) -> Result<Self> {
+        Ok(Self {
+            source: blobs.reader(file)?,
+            size: file.size,
+            offset: 0,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            hash: None,
+        })
+    }
+
+    /// Computes the checksum of all bytes from here on.
+    pub(super) fn hash(&mut self) {
+        self.hash = Some(crc32fast::Hasher::new());
+    }
+
+    /// The checksum of the bytes up to here.
+    pub(super) fn hashed(&self) -> Option<u32> {
+        self.hash.clone().map(crc32fast::Hasher::finalize)
+    }
+
+    /// Where the next byte lies in the file.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Bytes of the file, as it was listed.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The next bytes: `count` of them, fewer only where the file ends.
+    pub(super) fn peek(&mut self, count: usize) -> Result<&[u8]> {
+        self.fill(count)?;
+        let end = self.end.min(self.start + count);
+        Ok(&self.buffer[self.start..end])
+    }
+
+    /// Goes over bytes.
+    pub(super) fn consume(&mut self, count: u64) -> Result<()> {
+        self.seek(self.offset.saturating_add(count))
+    }
+
+    /// Goes on at another offset.
+    pub(super) fn seek(&mut self, offset: u64) -> Result<()> {
+        let buffered = self.offset..=self.offset + (self.end - self.start) as u64;
+        if buffered.contains(&offset) {
+            let passed = (offset - self.offset) as usize;
+            if let Some(hash) = &mut self.hash {
+                hash.update(&self.buffer[self.start..self.start + passed]);
+            }
+            self.start += passed;
+        } else {
+            (self.start, self.end) = (0, 0);
+            self.hash = None;
+            self.source.seek(offset)?;
+        }
+        self.offset = offset;
+        Ok(())
+    }
+
+    fn fill(&mut self, count: usize) -> Result<()> {
+        if self.end - self.start >= count {
+            return Ok(());
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        let left = self.size.saturating_sub(self.offset);
+        let wanted = count.saturating_add(READ_AHEAD_BYTES);
+        let wanted = wanted.min(usize::try_from(left).unwrap_or(usize::MAX));
+        if self.buffer.len() < wanted {
+            self.buffer.resize(wanted, 0);
+        }
+        while self.end < count.min(wanted) {
+            let read = self.source.read(&mut self.buffer[self.end..wanted])?;
+            if read == 0 {
+                break;
+            }
+            self.end += read;
+        }
+        Ok(())
+    }
+}
