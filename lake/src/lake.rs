@@ -56,6 +56,7 @@ impl Lake {
                 .await
                 .map_err(|source| Error::storage("create", uri, source))?;
         }
+        store.reach().await?;
         Ok(Self::over(store, config, AsOf::Latest))
     }
 

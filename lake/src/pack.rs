@@ -4,12 +4,17 @@ use bytes::Bytes;
 use object_store::{MultipartUpload, ObjectStoreExt as _, PutPayload};
 
 use crate::Lake;
+use crate::digest::digest;
 use crate::error::{Error, Result};
 
 /// A pack is closed, and the next begun, when it has grown past this.
 const PACK_BYTES_MAX: u64 = 256 << 20;
 /// Bytes that are sent at once: what a writer holds in memory, and at least the least part size of S3 (5 MiB).
 const PART_BYTES: usize = 8 << 20;
+/// Letters of a name that is not kept as it is; file systems admit 255 bytes.
+const SEGMENT_LETTERS_MAX: usize = 120;
+/// Letters of the digest that is added to it.
+const DIGEST_LETTERS: usize = 8;
 
 /// Where the bytes of one frame are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,12 +68,20 @@ impl PackWriter {
             offset: self.written as i64,
             length: bytes.len() as i64,
         };
-        self.buffer.extend_from_slice(bytes);
         self.written += bytes.len() as u64;
-        while self.buffer.len() >= PART_BYTES {
-            let rest = self.buffer.split_off(PART_BYTES);
-            let part = std::mem::replace(&mut self.buffer, rest);
-            self.send(part).await?;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(PART_BYTES - self.buffer.len()));
+            let is_long = self.upload.is_some() || !later.is_empty();
+            if is_long && self.buffer.capacity() < PART_BYTES {
+                self.buffer.reserve_exact(PART_BYTES - self.buffer.len());
+            }
+            self.buffer.extend_from_slice(now);
+            if self.buffer.len() == PART_BYTES {
+                let part = std::mem::take(&mut self.buffer);
+                self.send(part).await?;
+            }
+            rest = later;
         }
         Ok(range)
     }
@@ -124,18 +137,18 @@ impl PackWriter {
     }
 }
 
-/// A name as one segment of a path: whatever could leave the folder becomes an underscore.
+/// A name as one segment of a path: whatever could leave the folder becomes an underscore, and a digest of the name keeps names
+/// apart that would look alike then.
 fn segment(name: &str) -> String {
     let kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let text: String = name
-        .chars()
-        .map(|c| if kept(c) { c } else { '_' })
-        .collect();
-    if text.chars().all(|c| c == '.') {
-        format!("_{}", text.len())
-    } else {
-        text
+    let is_kept = name.chars().all(kept) && !name.chars().all(|c| c == '.');
+    if is_kept {
+        return name.to_owned();
     }
+    let letters = name.chars().take(SEGMENT_LETTERS_MAX);
+    let text: String = letters.map(|c| if kept(c) { c } else { '_' }).collect();
+    let digest = digest([name]);
+    format!("{text}-{}", &digest[..DIGEST_LETTERS])
 }
 
 #[cfg(test)]
@@ -143,10 +156,23 @@ mod tests {
     use super::segment;
 
     #[test]
-    fn names_stay_in_their_folder() {
-        assert_eq!(segment("../../etc"), ".._.._etc");
-        assert_eq!(segment(".."), "_2");
-        assert_eq!(segment("/lidar/points"), "_lidar_points");
-        assert_eq!(segment(""), "_0");
+    fn names_stay_in_their_folder_and_apart() {
+        assert_eq!(segment("ring_front-0.1"), "ring_front-0.1");
+        let names = [
+            "../../etc",
+            "..",
+            "",
+            "/lidar/points",
+            "/lidar_points",
+            "_lidar_points",
+        ];
+        let mut segments: Vec<String> = names.iter().map(|name| segment(name)).collect();
+        for segment in &segments {
+            assert!(!segment.contains('/'), "{segment}");
+            assert!(segment.chars().any(|c| c != '.'), "{segment}");
+        }
+        segments.sort();
+        segments.dedup();
+        assert_eq!(segments.len(), names.len(), "{segments:?}");
     }
 }

@@ -181,6 +181,21 @@ impl Store {
         }
     }
 
+    /// Whether the place can be reached at all: a bucket that is missing, or closed to these credentials, is said to be so before
+    /// anything is looked for in it.
+    pub(crate) async fn reach(&self) -> Result<()> {
+        if ["file", "memory"].contains(&self.url.scheme()) {
+            return Ok(());
+        }
+        match self.inner.list(Some(&self.prefix)).try_next().await {
+            Ok(_) => Ok(()),
+            Err(source @ object_store::Error::NotFound { .. }) => {
+                Err(Error::storage("find the bucket of", self.name(""), source))
+            }
+            Err(source) => Err(Error::storage("list", self.name(""), source)),
+        }
+    }
+
     pub(crate) fn inner(&self) -> &Arc<dyn ObjectStore> {
         &self.inner
     }
