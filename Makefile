@@ -1,6 +1,7 @@
 # Two commands do everything on a machine with cargo, a C++ compiler, python3 and the package registries:
 #   make demo [LOGS=URI]   sets up, builds, and goes round the loop once: on simulated drives, or on logs of yours
 #   make test              sets up, builds, and runs every test
+# and `make bench` compares the ingest with another program on the same logs.
 
 CACHE := $(or $(DRIVELOOP_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/driveloop)
 # Compiled output lies outside the checkout, so that fresh clones share it.
@@ -8,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 BIN := $(CARGO_TARGET_DIR)/debug
 DEMO := demo
 
-.PHONY: setup build demo test lint clean-demo
+.PHONY: setup build demo test bench lint clean-demo
 
 setup:
 	@tools/setup
@@ -26,7 +27,12 @@ endif
 
 test: build
 	@tools/setup --peers
-	DRIVELOOP_PEERS=$(CACHE)/peers cargo test --workspace --locked
+	DRIVELOOP_PEERS=$(CACHE)/peers DRIVELOOP_BENCH=$(wildcard $(CACHE)/bench) cargo test --workspace --locked
+
+# With the profile of the build, so that it measures that one and builds no other.
+bench: build
+	@tools/setup --bench
+	DRIVELOOP_BENCH=$(CACHE)/bench cargo test --workspace --locked --bench ingest
 
 lint: setup
 	cargo fmt --check

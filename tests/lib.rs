@@ -2,6 +2,17 @@
 //! a proxy that lets its requests fail, and what a program costs.
 //!
 //! The tests of the whole workspace are in `e2e/` (the binary from end to end) and `tidy/` (how the sources look).
+//! Tests that need something that a machine may lack say on standard error that they are skipped. `make test` sets the first:
+//!
+//! | variable | is |
+//! |---|---|
+//! | `DRIVELOOP_PEERS` | folder with the Python packages of `tools/setup --peers` |
+//! | `DRIVELOOP_BENCH` | folder with the Python packages of `tools/setup --bench` |
+//! | `DRIVELOOP_TEST_DATA` | folder with real drives; `../shared/data` beside the checkout where it is not set |
+//! | `DRIVELOOP_KILLS` | kills of each of the tests that kill an ingest |
+//! | `DRIVELOOP_DRIVES` | drives of each of the tests with many drives |
+//! | `DRIVELOOP_FULL_SECONDS`, `DRIVELOOP_DENSE_SECONDS` | length of the logs with and without media |
+//! | `DRIVELOOP_BENCH_SCALE` | length of the benchmark's logs, as a share of the full ones |
 //!
 //! ```no_run
 //! use driveloop_tests::{FaultyProxy, S3Server, s3_environment};
@@ -29,6 +40,7 @@ mod support {
     pub(crate) mod faulty_proxy;
     pub(crate) mod peers;
     pub(crate) mod s3_server;
+    pub(crate) mod settings;
     pub(crate) mod usage;
 }
 
@@ -36,4 +48,5 @@ pub use support::binary::driveloop_binary;
 pub use support::faulty_proxy::{FAULT_RATE, Fault, FaultyProxy, Traffic};
 pub use support::peers::{bench_python, peers_python, test_data};
 pub use support::s3_server::{S3Server, s3_environment};
+pub use support::settings::setting;
 pub use support::usage::{Usage, run_measured};

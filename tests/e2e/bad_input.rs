@@ -1,6 +1,9 @@
 //! Bad input gets one clear error, what to do, the right status, and does no damage.
 
-use crate::harness::{Bench, Run};
+use driveloop_tests::S3Server;
+
+use crate::contents::Contents;
+use crate::harness::{Bench, Place, Run};
 
 /// Checks an error: the status, the first word, something that names the cause, and a hint where one is given.
 fn check(run: &Run, status: i32, cause: &str, hint: &str) {
@@ -166,46 +169,139 @@ fn no_libtorch_says_what_to_do() {
     assert!(run.stdout.contains("missing"), "{}", run.stdout);
 }
 
-/// A lake on a disk of two megabytes: the ingest fails, says why, and goes on when there is room.
+/// A small file system in memory, unmounted at the end.
+struct Disk {
+    folder: std::path::PathBuf,
+}
+
+impl Disk {
+    /// `None` where the machine lets nobody mount, which it says.
+    fn mount(folder: std::path::PathBuf, size: &str) -> Option<Self> {
+        std::fs::create_dir(&folder).expect("a folder");
+        let disk = Self { folder };
+        let options = format!("size={size}");
+        if disk.run("mount", &["-t", "tmpfs", "-o", &options, "tmpfs"]) {
+            return Some(disk);
+        }
+        eprintln!("skipped: mounting a small disk needs root");
+        None
+    }
+
+    fn remount(&self, options: &str) {
+        assert!(
+            self.run("mount", &["-o", &format!("remount,{options}")]),
+            "{options}"
+        );
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> bool {
+        let run = std::process::Command::new(program)
+            .args(arguments)
+            .arg(&self.folder)
+            .output();
+        run.is_ok_and(|output| output.status.success())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.run("umount", &[]);
+    }
+}
+
+/// A lake on a disk of one and a half megabytes: the ingest fails, says why, and goes on when there is room.
 #[test]
 fn a_full_disk_damages_nothing() {
     let bench = Bench::new();
-    bench.ok(&[
-        "simulate",
-        "--drives",
-        "6",
-        "--seconds",
-        "20",
-        "--out",
-        "logs",
-    ]);
-    std::fs::create_dir(bench.path("small")).expect("a folder");
-    let small = bench.path("small");
-    let mount = |arguments: &[&str]| {
-        let run = std::process::Command::new("mount")
-            .args(arguments)
-            .arg(&small)
-            .output();
-        run.is_ok_and(|output| output.status.success())
-    };
-    if !mount(&["-t", "tmpfs", "-o", "size=1500k", "tmpfs"]) {
-        eprintln!("skipped: mounting a small disk needs root");
+    bench.simulate(6, 20, 1, "logs");
+    let Some(disk) = Disk::mount(bench.path("small"), "1500k") else {
         return;
-    }
-    let full = bench.run(&["ingest", "logs", "--lake", "small/../small/lake"]);
-    let grown = mount(&["-o", "remount,size=200m"]);
-    let again = bench.run(&["ingest", "logs", "--lake", "small/lake"]);
-    let drives = bench.run(&[
-        "sql",
-        "SELECT count(*) FROM drive",
-        "--lake",
-        "small/lake",
-        "--format",
-        "csv",
-    ]);
-    let _ = std::process::Command::new("umount").arg(&small).output();
-    check(&full, 1, "No space left", "the disk is full");
-    assert!(grown);
-    assert_eq!(again.status, 0, "{}", again.stderr);
-    assert_eq!(drives.stdout.lines().nth(1), Some("6"), "{}", drives.stderr);
+    };
+    let small = Place::local("small/lake");
+    check(
+        &bench.run_at(&small, &["ingest", "logs"]),
+        1,
+        "No space left",
+        "the disk is full",
+    );
+    disk.remount("size=200m");
+    bench.ok_at(&small, &["ingest", "logs"]);
+    let whole = Place::local("whole");
+    bench.ok_at(&whole, &["ingest", "logs"]);
+    Contents::of(&bench, &small).assert_equals(&Contents::of(&bench, &whole));
+}
+
+#[test]
+fn a_read_only_lake_stays_as_it_is() {
+    let bench = Bench::new();
+    bench.simulate(1, 5, 1, "one");
+    bench.simulate(1, 5, 2, "two");
+    let Some(disk) = Disk::mount(bench.path("disk"), "200m") else {
+        return;
+    };
+    let place = Place::local("disk/lake");
+    bench.ok_at(&place, &["ingest", "one"]);
+    let before = Contents::of(&bench, &place);
+    disk.remount("ro");
+    check(
+        &bench.run_at(&place, &["ingest", "two"]),
+        1,
+        "disk/lake",
+        "Read-only",
+    );
+    Contents::of(&bench, &place).assert_equals(&before);
+    // What asks for no change goes on.
+    bench.ok_at(&place, &["ingest", "one"]);
+    disk.remount("rw");
+    bench.ok_at(&place, &["ingest", "two"]);
+    assert_eq!(Contents::of(&bench, &place).drives().len(), 2);
+}
+
+#[test]
+fn a_missing_bucket_is_named() {
+    let Some(server) = S3Server::start() else {
+        return;
+    };
+    let bench = Bench::new();
+    bench.simulate(1, 5, 1, "logs");
+    let place = Place::s3(server.address(), "no-such-bucket/lake");
+    check(
+        &bench.run_at(&place, &["ingest", "logs"]),
+        1,
+        "no-such-bucket",
+        "bucket",
+    );
+    check(
+        &bench.run_at(&place, &["sql", "SELECT 1"]),
+        1,
+        "no-such-bucket",
+        "bucket",
+    );
+    check(
+        &bench.run_at(
+            &place,
+            &["ingest", "s3://no-such-bucket/logs", "--lake", "lake"],
+        ),
+        1,
+        "no-such-bucket",
+        "bucket",
+    );
+}
+
+#[test]
+fn a_store_that_is_not_there_is_named() {
+    let bench = Bench::new();
+    bench.simulate(1, 5, 1, "logs");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let begun = std::time::Instant::now();
+    let place = Place::s3(address, "bucket/lake");
+    check(
+        &bench.run_at(&place, &["ingest", "logs"]),
+        1,
+        &address.to_string(),
+        "",
+    );
+    assert!(begun.elapsed().as_secs() < 200, "retries are bounded");
 }

@@ -7,8 +7,16 @@
 )]
 
 mod bad_input;
+mod contents;
+mod damaged_logs;
+mod generated_logs;
 mod harness;
+mod hostile_logs;
+mod killed_ingest;
+mod log;
+mod many_drives;
 mod peers;
 mod real_drives;
 mod release_gate;
+mod s3;
 mod simulated_round;

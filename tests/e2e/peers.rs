@@ -1,89 +1,107 @@
 //! What programs that nobody here wrote read in our logs and tables.
 
-use crate::harness::{Bench, Run, peers_python};
+use std::collections::BTreeMap;
+use std::path::Path;
 
-/// Prints the rows of each Delta table below a folder.
-const COUNT_ROWS: &str = "
-import os, sys, deltalake
-for name in sorted(os.listdir(sys.argv[1])):
-    table = deltalake.DeltaTable(os.path.join(sys.argv[1], name))
-    print(name, table.to_pyarrow_table().num_rows)
-# The reader's threads sometimes abort the interpreter while it shuts down.
-sys.stdout.flush()
-os._exit(0)
-";
+use driveloop_tests::peers_python;
 
-/// Decodes every message of a log, and prints how many there are of each topic.
-const COUNT_MESSAGES: &str = "
-import collections, sys
-from mcap.reader import make_reader
-from mcap_ros2.decoder import DecoderFactory
-counts = collections.Counter()
-with open(sys.argv[1], 'rb') as log:
-    reader = make_reader(log, validate_crcs=True, decoder_factories=[DecoderFactory()])
-    for schema, channel, message, decoded in reader.iter_decoded_messages():
-        counts[channel.topic] += len(decoded.objects) if channel.topic == '/perception/objects' else 1
-for topic in sorted(counts):
-    print(topic, counts[topic])
-";
+use crate::harness::{Bench, Run, peer};
 
-fn python(script: &str, argument: &std::path::Path) -> Option<Vec<(String, u64)>> {
-    let output = peers_python()?
-        .arg("-c")
-        .arg(script)
-        .arg(argument)
-        .output()
-        .expect("python3 starts");
-    let run = Run::of(&output);
-    assert_eq!(run.status, 0, "{}", run.stderr);
-    let pair = |line: &str| {
-        let (name, count) = line.rsplit_once(' ')?;
-        Some((name.to_owned(), count.parse().ok()?))
+/// Two words and a count.
+type Counts = BTreeMap<(String, String), u64>;
+
+fn counts(lines: &str, separator: char) -> Counts {
+    let count = |line: &str| {
+        let mut words = line.split(separator).map(str::to_owned);
+        Some(((words.next()?, words.next()?), words.next()?.parse().ok()?))
     };
-    Some(
-        run.stdout
-            .lines()
-            .map(|line| pair(line).expect("a name and a count"))
-            .collect(),
-    )
+    lines
+        .lines()
+        .map(|line| count(line).expect("two words and a count"))
+        .collect()
+}
+
+fn python<'a>(script: &str, arguments: impl IntoIterator<Item = &'a Path>) -> Option<Counts> {
+    let output = peers_python()?.arg(peer(script)).args(arguments).output();
+    let run = Run::of(&output.expect("python3 starts"));
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    Some(counts(&run.stdout, ' '))
 }
 
 #[test]
-fn python_counts_what_the_lake_counts() {
+fn delta_readers_count_what_the_lake_counts() {
     let bench = Bench::new();
-    bench.ok(&[
-        "simulate",
-        "--drives",
-        "1",
-        "--seconds",
-        "12",
-        "--seed",
-        "9",
-        "--out",
-        "logs",
-    ]);
+    bench.simulate(2, 12, 9, "logs");
     bench.ok(&["ingest", "logs"]);
     bench.ok(&["mine"]);
-    let Some(tables) = python(COUNT_ROWS, &bench.path("lake/tables")) else {
+    let Some(tables) = python("count_rows.py", [bench.path("lake/tables").as_path()]) else {
         return;
     };
-    assert!(tables.len() > 5, "{tables:?}");
-    for (table, rows) in &tables {
+    assert!(tables.len() > 2 * 7, "{tables:?}");
+    for ((reader, table), rows) in &tables {
         let count = bench.cell(&format!("SELECT count(*) FROM with_composed.{table}"));
-        assert_eq!(count, rows.to_string(), "{table}");
+        assert_eq!(count, rows.to_string(), "{table} in {reader}");
     }
-    let topics =
-        python(COUNT_MESSAGES, &bench.path("logs/sim-9-0000.mcap")).expect("Python was there");
-    let count = |topic: &str| {
-        let found = topics.iter().find(|(name, _)| name == topic);
-        found
-            .map(|(_, count)| count.to_string())
-            .expect("the topic")
+}
+
+#[test]
+fn python_decodes_every_simulated_message_and_the_lake_has_it() {
+    let bench = Bench::new();
+    bench.simulate(4, 60, 7, "logs");
+    bench.simulate(4, 60, 7, "again");
+    let logs: Vec<_> = (0..4)
+        .map(|drive| format!("sim-7-{drive:04}.mcap"))
+        .collect();
+    for log in &logs {
+        let read = |folder: &str| std::fs::read(bench.path(folder).join(log)).expect("the log");
+        assert!(
+            read("logs") == read("again"),
+            "{log}: the same seed writes the same bytes"
+        );
+    }
+    let paths: Vec<_> = logs
+        .iter()
+        .map(|log| bench.path("logs").join(log))
+        .collect();
+    let Some(messages) = python(
+        "count_messages.py",
+        paths.iter().map(std::path::PathBuf::as_path),
+    ) else {
+        return;
     };
-    assert_eq!(
-        count("/localization/odometry"),
-        bench.cell("SELECT count(*) FROM ego_state")
-    );
-    let objects = "SELECT count(*) FROM object_track WHERE category <> 'EGO_VEHICLE'";
-    assert_eq!(count("/perception/objects"), bench.cell(objects));
+    bench.ok(&["ingest", "logs"]);
+    // Each topic with the rows that its messages become.
+    let queries = [
+        ("/localization/odometry", "count(*) FROM ego_state"),
+        ("/sensing/gnss", "count(latitude_deg) FROM ego_state"),
+        (
+            "objects",
+            "count(*) FROM object_track WHERE category <> 'EGO_VEHICLE'",
+        ),
+        ("/from_can_bus", "count(*) FROM bus_frame"),
+        (
+            "/sensing/imu",
+            "count(DISTINCT stamp_ns) FROM signal WHERE source = '/sensing/imu'",
+        ),
+        (
+            "/vehicle/status/velocity",
+            "count(DISTINCT stamp_ns) FROM signal WHERE source = '/vehicle/status/velocity'",
+        ),
+        (
+            "/vehicle/status/steering",
+            "count(DISTINCT stamp_ns) FROM signal WHERE source = '/vehicle/status/steering'",
+        ),
+        ("lanes", "count(*) FROM lane"),
+    ];
+    for (topic, count) in queries {
+        let sql = format!("SELECT log_id, '{topic}', {count} GROUP BY log_id");
+        let rows = counts(&bench.lines(&sql).join("\n"), ',');
+        let expected: Counts = messages
+            .iter()
+            .filter(|((_, of), _)| of == topic)
+            .map(|(k, n)| (k.clone(), *n))
+            .collect();
+        assert_eq!(expected.len(), 4, "{topic} is in every log");
+        assert_eq!(rows, expected, "{topic}");
+    }
 }

@@ -1,6 +1,8 @@
-//! The round on three real drives, where they are there.
+//! Three real drives, where they are there: what Python reads in their files, and the round on them.
 
-use crate::harness::{Bench, test_data};
+use driveloop_tests::{peers_python, test_data};
+
+use crate::harness::{Bench, Run, peer};
 
 const ROUND: &str = r#"
 name = "logs"
@@ -46,4 +48,50 @@ fn a_round_on_argoverse_drives() {
             "the lineage leads to {digest}:\n{lineage}"
         );
     }
+}
+
+#[test]
+fn the_lake_has_what_the_files_have() {
+    let Some(logs) = test_data("argoverse2/sensor/val") else {
+        return;
+    };
+    let bench = Bench::new();
+    let ingest = ["ingest", &logs.display().to_string()];
+    bench.ok(&ingest);
+    let versions = bench.ok(&["lake", "tables", "--format", "csv"]);
+    bench.ok(&ingest);
+    assert_eq!(
+        bench.ok(&["lake", "tables", "--format", "csv"]),
+        versions,
+        "a second run commits nothing"
+    );
+    assert_eq!(
+        bench.cell("SELECT count(*) FROM object_track WHERE category <> 'EGO_VEHICLE'"),
+        "37105"
+    );
+    assert_eq!(bench.cell("SELECT count(*) FROM ego_state"), "8037");
+    let Some(mut python) = peers_python() else {
+        return;
+    };
+    let counted = Run::of(
+        &python
+            .arg(peer("count_argoverse.py"))
+            .arg(&logs)
+            .output()
+            .expect("python3 starts"),
+    );
+    assert_eq!(counted.status, 0, "{}", counted.stderr);
+    let objects = "SELECT log_id, count(*) AS rows, count(DISTINCT track_id) AS tracks, count(DISTINCT stamp_ns) AS stamps \
+                   FROM object_track WHERE category <> 'EGO_VEHICLE' GROUP BY log_id";
+    let poses = "SELECT log_id, count(*) AS poses FROM ego_state GROUP BY log_id";
+    let sql = format!(
+        "SELECT log_id, rows, tracks, stamps, poses FROM ({objects}) JOIN ({poses}) USING (log_id) ORDER BY log_id"
+    );
+    let expected: Vec<_> = counted
+        .stdout
+        .lines()
+        .map(|line| line.replace(' ', ","))
+        .collect();
+    assert_eq!(expected.len(), 3);
+    assert_eq!(bench.lines(&sql), expected);
 }

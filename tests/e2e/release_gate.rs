@@ -1,6 +1,8 @@
 //! The release gate on the scores of another evaluator.
 
-use crate::harness::{Bench, test_data};
+use driveloop_tests::test_data;
+
+use crate::harness::Bench;
 
 #[test]
 fn a_higher_mean_does_not_hide_more_collisions() {

@@ -16,7 +16,7 @@ pub fn bench_python() -> Option<Command> {
 }
 
 fn python(variable: &str, installed_by: &str) -> Option<Command> {
-    let Some(folder) = std::env::var_os(variable) else {
+    let Some(folder) = std::env::var_os(variable).filter(|folder| !folder.is_empty()) else {
         eprintln!(
             "skipped: {variable} names no folder with Python packages (`{installed_by}` installs them)"
         );
