@@ -1,13 +1,28 @@
 //! The lake: Delta tables, media packs and journals under one URI, on any object store.
 //!
-//! A lake is a folder, or a prefix of an `s3://`, `gs://` or `az://` bucket; nothing else has to run.
-//! Credentials and endpoints come from the usual environment variables of the cloud (`AWS_…`, `GOOGLE_…`, `AZURE_…`).
+//! A lake is a folder, a prefix of an `s3://`, `gs://` or `az://` bucket, or `memory://` for as long as a process lives; nothing else
+//! has to run. Credentials and endpoints come from the usual environment variables of the cloud (`AWS_…`, `GOOGLE_…`, `AZURE_…`), or
+//! from a [`Config`], which also holds the [`Limits`]: retries of a store that fails, attempts against other writers, sizes of files.
 //!
 //! * [`Lake`] reads and commits the tables of `driveloop-schemas`. Each [`Commit`] records its lineage (stage, parameters,
-//!   seed, input table versions, run) and transaction ids: a commit whose ids are there already changes nothing.
+//!   seed, input table versions, run) and transaction ids: a commit whose ids are there already changes nothing. A commit is one
+//!   conditional put, and asks the store for as much after a thousand others as after none.
+//! * [`TableStage`] writes many rows to the store as they come; [`Lake::commit_staged`] makes them visible at once.
+//! * [`Lake::as_of`] shows the tables as they were, by version or time.
+//! * [`Lake::optimize`], [`Lake::vacuum`] and [`Lake::check`] keep a lake: few files, none that nobody reads, all of them whole.
 //! * [`PackWriter`] stores media bytes unchanged, many to an object; a row holds pack, offset and length.
 //! * [`Journal`] is a sequence of entries written by conditional put, so that two runs cannot drive one thing.
 //! * [`Store`] is the object store itself: logs are read through it, reports are written through it.
+//! * [`conformance`] is what a store has to hold, as a suite that can be run on any.
+//!
+//! # What is seen
+//!
+//! A drive is seen wholly or not at all. Its row in `drive` is committed last; the rows of its other tables are hidden from queries
+//! until then. A session opens `drive` first, and keeps the version that it has of each table. A file that was written and never
+//! committed is seen by nobody, and [`Lake::vacuum`] removes it in time.
+//!
+//! A store may do what was asked and lose the answer. What is written under a condition carries a mark of its writer, by which
+//! the writer knows its own when it tries again; a commit that meets others looks for its transaction ids among them.
 //!
 //! Not here: what the rows mean (`schemas`), the driving functions of SQL (`scenario-mining`).
 //!
