@@ -4,18 +4,25 @@
 //! Data goes to standard output, everything else to standard error.
 //! Exit status: 0 done, 1 failed, 2 usage, 3 done with something dropped, or a gate that said no.
 
+mod answer;
 mod cli;
 mod commands;
 mod context;
 mod hint;
+mod ingest_view;
 mod progress;
+mod prompt;
 mod render;
 mod round;
 mod sheet;
+mod words;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
+
+/// Time for a query that was stopped to notice it and delete what it spilled; longer computing is not waited for.
+const STOPPING_MAX: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +31,8 @@ pub(crate) enum Exit {
     Done,
     /// Done, but something was dropped, or a gate said no.
     WithLoss,
+    /// Ctrl-C stopped it.
+    Interrupted,
 }
 
 fn main() -> ExitCode {
@@ -39,9 +48,13 @@ fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    match runtime.block_on(cli.run()) {
+    let ended = runtime.block_on(cli.run());
+    runtime.shutdown_timeout(STOPPING_MAX);
+    match ended {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::WithLoss) => ExitCode::from(3),
+        // What a shell says of a program that Ctrl-C ended.
+        Ok(Exit::Interrupted) => ExitCode::from(130),
         Err(error) if hint::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprint!("{}", hint::explain(&error));

@@ -1,6 +1,6 @@
 //! Batches to standard output.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal as _, Write};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -11,9 +11,6 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::context::Format;
 use crate::sheet::Sheet;
-
-/// Rows that the table format shows before it asks for another format: a person reads no more.
-pub(crate) const TABLE_ROWS_MAX: usize = 10_000;
 
 /// Writes a small table.
 pub(crate) fn sheet(format: Format, sheet: Sheet) -> Result<()> {
@@ -41,9 +38,8 @@ pub(crate) enum Writer {
     Table {
         schema: SchemaRef,
         batches: Vec<RecordBatch>,
-        rows: usize,
-        left_out: usize,
     },
+    /// One object a line, with every column in each.
     Json(arrow::json::LineDelimitedWriter<Output>),
     Csv(Box<arrow::csv::Writer<Output>>),
     Arrow(Box<arrow::ipc::writer::StreamWriter<Output>>),
@@ -54,16 +50,27 @@ type Output = BufWriter<std::io::Stdout>;
 impl Writer {
     /// A writer to standard output.
     pub(crate) fn new(format: Format, schema: SchemaRef) -> Result<Self> {
+        anyhow::ensure!(
+            format != Format::Arrow || !std::io::stdout().is_terminal(),
+            "an Arrow stream is not for a terminal: send it to a file or a program"
+        );
         let output = BufWriter::new(std::io::stdout());
         Ok(match format {
             Format::Table => Self::Table {
                 schema,
                 batches: Vec::new(),
-                rows: 0,
-                left_out: 0,
             },
-            Format::Json => Self::Json(arrow::json::LineDelimitedWriter::new(output)),
-            Format::Csv => Self::Csv(Box::new(arrow::csv::Writer::new(output))),
+            Format::Json => Self::Json(
+                arrow::json::WriterBuilder::new()
+                    .with_explicit_nulls(true)
+                    .build(output),
+            ),
+            Format::Csv => {
+                let mut writer = arrow::csv::Writer::new(output);
+                // The names of the columns are there without rows too.
+                writer.write(&flat(&RecordBatch::new_empty(schema))?)?;
+                Self::Csv(Box::new(writer))
+            }
             Format::Arrow => {
                 let writer = arrow::ipc::writer::StreamWriter::try_new(output, &schema)?;
                 Self::Arrow(Box::new(writer))
@@ -74,17 +81,7 @@ impl Writer {
     /// Writes a batch.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         match self {
-            Self::Table {
-                batches,
-                rows,
-                left_out,
-                ..
-            } => {
-                let shown = batch.num_rows().min(TABLE_ROWS_MAX - *rows);
-                *left_out += batch.num_rows() - shown;
-                *rows += shown;
-                batches.push(batch.slice(0, shown));
-            }
+            Self::Table { batches, .. } => batches.push(batch.clone()),
             Self::Json(writer) => writer.write(batch)?,
             Self::Csv(writer) => writer.write(&flat(batch)?)?,
             Self::Arrow(writer) => writer.write(batch)?,
@@ -95,20 +92,12 @@ impl Writer {
     /// Writes what is left, and the end.
     pub(crate) fn finish(self) -> Result<()> {
         match self {
-            Self::Table {
-                schema,
-                batches,
-                left_out,
-                ..
-            } => {
+            Self::Table { schema, batches } => {
                 let mut output = BufWriter::new(std::io::stdout());
                 let text =
                     arrow::util::pretty::pretty_format_batches_with_schema(schema, &batches)?;
                 writeln!(output, "{text}")?;
                 output.flush()?;
-                if left_out > 0 {
-                    eprintln!("{left_out} more rows not shown: use --format csv, json or arrow");
-                }
             }
             Self::Json(mut writer) => {
                 writer.finish()?;

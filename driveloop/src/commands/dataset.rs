@@ -10,6 +10,7 @@ use crate::Exit;
 use crate::context::{Context, run_id};
 use crate::render;
 use crate::sheet::Sheet;
+use crate::words::count;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -78,8 +79,10 @@ pub(crate) async fn run(context: &Context, verb: &Verb) -> Result<Exit> {
                 ""
             };
             eprintln!(
-                "{}: {} samples, digest {}{there}",
-                report.dataset, report.samples, report.dataset_digest
+                "{}: {}, digest {}{there}",
+                report.dataset,
+                count(report.samples, "sample"),
+                report.dataset_digest
             );
         }
         Verb::Export { name, out } => {

@@ -7,6 +7,7 @@ use crate::Exit;
 use crate::context::{Context, run_id};
 use crate::render;
 use crate::sheet::Sheet;
+use crate::words::count;
 
 /// What to evaluate.
 #[derive(Debug, clap::Args)]
@@ -76,8 +77,10 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     let lost = missing.model + missing.baseline + missing.truth;
     if lost > 0 {
         eprintln!(
-            "not scored: {} samples without a prediction, {} without one of the baseline, {} without a whole future",
-            missing.model, missing.baseline, missing.truth
+            "not scored: {} without a prediction, {} without one of the baseline, {} without a whole future",
+            count(missing.model, "sample"),
+            missing.baseline,
+            missing.truth
         );
     }
     Ok(if lost > 0 { Exit::WithLoss } else { Exit::Done })

@@ -1,13 +1,16 @@
 //! `driveloop ingest`: logs to tables.
 
-use anyhow::Result;
-use driveloop_ingest::{DriveOutcome, IngestEvent, IngestOptions, IngestReport, ingest};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use driveloop_ingest::{DriveOutcome, IngestOptions, IngestReport, ingest};
 
 use crate::Exit;
 use crate::context::{Context, run_id};
-use crate::progress::Progress;
+use crate::ingest_view::{View, conclude};
 use crate::render;
 use crate::sheet::Sheet;
+use crate::words::count;
 
 /// What to read.
 #[derive(Debug, clap::Args)]
@@ -19,28 +22,57 @@ pub(crate) struct Args {
     jobs: usize,
     /// Rules of your own for which ROS topic becomes which table, a TOML file.
     #[arg(long, value_name = "FILE")]
-    mapping: Option<std::path::PathBuf>,
+    mapping: Option<PathBuf>,
+    /// A CAN database (DBC): frames of its messages become rows of `signal`. Can be given more than once.
+    #[arg(long, value_name = "FILE")]
+    dbc: Vec<PathBuf>,
+    /// Make a row of `signal` of every number in the topics that the mapping passes over.
+    #[arg(long)]
+    all_signals: bool,
 }
 
 pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     let lake = context.lake().await?;
+    let options = options(args)?;
+    let view = View::new(&args.source);
+    let report = ingest(&lake, &args.source, &options, &|event| view.show(event)).await?;
+    let elapsed = view.finish();
+    table(context, &report)?;
+    conclude(&report, elapsed);
+    anyhow::ensure!(
+        report.committed() + report.already_there() > 0,
+        "of {} at `{}`, none can be read",
+        count(report.drives.len(), "drive"),
+        args.source
+    );
+    Ok(if report.has_losses() {
+        Exit::WithLoss
+    } else {
+        Exit::Done
+    })
+}
+
+fn options(args: &Args) -> Result<IngestOptions> {
+    let unreadable = |file: &Path| format!("cannot read `{}`", file.display());
     let mapping = args
         .mapping
-        .as_ref()
-        .map(std::fs::read_to_string)
-        .transpose()?;
-    let options = IngestOptions {
+        .as_deref()
+        .map(|file| std::fs::read_to_string(file).with_context(|| unreadable(file)));
+    let databases = args.dbc.iter().map(|file| {
+        let bytes = std::fs::read(file).with_context(|| unreadable(file))?;
+        Ok((file.display().to_string(), bytes))
+    });
+    Ok(IngestOptions {
         jobs: args.jobs,
-        mapping,
+        mapping: mapping.transpose()?,
+        databases: databases.collect::<Result<_>>()?,
+        all_signals: args.all_signals,
         ..IngestOptions::new(run_id("ingest"))
-    };
-    let progress = Progress::start("ingest");
-    let begun = std::time::Instant::now();
-    let report = ingest(&lake, &args.source, &options, &|event| {
-        show(&progress, event);
     })
-    .await?;
-    drop(progress);
+}
+
+/// A row for each drive.
+fn table(context: &Context, report: &IngestReport) -> Result<()> {
     let columns = [
         "drive",
         "outcome",
@@ -70,71 +102,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
             (drive.bytes as i64).into(),
         ]);
     }
-    render::sheet(context.format, sheet)?;
-    explain(&report);
-    let (seconds, megabytes) = (begun.elapsed().as_secs_f64(), report.bytes as f64 / 1e6);
-    eprintln!(
-        "{} drives new, {} there already, {} failed; {megabytes:.1} MB in {seconds:.1} s ({:.1} MB/s)",
-        report.committed(),
-        report.already_there(),
-        report.failed(),
-        megabytes / seconds
-    );
-    anyhow::ensure!(
-        report.committed() + report.already_there() > 0,
-        "none of the {} drives at `{}` can be read",
-        report.drives.len(),
-        args.source
-    );
-    Ok(if report.has_losses() {
-        Exit::WithLoss
-    } else {
-        Exit::Done
-    })
-}
-
-/// Shows an event of an ingest.
-pub(crate) fn show(progress: &Progress, event: &IngestEvent) {
-    match event {
-        IngestEvent::Found {
-            drives,
-            bytes,
-            unrecognised,
-        } => {
-            progress.total(*drives as u64);
-            let others = if *unrecognised > 0 {
-                format!(", {unrecognised} other files")
-            } else {
-                String::new()
-            };
-            progress.note(&format!(
-                "{drives} drives, {:.1} MB{others}",
-                *bytes as f64 / 1e6
-            ));
-        }
-        IngestEvent::AlreadyThere { log_id, .. } => {
-            progress.done(&format!("{log_id} is there already"));
-        }
-        IngestEvent::Decoded { log_id, rows, .. } => {
-            progress.done(&format!("{log_id}: {rows} rows"));
-        }
-        IngestEvent::Failed { log_id, .. } => progress.done(&format!("{log_id} failed")),
-        IngestEvent::Committed { drives } => progress.say(&format!("{drives} drives committed")),
-    }
-}
-
-/// Says which drives failed, and why, and what was lost.
-pub(crate) fn explain(report: &IngestReport) {
-    for drive in &report.drives {
-        if let DriveOutcome::Failed { reason } = &drive.outcome {
-            eprintln!("failed: {}: {reason}", drive.log_id);
-        } else if drive.records_lost > 0 {
-            eprintln!(
-                "loss: {}: {} of {} records; `SELECT * FROM finding WHERE log_id = '{}' AND dropped > 0` says which",
-                drive.log_id, drive.records_lost, drive.records_in, drive.log_id
-            );
-        }
-    }
+    render::sheet(context.format, sheet)
 }
 
 fn outcome(outcome: &DriveOutcome) -> &'static str {

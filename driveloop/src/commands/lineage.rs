@@ -13,6 +13,7 @@ use crate::Exit;
 use crate::context::Context;
 use crate::render;
 use crate::sheet::Sheet;
+use crate::words::count;
 
 /// What to trace.
 #[derive(Debug, clap::Args)]
@@ -184,8 +185,10 @@ impl Walk<'_> {
                 subject: run.run_id.clone(),
                 digest: run.spec_digest.clone(),
                 detail: format!(
-                    "{}, {} attempts, {:.3} CPU h",
-                    run.state, run.attempts, run.cpu_hours
+                    "{}, {}, {:.3} CPU h",
+                    run.state,
+                    count(run.attempts, "attempt"),
+                    run.cpu_hours
                 ),
                 commit,
             });
@@ -207,7 +210,11 @@ impl Walk<'_> {
             kind: "dataset",
             subject: dataset.to_owned(),
             digest,
-            detail: format!("{} samples of {} drives", samples.len(), logs.len()),
+            detail: format!(
+                "{} of {}",
+                count(samples.len(), "sample"),
+                count(logs.len(), "drive")
+            ),
             commit,
         });
         self.drives(&logs, depth + 1).await

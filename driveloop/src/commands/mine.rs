@@ -10,6 +10,7 @@ use crate::Exit;
 use crate::context::{Context, run_id};
 use crate::render;
 use crate::sheet::Sheet;
+use crate::words::count;
 
 /// What to find.
 #[derive(Debug, clap::Args)]
@@ -61,8 +62,10 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     }
     render::sheet(context.format, sheet)?;
     eprintln!(
-        "{} drives searched, {} of them composed; {} commits",
-        report.drives, report.composed_drives, report.commits
+        "{} searched, {} of them composed; {}",
+        count(report.drives, "drive"),
+        report.composed_drives,
+        count(report.commits, "commit")
     );
     Ok(Exit::Done)
 }

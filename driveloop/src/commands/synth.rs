@@ -7,6 +7,7 @@ use crate::Exit;
 use crate::context::{Context, run_id};
 use crate::render;
 use crate::sheet::Sheet;
+use crate::words::count;
 
 /// What to compose.
 #[derive(Debug, clap::Args)]
@@ -68,8 +69,9 @@ pub(crate) fn recipes(names: &[String]) -> Result<Vec<Recipe>> {
 /// Says which hosts could not be edited.
 pub(crate) fn explain(report: &ComposeReport) {
     eprintln!(
-        "{} candidates from {} episodes",
-        report.candidates, report.episodes
+        "{} from {}",
+        count(report.candidates, "candidate"),
+        count(report.episodes, "episode")
     );
     for host in &report.unusable_hosts {
         eprintln!("not edited: {host} has no rows of the ego");

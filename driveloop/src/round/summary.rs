@@ -11,6 +11,7 @@ use super::run::Plan;
 use crate::context::{Context, Format};
 use crate::render;
 use crate::sheet::{Cell, Sheet};
+use crate::words::count;
 
 /// A longer fact has a line of its own, so that the others stay in two columns.
 const FACT_WIDTH_MAX: usize = 40;
@@ -209,7 +210,10 @@ impl Facts<'_> {
             .await?;
         self.fact(
             "composed drives",
-            format!("{accepted} accepted, {rejected} candidates rejected"),
+            format!(
+                "{accepted} accepted, {} rejected",
+                count(rejected, "candidate")
+            ),
         );
         Ok(())
     }
@@ -231,7 +235,10 @@ impl Facts<'_> {
                 .await?;
             self.fact(
                 format!("samples: {split}"),
-                format!("{real} real, {synthetic} synthetic, of {drives} recorded drives"),
+                format!(
+                    "{real} real, {synthetic} synthetic, of {}",
+                    count(drives, "recorded drive")
+                ),
             );
         }
         Ok(())
@@ -257,12 +264,12 @@ impl Facts<'_> {
             self.fact(
                 format!("{} against {}", row.metric, row.baseline_id),
                 format!(
-                    "{:.3} against {:.3}, difference {:+.3}{share}, {interval}; {} samples of {}",
+                    "{:.3} against {:.3}, difference {:+.3}{share}, {interval}; {} of {}",
                     row.value,
                     row.baseline_value,
                     row.difference,
-                    row.samples,
-                    drives(row.drives, "", "").trim_end()
+                    count(row.samples, "sample"),
+                    count(row.drives, "drive")
                 ),
             );
         }
@@ -276,9 +283,10 @@ impl Facts<'_> {
             ..EvaluateOptions::new(&row.model_id, &row.dataset, "")
         };
         let interval = difference_by_actor(self.lake, &options, &row.metric).await?;
+        let verb = if row.drives == 1 { "is" } else { "are" };
         let few = format!(
-            "{} too few for an interval by drive",
-            drives(row.drives, "is", "are")
+            "{} {verb} too few for an interval by drive",
+            count(row.drives, "drive")
         );
         Ok(match interval {
             Some(Interval { low, high }) => {
@@ -320,14 +328,5 @@ impl Facts<'_> {
             self.fact(what, failure.search_sql.as_str());
         }
         Ok(())
-    }
-}
-
-/// `1 drive is`, `2 drives are`.
-fn drives(count: i64, one: &str, more: &str) -> String {
-    if count == 1 {
-        format!("1 drive {one}")
-    } else {
-        format!("{count} drives {more}")
     }
 }

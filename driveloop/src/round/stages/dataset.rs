@@ -5,6 +5,7 @@ use driveloop_scenario_mining::dataset::{FreezeOptions, freeze};
 
 use super::{StageContext, digest_of};
 use crate::round::run::Output;
+use crate::words::count;
 
 /// Hexadecimal digits of the stage's key in the name of its dataset.
 const NAME_DIGITS: usize = 8;
@@ -28,10 +29,12 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
     let splits: Vec<_> = report
         .splits
         .iter()
-        .map(|(split, count)| {
+        .map(|(split, size)| {
             format!(
-                "{split} {} real + {} synthetic of {} drives",
-                count.real, count.synthetic, count.hosts
+                "{split} {} real + {} synthetic of {}",
+                size.real,
+                size.synthetic,
+                count(size.hosts, "drive")
             )
         })
         .collect();
@@ -46,7 +49,11 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
             ("digest".to_owned(), report.dataset_digest),
         ]
         .into(),
-        note: format!("{name}: {} samples ({})", report.samples, splits.join("; ")),
+        note: format!(
+            "{name}: {} ({})",
+            count(report.samples, "sample"),
+            splits.join("; ")
+        ),
         ..Output::default()
     })
 }

@@ -11,6 +11,7 @@ use super::{StageContext, digest_of};
 use crate::commands::doctor::worker_path;
 use crate::commands::train::clock;
 use crate::round::run::Output;
+use crate::words::count;
 
 pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
     digest_of(&(
@@ -42,10 +43,10 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
         digest: digest(lines),
         rows: rows as u64,
         note: format!(
-            "{} samples of {} drives, {} slices to mend",
-            report.samples,
-            report.drives,
-            report.failures.len()
+            "{} of {}, {} to mend",
+            count(report.samples, "sample"),
+            count(report.drives, "drive"),
+            count(report.failures.len(), "slice")
         ),
         ..Output::default()
     })

@@ -4,9 +4,9 @@ use anyhow::{Context as _, Result};
 use driveloop_ingest::{IngestOptions, fingerprint, ingest};
 
 use super::{StageContext, digest_of, digest_of_batches};
-use crate::commands::ingest::{explain, show};
-use crate::progress::Progress;
+use crate::ingest_view::{View, conclude, outcome};
 use crate::round::run::Output;
+use crate::words::count;
 
 pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
     digest_of(&fingerprint(source(context)?).await?)
@@ -17,34 +17,28 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
         jobs: context.options.config.ingest.jobs,
         ..IngestOptions::new(&context.run_id)
     };
-    let progress = Progress::start("ingest");
+    let view = View::new(source(context)?);
     let report = ingest(context.lake, source(context)?, &options, &|event| {
-        show(&progress, event);
+        view.show(event);
     })
     .await?;
-    drop(progress);
-    explain(&report);
+    conclude(&report, view.finish());
     anyhow::ensure!(
         report.committed() + report.already_there() > 0,
-        "none of the {} drives at `{}` can be read",
-        report.drives.len(),
+        "of {} at `{}`, none can be read",
+        count(report.drives.len(), "drive"),
         source(context)?
     );
     let drives = context
         .lake
         .query("SELECT log_id, source_digest FROM drive ORDER BY log_id")
         .await?;
-    let rows = report.rows().values().sum();
+    let rows: u64 = report.rows().values().sum();
     Ok(Output {
         digest: digest_of_batches(&drives)?,
         rows,
         with_loss: report.has_losses(),
-        note: format!(
-            "{} drives new, {} there already, {} failed; {rows} rows",
-            report.committed(),
-            report.already_there(),
-            report.failed()
-        ),
+        note: format!("{}; {}", outcome(&report), count(rows, "row")),
         ..Output::default()
     })
 }

@@ -6,6 +6,7 @@ use driveloop_scenario_mining::{Catalogue, MineOptions, mine};
 
 use super::{StageContext, digest_of, digest_of_batches};
 use crate::round::run::Output;
+use crate::words::count;
 
 pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
     let catalogue = catalogue(context)?;
@@ -50,7 +51,7 @@ pub(super) async fn search(context: &StageContext<'_>, composed: bool) -> Result
     Ok(Output {
         digest: episodes_digest(context.lake, composed).await?,
         rows: episodes as u64,
-        note: format!("{episodes} episodes: {}", list.join(", ")),
+        note: format!("{}: {}", count(episodes, "episode"), list.join(", ")),
         ..Output::default()
     })
 }

@@ -6,6 +6,7 @@ use driveloop_ota_validation::{ValidateOptions, validate_models};
 use super::{StageContext, digest_of};
 use crate::commands::ota::read_rules;
 use crate::round::run::Output;
+use crate::words::count;
 
 pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
     let config = &context.options.config.ota;
@@ -44,8 +45,9 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
             .map(|(name, value)| (name.to_owned(), value))
             .collect(),
         note: format!(
-            "{decision} over {} scenes of {} drives",
-            validation.verdict.scenes, validation.verdict.drives
+            "{decision} over {} of {}",
+            count(validation.verdict.scenes, "scene"),
+            count(validation.verdict.drives, "drive")
         ),
         ..Output::default()
     })

@@ -6,6 +6,7 @@ use driveloop_synth::simulate::{SimulateOptions, simulate};
 
 use super::{StageContext, digest_of};
 use crate::round::run::Output;
+use crate::words::count;
 
 pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
     digest_of(&context.options.config.simulate)
@@ -34,12 +35,16 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
         .iter()
         .map(|drive| format!("{} {}", drive.path, drive.bytes))
         .collect();
-    let messages = report.drives.iter().map(|drive| drive.messages).sum();
+    let messages: u64 = report.drives.iter().map(|drive| drive.messages).sum();
     Ok(Output {
         digest: digest(&logs),
         rows: messages,
         names: [("logs".to_owned(), uri.clone())].into(),
-        note: format!("{} drives, {messages} messages in {uri}", logs.len()),
+        note: format!(
+            "{}, {} in {uri}",
+            count(logs.len(), "drive"),
+            count(messages, "message")
+        ),
         ..Output::default()
     })
 }

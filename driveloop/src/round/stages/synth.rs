@@ -6,6 +6,7 @@ use driveloop_synth::compose::{ComposeOptions, compose};
 use super::{StageContext, digest_of, digest_of_batches};
 use crate::commands::synth::{explain, recipes};
 use crate::round::run::Output;
+use crate::words::count;
 
 pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
     digest_of(&context.options.config.synth)
@@ -33,7 +34,9 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
         digest: digest_of_batches(&items)?,
         rows: report.rows.values().sum::<usize>() as u64,
         note: format!(
-            "{accepted} drives composed, {rejected} candidates rejected, {} there already",
+            "{} composed, {} rejected, {} there already",
+            count(accepted, "drive"),
+            count(rejected, "candidate"),
             report.already_there
         ),
         ..Output::default()

@@ -10,6 +10,7 @@ use crate::commands::doctor::worker_path;
 use crate::commands::train::{clock, show};
 use crate::progress::Progress;
 use crate::round::run::Output;
+use crate::words::count;
 
 pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
     digest_of(&context.options.config.train)
@@ -54,11 +55,11 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
         cpu_hours: report.cpu_hours,
         names: [("model".to_owned(), report.model_id.clone())].into(),
         note: format!(
-            "{}: {} steps on {}, {} attempts, goodput {:.0} %",
+            "{}: {} on {}, {}, goodput {:.0} %",
             report.model_id,
-            report.step,
+            count(report.step, "step"),
             report.device,
-            report.attempts,
+            count(report.attempts, "attempt"),
             100.0 * report.goodput()
         ),
         ..Output::default()
