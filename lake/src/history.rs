@@ -1,9 +1,49 @@
 //! What the log of a table says of its commits.
 
 use deltalake::kernel::CommitInfo;
+use deltalake::logstore::LogStore;
+use deltalake::{DeltaResult, DeltaTableError};
+use futures::{StreamExt as _, TryStreamExt as _};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::commit::{LINEAGE_KEY, Versions};
+
+/// Commits that are read at a time.
+const READS_MAX: usize = 16;
+
+/// One line of a commit, as far as it is looked at.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ActionLine {
+    commit_info: Option<CommitInfo>,
+}
+
+/// The commits of some versions of a table, those that are still in the log, in order.
+pub(crate) async fn commits(
+    log_store: &dyn LogStore,
+    versions: std::ops::RangeInclusive<u64>,
+) -> DeltaResult<Vec<CommitRecord>> {
+    let read = futures::stream::iter(versions).map(|version| commit(log_store, version));
+    let read: Vec<Option<CommitRecord>> = read.buffered(READS_MAX).try_collect().await?;
+    Ok(read.into_iter().flatten().collect())
+}
+
+async fn commit(log_store: &dyn LogStore, version: u64) -> DeltaResult<Option<CommitRecord>> {
+    let Some(bytes) = log_store.read_commit_entry(version).await? else {
+        return Ok(None);
+    };
+    let lines = serde_json::Deserializer::from_slice(&bytes).into_iter::<ActionLine>();
+    for line in lines {
+        let line = line.map_err(|source| DeltaTableError::GenericError {
+            source: source.into(),
+        })?;
+        if let Some(info) = line.commit_info {
+            return Ok(Some(CommitRecord::new(version as i64, &info)));
+        }
+    }
+    Ok(None)
+}
 
 /// One commit of a table, with its lineage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +71,7 @@ pub struct CommitRecord {
 }
 
 impl CommitRecord {
-    pub(crate) fn new(version: i64, info: &CommitInfo) -> Self {
+    fn new(version: i64, info: &CommitInfo) -> Self {
         let record = info.info.get(LINEAGE_KEY).unwrap_or(&Value::Null);
         let text = |key: &str| record[key].as_str().unwrap_or_default().to_owned();
         let inputs = record["inputs"].as_object().into_iter().flatten();

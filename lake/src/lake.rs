@@ -7,7 +7,6 @@ use arrow::record_batch::RecordBatch;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake::DeltaTable;
 use driveloop_schemas::{Row, TABLES};
-use futures::TryStreamExt as _;
 
 use crate::as_of::AsOf;
 use crate::catalog::LakeSchema;
@@ -15,7 +14,7 @@ use crate::commit::Versions;
 use crate::config::Config;
 use crate::delta::log_store;
 use crate::error::{Error, Result};
-use crate::history::CommitRecord;
+use crate::history::{CommitRecord, commits};
 use crate::log::TableLog;
 use crate::store::Store;
 
@@ -195,18 +194,31 @@ impl Lake {
     /// # Errors
     /// When the table or the store fails.
     pub async fn history(&self, name: &str) -> Result<Vec<CommitRecord>> {
-        let Some(table) = self.table(name).await? else {
+        let Some(last) = self.version(name).await? else {
             return Ok(Vec::new());
         };
-        let fail = |error| Error::table(name, error);
-        let infos: Vec<_> = table.history(None).try_collect().await.map_err(fail)?;
-        let latest = table.version().map_or(-1, |version| version as i64);
-        let mut records: Vec<_> = (0_i64..)
-            .zip(&infos)
-            .map(|(back, info)| CommitRecord::new(latest - back, info))
-            .collect();
-        records.reverse();
-        Ok(records)
+        self.commits(name, 0..=last as u64).await
+    }
+
+    /// The last commit of a table; `None` where there is no table.
+    ///
+    /// # Errors
+    /// When the table or the store fails.
+    pub async fn last_commit(&self, name: &str) -> Result<Option<CommitRecord>> {
+        let Some(last) = self.version(name).await? else {
+            return Ok(None);
+        };
+        Ok(self.commits(name, last as u64..=last as u64).await?.pop())
+    }
+
+    async fn commits(
+        &self,
+        name: &str,
+        versions: std::ops::RangeInclusive<u64>,
+    ) -> Result<Vec<CommitRecord>> {
+        let log_store = log_store(&self.store, name);
+        let commits = commits(log_store.as_ref(), versions).await;
+        commits.map_err(|error| Error::table(name, error))
     }
 
     /// The Delta table at its latest version; `None` where it does not exist.

@@ -66,7 +66,7 @@ async fn tables(context: &Context) -> Result<()> {
         } else {
             Cell::Empty
         };
-        let last = lake.history(spec.name).await?.pop();
+        let last = lake.last_commit(spec.name).await?;
         let (stage, run) = last
             .map(|commit| (commit.stage, commit.run_id))
             .unwrap_or_default();
