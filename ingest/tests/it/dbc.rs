@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use driveloop_ingest::{CanDatabase, Error};
+use driveloop_ingest::{CanDatabase, Error, IngestOptions, ingest};
+use driveloop_schemas::{BusFrame, Signal};
+
+use crate::TestLake;
+use crate::mcap_log::{OBJECTS, Shape, log};
 
 const LAYOUTS: &str = include_str!("fixtures/layouts.dbc");
 
@@ -90,7 +94,7 @@ fn an_identifier_is_known_in_its_own_width_alone() {
     let database = CanDatabase::parse("layouts.dbc", LAYOUTS.as_bytes()).unwrap();
     assert!(database.message(256, false).is_some());
     assert!(database.message(256, true).is_none());
-    let long = 2_566_844_926 & 0x1fff_ffff;
+    let long = 0x18fe_f1fe;
     assert!(database.message(long, true).is_some() && database.message(long, false).is_none());
     assert_eq!(database.decode(7, false, &[0; 8]).count(), 0);
     // What tools keep under the message of no message is no frame.
@@ -192,4 +196,47 @@ fn damaged_databases_and_payloads_do_not_stop_the_program() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_of_a_log_become_rows_and_by_a_database_signals() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.mcap");
+    std::fs::write(&file, log(Shape::default())).unwrap();
+    let database = "VERSION \"\"\nNS_ :\nBS_:\nBU_: A\n\nBO_ 464 Cabin: 2 A\n\
+         \x20SG_ Low : 0|8@1+ (1,-40) [0|0] \"degC\" A\n SG_ High : 15|8@0+ (0.5,0) [0|0] \"\" A\n SG_ Beyond : 16|8@1+ (1,0) [0|0] \"\" A\n\n\
+         VAL_ 464 High 1 \"On\" ;\n";
+    let test = TestLake::new().await;
+    let options = IngestOptions {
+        databases: vec![("cabin.dbc".to_owned(), database.as_bytes().to_vec())],
+        ..IngestOptions::new("run-1")
+    };
+    let source = file.to_str().unwrap();
+    ingest(&test.lake, source, &options, &|_| {}).await.unwrap();
+    let frames: Vec<BusFrame> = test.rows().await;
+    assert_eq!(frames.len(), OBJECTS);
+    let frame = &frames[0];
+    assert_eq!(
+        (frame.bus.as_str(), frame.can_id, frame.data.as_slice()),
+        ("/can", 0x1d0, [0, 1].as_slice())
+    );
+    assert!(!(frame.is_extended || frame.is_remote || frame.is_error));
+    let mut signals: Vec<Signal> = test.rows().await;
+    signals.retain(|row| row.source == "/can");
+    assert_eq!(signals.len(), 2 * OBJECTS);
+    let of = |name: &str| {
+        let row = signals.iter().find(|row| row.name == name);
+        let row = row.unwrap_or_else(|| panic!("no {name} in {signals:#?}"));
+        (row.value, row.text.as_deref(), row.unit.as_deref())
+    };
+    assert_eq!(of("/can.Cabin.Low"), (Some(-40.0), None, Some("degC")));
+    assert_eq!(of("/can.Cabin.High"), (Some(0.5), Some("On"), None));
+    let wrong = IngestOptions {
+        databases: vec![("wrong.dbc".to_owned(), b"no database".to_vec())],
+        ..IngestOptions::new("run-2")
+    };
+    let error = ingest(&test.lake, source, &wrong, &|_| {})
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("wrong.dbc"), "{error}");
 }
