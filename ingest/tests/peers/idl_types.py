@@ -1,6 +1,7 @@
 """The message types that `rosbags` knows, a JSON object a line: name, definition as .msg, the same as .idl in the form that
 `rosidl_adapter` writes, and the form on the wire that rosbags reads out of that IDL."""
 
+import functools
 import json
 import sys
 
@@ -71,6 +72,12 @@ def idl_file(name, fields, constants):
     return "\n".join([*lines, f"    struct {message} {{", *members, "    };", "  };", "};", ""])
 
 
+@functools.cache
+def types_of(idl):
+    # rosbags does not read lines of the preprocessor.
+    return get_types_from_idl("\n".join(line for line in idl.splitlines() if not line.startswith("#")))
+
+
 def needed(name, types, seen):
     seen.setdefault(name)
     for _, (kind, args) in types[name][1]:
@@ -90,9 +97,7 @@ def main():
         text = "".join(f"{separator}\nIDL: {part}\n{files[part]}" for part in parts)
         read = {}
         for part in parts:
-            # rosbags does not read lines of the preprocessor.
-            lines = [line for line in files[part].splitlines() if not line.startswith("#")]
-            read |= get_types_from_idl("\n".join(lines))
+            read |= types_of(files[part])
         msg = store.generate_msgdef(name, ros_version=2)[0]
         line = {"name": name, "msg": msg, "idl": text, "shape": shape((Nodetype.NAME, name), read)}
         sys.stdout.write(json.dumps(line) + "\n")

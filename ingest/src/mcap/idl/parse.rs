@@ -274,10 +274,10 @@ impl<'a> Parser<'_, 'a> {
             let mut open = 1_usize;
             while open > 0 {
                 match self.peek() {
-                    None => return Err(self.unexpected("`)`")),
                     Some("(") => open += 1,
                     Some(")") => open -= 1,
-                    Some(_) => {}
+                    None if self.token().is_none() => return Err(self.unexpected("`)`")),
+                    _ => {}
                 }
                 self.next += 1;
             }
