@@ -116,7 +116,7 @@ mod tests {
     fn a_car_is_seen_while_one_of_its_corners_is() {
         let walls = [wall()];
         let is_seen = |x_m, y_m| is_in_sight([0.0, 0.0], 1, &car_at(x_m, y_m), &walls);
-        // Seen from the origin, the wall covers bearings up to about 0.18 rad: at 25 m, up to 4.5 m aside.
+        // Seen from the origin, the wall covers bearings from −0.18 to 0.13 rad: at 25 m, up to 3.3 m to the left.
         assert!(!is_seen(25.0, 0.0));
         assert!(is_seen(25.0, 4.5));
         assert!(is_seen(5.0, 0.0), "before the wall");

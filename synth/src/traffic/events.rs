@@ -285,8 +285,14 @@ impl World {
         let ego = &self.actors[0];
         let stop_m = ego.speed_mps.powi(2) / (2.0 * 2.8);
         let range = stop_m + 8.0..stop_m + 40.0;
+        // Nobody turns round at the far kerb and crosses again.
+        let has_crossed = |actor: &Actor| {
+            let of_actor = |event: &WorldEvent| event.actor_id == actor.actor_id;
+            self.events.iter().any(of_actor)
+        };
         let walker = self.actors.iter().find(|actor| {
             matches!(actor.control, Control::Walker(Walk::Wait))
+                && !has_crossed(actor)
                 && range.contains(&(actor.s_m - ego.front_s_m()))
                 && actor.d_m.abs() > self.road.half_width_m()
         })?;

@@ -183,9 +183,9 @@ mod tests {
         world.actors.len() - 1
     }
 
-    /// Two lanes. In the right one: a car at 20 m/s, 30 m behind one at 15 m/s and 35 m ahead of another at 20 m/s. In the
-    /// left one: a car at 25 m/s that would be `gap_m` behind it.
-    fn overtaking(gap_m: f64) -> (World, usize) {
+    /// Two lanes. In the right one: a car at 20 m/s, `lead_gap_m` behind one at 15 m/s and 35 m ahead of another at 20 m/s. In
+    /// the left one: a car at 25 m/s that would be `gap_m` behind it.
+    fn overtaking(lead_gap_m: f64, gap_m: f64) -> (World, usize) {
         let config = WorldConfig {
             lanes: Some(2),
             ..WorldConfig::default()
@@ -193,7 +193,7 @@ mod tests {
         let mut world = World::new(config, 1);
         world.actors.clear();
         let me = car(&mut world, 0, 500.0, 20.0);
-        car(&mut world, 0, 500.0 + 30.0 + LENGTH_M, 15.0);
+        car(&mut world, 0, 500.0 + lead_gap_m + LENGTH_M, 15.0);
         car(&mut world, 0, 500.0 - LENGTH_M - 35.0, 20.0);
         car(&mut world, 1, 500.0 - LENGTH_M - gap_m, 25.0);
         (world, me)
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_accelerations_of_a_change_worked_out_by_hand() {
-        let (world, me) = overtaking(40.0);
+        let (world, me) = overtaking(30.0, 40.0);
         let view = world.change_view(&world.actors[me], 1).unwrap();
         // a (1 − (v/v0)⁴ − (s*/s)²), s* = s0 + v T + v Δv / 2√(ab), with the values of the paper's table.
         let expected = MobilView {
@@ -230,10 +230,13 @@ mod tests {
 
     #[test]
     fn a_driver_overtakes_only_where_the_follower_can_live_with_it() {
-        let (mut world, me) = overtaking(40.0);
+        let (mut world, me) = overtaking(45.0, 40.0);
         assert_eq!(world.better_lane(me).map(|(lane, _)| lane), Some(1));
         // One metre less, and the follower would have to brake at 4.17 m/s².
-        let (mut world, me) = overtaking(39.0);
+        let (mut world, me) = overtaking(45.0, 39.0);
+        assert_eq!(world.better_lane(me), None);
+        // Too near to the leader to get past it on a path that a car can drive at this speed.
+        let (mut world, me) = overtaking(30.0, 40.0);
         assert_eq!(world.better_lane(me), None);
     }
 }

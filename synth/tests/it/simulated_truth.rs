@@ -111,7 +111,7 @@ fn pedestrian_crosses(log: &Log, event: &TruthEvent, end_ns: i64) {
         && frames.len() as i64 * FRAME_NS >= event.end_ns - event.start_ns - 5 * FRAME_NS;
     assert!(walked_m > 8.0 || !is_whole, "{event:?} {walked_m}");
     let before = log.tracks[&event.track_ids[0]].range(..event.start_ns);
-    let still = before.rev().take(1).all(|(_, seen)| seen.speed_mps < 0.05);
+    let still = before.rev().take(5).all(|(_, seen)| seen.speed_mps < 0.05);
     assert!(still, "{event:?}: it walked before it started");
 }
 
