@@ -230,10 +230,8 @@ impl Lake {
     pub(crate) fn log(&self, name: &str) -> SharedLog {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         let log = logs.entry(name.to_owned()).or_insert_with(|| {
-            let log_store = log_store(&self.store, name);
-            Arc::new(tokio::sync::Mutex::new(TableLog::new(
-                name, log_store, self.shown,
-            )))
+            let log = TableLog::new(&self.store, name, self.shown);
+            Arc::new(tokio::sync::Mutex::new(log))
         });
         Arc::clone(log)
     }

@@ -1,6 +1,7 @@
 //! What a process knows of the log of a table: its version, its transaction ids and its files. Read once, then followed.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use deltalake::kernel::Action;
@@ -11,7 +12,9 @@ use deltalake::{DeltaTable, DeltaTableError};
 
 use crate::as_of::{AsOf, version_at};
 use crate::commit::Commit;
+use crate::delta::{log_store, table_path};
 use crate::error::{Error, Result};
+use crate::store::Store;
 use crate::transactions::{ids_of_commit, ids_of_table};
 
 /// The ids of a table, shared with those who read while it is followed.
@@ -25,6 +28,8 @@ pub(crate) type Ids = Arc<BTreeSet<String>>;
 pub(crate) struct TableLog {
     name: String,
     log_store: LogStoreRef,
+    /// Where the table lies on a local disk. Delta refuses a folder that is not there, where it finds an empty prefix of a bucket empty.
+    folder: Option<PathBuf>,
     as_of: AsOf,
     /// The latest version that is known.
     version: Option<u64>,
@@ -35,10 +40,11 @@ pub(crate) struct TableLog {
 }
 
 impl TableLog {
-    pub(crate) fn new(name: &str, log_store: LogStoreRef, as_of: AsOf) -> Self {
+    pub(crate) fn new(store: &Store, name: &str, as_of: AsOf) -> Self {
         Self {
             name: name.to_owned(),
-            log_store,
+            log_store: log_store(store, name),
+            folder: store.local_path(&table_path(name)),
             as_of,
             version: None,
             ids: None,
@@ -48,6 +54,15 @@ impl TableLog {
 
     pub(crate) fn log_store(&self) -> &LogStoreRef {
         &self.log_store
+    }
+
+    /// Makes the folder of a table on a local disk.
+    pub(crate) async fn make_folder(&self) -> Result<()> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        let made = tokio::fs::create_dir_all(folder).await;
+        made.map_err(|source| Error::storage("create", folder.display().to_string(), source))
     }
 
     /// The latest version that is known; `None` where no table was found yet.
@@ -182,6 +197,10 @@ impl TableLog {
     }
 
     async fn load(&mut self) -> Result<Option<u64>> {
+        let folder = self.folder.as_ref();
+        if folder.is_some_and(|folder| !folder.join("_delta_log").is_dir()) {
+            return Ok(None);
+        }
         let fail = |error| Error::table(&self.name, error);
         let mut table = DeltaTable::new(Arc::clone(&self.log_store));
         match table.load().await {

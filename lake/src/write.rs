@@ -183,6 +183,7 @@ impl Lake {
     }
 
     async fn create(&self, log: &mut TableLog, spec: &'static TableSpec) -> Result<()> {
+        log.make_folder().await?;
         let made = delta::create(log.log_store().clone(), spec, &self.config().limits).await;
         match made {
             Ok(table) => {

@@ -119,7 +119,7 @@ impl Lake {
         Ok(named)
     }
 
-    /// The objects below a folder that are not named. What Delta keeps for itself is left out.
+    /// The objects below a folder that are not named. The log of a table is left out.
     pub(super) async fn unnamed(
         &self,
         folder: &str,
@@ -129,11 +129,9 @@ impl Lake {
         let listed = self.store().inner().list(Some(&root));
         let fail = |source| Error::storage("list", self.store().name(folder), source);
         let objects: Vec<ObjectMeta> = listed.try_collect().await.map_err(fail)?;
-        let is_data = |object: &ObjectMeta| {
-            let mut parts = object.location.prefix_match(&root).into_iter().flatten();
-            !parts.any(|part| part.as_ref().starts_with(['_', '.']))
-        };
-        let unnamed = objects.into_iter().filter(is_data);
+        let log = root.clone().join("_delta_log");
+        let of_the_log = |object: &ObjectMeta| object.location.prefix_matches(&log);
+        let unnamed = objects.into_iter().filter(|object| !of_the_log(object));
         Ok(unnamed
             .filter(|object| !named.contains(&object.location))
             .collect())
