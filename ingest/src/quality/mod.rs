@@ -17,26 +17,20 @@
 //!
 //! `duplicate_stamp`, `value_not_usable`, `stamp_out_of_range` and `no_ego_pose` are records that were dropped.
 
-#[allow(dead_code, reason = "not every format has the columns yet")]
 mod clock;
 mod dropped;
-#[allow(dead_code, reason = "not every format has the columns yet")]
 mod frozen;
 mod poses;
 mod size;
-#[allow(dead_code, reason = "not every format has the columns yet")]
 mod stamps;
 
-#[allow(unused_imports, reason = "not every format has the columns yet")]
 pub(crate) use clock::ClockOffset;
 pub(crate) use dropped::{
     drop_duplicate, drop_stamp, drop_unusable, drop_without_pose, note_interpolated,
 };
-#[allow(unused_imports, reason = "not every format has the columns yet")]
 pub(crate) use frozen::{FrozenPayloads, FrozenValues};
 pub(crate) use poses::{Poses, check_poses};
 pub(crate) use size::check_size;
-#[allow(unused_imports, reason = "not every format has the columns yet")]
 pub(crate) use stamps::{check_coverage, check_stamps};
 
 use driveloop_schemas::EgoState;

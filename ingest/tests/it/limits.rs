@@ -113,7 +113,7 @@ impl Facts {
         signals.retain(|row| row.source == "/speed");
         let mut images = test.rows::<CameraFrame>().await;
         images.retain(|row| row.length > 0 && !row.sensor.contains("evil"));
-        Self {
+        let mut facts = Self {
             ego_states: test.rows().await,
             object_tracks: test.rows().await,
             signals,
@@ -122,7 +122,19 @@ impl Facts {
                 .into_iter()
                 .map(|row| (row.stamp_ns, row.digest))
                 .collect(),
-        }
+        };
+        // A log whose summary lies may not tell its name.
+        facts
+            .ego_states
+            .iter_mut()
+            .for_each(|row| row.log_id.clear());
+        facts
+            .object_tracks
+            .iter_mut()
+            .for_each(|row| row.log_id.clear());
+        facts.signals.iter_mut().for_each(|row| row.log_id.clear());
+        facts.lanes.iter_mut().for_each(|row| row.log_id.clear());
+        facts
     }
 }
 
@@ -242,7 +254,7 @@ async fn records_whose_lengths_are_invented() {
     // A chunk has no chunks.
     let inner = chunk("", 0, &[]);
     let nested = Attacked::by(&chunk("", inner.len() as u64, &inner)).await;
-    assert!(!nested.found.is_empty());
+    nested.is_reported_as("chunk_damaged");
 }
 
 /// A chunk's entry in the summary.
