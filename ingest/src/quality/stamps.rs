@@ -268,7 +268,7 @@ mod tests {
             vec![100; 40],
             vec![210; 12],
             vec![900],
-            vec![130, 40, 170, 60].repeat(9),
+            [130, 40, 170, 60].repeat(9),
         ];
         let drive = stamps(periods.concat());
         let checks = ["gap", "jitter", "rate_drop"];
