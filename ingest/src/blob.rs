@@ -6,6 +6,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use bytes::Bytes;
 use driveloop_lake::{ObjectEntry, Store};
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result};
@@ -15,15 +16,39 @@ const PIECE_BYTES: u64 = 8 << 20;
 /// Bytes that are hashed at once: they stay in the processor's cache.
 const HASH_BYTES: usize = 256 << 10;
 
+/// Bytes between two reports of how far a file was read.
+const REPORT_BYTES: u64 = 4 << 20;
+
+/// Why an object is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// For its digest.
+    Digest,
+    /// For what is in it.
+    Decode,
+}
+
+/// How much more was read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Progress {
+    pub(crate) pass: Pass,
+    pub(crate) bytes: u64,
+}
+
 /// The objects of a source. Its methods block: they are for `spawn_blocking` threads.
 pub(crate) struct Blobs {
     store: Store,
     runtime: Handle,
+    progress: UnboundedSender<Progress>,
 }
 
 impl Blobs {
-    pub(crate) fn new(store: Store, runtime: Handle) -> Self {
-        Self { store, runtime }
+    pub(crate) fn new(store: Store, runtime: Handle, progress: UnboundedSender<Progress>) -> Self {
+        Self {
+            store,
+            runtime,
+            progress,
+        }
     }
 
     /// The store of the objects.
@@ -60,7 +85,11 @@ impl Blobs {
     }
 
     /// A reader that goes through the object from its start.
-    pub(crate) fn reader<'a>(&'a self, file: &'a ObjectEntry) -> Result<BlobReader<'a>> {
+    pub(crate) fn reader<'a>(
+        &'a self,
+        file: &'a ObjectEntry,
+        pass: Pass,
+    ) -> Result<BlobReader<'a>> {
         let local = self.store.local_path(&file.path);
         let source = match local.map(File::open).transpose() {
             Ok(Some(file)) => Source::Local(file),
@@ -75,6 +104,8 @@ impl Blobs {
             file,
             at: 0,
             source,
+            pass,
+            unreported: 0,
         })
     }
 
@@ -83,7 +114,7 @@ impl Blobs {
         let mut hash = blake3::Hasher::new();
         let mut buffer = vec![0; HASH_BYTES];
         for file in files {
-            let mut reader = self.reader(file)?;
+            let mut reader = self.reader(file, Pass::Digest)?;
             loop {
                 let count = reader.read(&mut buffer)?;
                 if count == 0 {
@@ -103,6 +134,8 @@ pub(crate) struct BlobReader<'a> {
     file: &'a ObjectEntry,
     at: u64,
     source: Source,
+    pass: Pass,
+    unreported: u64,
 }
 
 enum Source {
@@ -141,7 +174,18 @@ impl BlobReader<'_> {
             }
         };
         self.at += count as u64;
+        self.unreported += count as u64;
+        if self.unreported >= REPORT_BYTES {
+            self.report();
+        }
         Ok(count)
+    }
+
+    fn report(&mut self) {
+        let bytes = std::mem::take(&mut self.unreported);
+        let pass = self.pass;
+        // Nobody may be listening any more.
+        let _ = self.blobs.progress.send(Progress { pass, bytes });
     }
 
     /// Goes on at another offset.
@@ -163,6 +207,12 @@ impl BlobReader<'_> {
         }
         self.at = offset;
         Ok(())
+    }
+}
+
+impl Drop for BlobReader<'_> {
+    fn drop(&mut self) {
+        self.report();
     }
 }
 

@@ -72,6 +72,11 @@ impl<'a> Found<'a> {
     }
 }
 
+/// Findings of a drive: stops logs that name a million topics, classes or attachments. More are added up under [`OTHERS`].
+const FINDINGS_MAX: usize = 10_000;
+/// Subject of findings beyond [`FINDINGS_MAX`].
+const OTHERS: &str = "others";
+
 /// The findings so far. What is found again under the same check and subject is added up; the first message stays.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
@@ -101,17 +106,18 @@ impl Findings {
         offset_bytes: Option<u64>,
         message: impl FnOnce() -> String,
     ) {
-        let gathered = self
-            .found
-            .entry((found.check, found.subject.to_owned()))
-            .or_insert_with(|| Gathered {
-                severity: found.severity,
-                span_ns: None,
-                count: 0,
-                dropped: 0,
-                message: message(),
-                offset_bytes: None,
-            });
+        let mut key = (found.check, found.subject.to_owned());
+        if self.found.len() >= FINDINGS_MAX && !self.found.contains_key(&key) {
+            OTHERS.clone_into(&mut key.1);
+        }
+        let gathered = self.found.entry(key).or_insert_with(|| Gathered {
+            severity: found.severity,
+            span_ns: None,
+            count: 0,
+            dropped: 0,
+            message: message(),
+            offset_bytes: None,
+        });
         gathered.severity = gathered.severity.max(found.severity);
         gathered.count += found.count;
         gathered.dropped += found.dropped;

@@ -10,7 +10,9 @@
 //! Contract: every record that is read becomes part of a row or is counted as dropped by a finding; media bytes are stored unchanged;
 //! the same bytes give the same rows. What a log may ask for is bounded by [`Limits`].
 //!
-//! Not here: anonymisation (media is stored as it came, `privacy_state` says so), other formats.
+//! Not here: anonymisation (media is stored as it came, `privacy_state` says so), other formats. The trait behind the formats is private:
+//! its columns and findings follow the tables, and change with them. A format of your own is a program that writes an MCAP file, or the
+//! tables themselves, which are open (Delta Lake).
 //!
 //! ```no_run
 //! use driveloop_ingest::{IngestOptions, ingest};

@@ -20,12 +20,16 @@ pub struct Limits {
     pub name_bytes_max: usize,
     /// Steps that a message definition compiles to: stops definitions whose parts multiply.
     pub definition_steps_max: usize,
+    /// Steps that all message definitions of a log compile to: stops thousands of channels with large definitions.
+    pub log_steps_max: usize,
     /// Values in the lists of one message: stops sequences whose length is invented.
     pub message_values_max: usize,
     /// Messages within messages: stops type definitions that contain themselves.
     pub depth_max: usize,
     /// Signals that are made of one topic that no rule maps, where that is asked for: stops messages of a million fields.
     pub topic_signals_max: usize,
+    /// Signals of a log: stops thousands of topics of which each has some hundred.
+    pub signals_max: usize,
     /// Bytes of a file that is read whole (tables, maps, images): stops files that do not fit in memory.
     pub file_bytes_max: u64,
     /// Records of one drive: stops drives that do not end.
@@ -50,9 +54,11 @@ impl Default for Limits {
             declarations_bytes_max: 32 << 20,
             name_bytes_max: 255,
             definition_steps_max: 20_000,
+            log_steps_max: 500_000,
             message_values_max: 4_000_000,
             depth_max: 16,
             topic_signals_max: 256,
+            signals_max: 100_000,
             file_bytes_max: 1 << 30,
             records_max: 50_000_000,
             spill_bytes_max: 64 << 20,

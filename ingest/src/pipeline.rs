@@ -7,9 +7,10 @@ use driveloop_lake::{Commit, Lake, digest};
 use driveloop_schemas::{Drive, Row, Severity};
 use futures::{StreamExt as _, stream};
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::argoverse::Argoverse2;
-use crate::blob::Blobs;
+use crate::blob::{Blobs, Pass, Progress};
 use crate::commit::Batch;
 use crate::dbc::CanDatabase;
 use crate::decoded::{Identity, ReadDrive};
@@ -111,16 +112,36 @@ pub async fn ingest(
         bytes,
         unrecognised: unrecognised.len(),
     });
+    let (progress, mut read) = unbounded_channel();
     let run = Run {
         lake: lake.clone(),
-        blobs: Arc::new(Blobs::new(listing.store, Handle::current())),
+        blobs: Arc::new(Blobs::new(listing.store, Handle::current(), progress)),
         options: options.clone(),
     };
+    let drives = Box::pin(run.all(drives, on_event));
     Ok(IngestReport {
-        drives: run.all(drives, on_event).await?,
+        drives: watched(drives, &mut read, on_event).await?,
         unrecognised,
         bytes,
     })
+}
+
+/// Waits for something, and passes on meanwhile how much was read.
+async fn watched<T>(
+    future: impl Future<Output = T>,
+    read: &mut UnboundedReceiver<Progress>,
+    on_event: &(dyn Fn(&IngestEvent) + Send + Sync),
+) -> T {
+    let mut future = std::pin::pin!(future);
+    loop {
+        tokio::select! {
+            Some(Progress { pass, bytes }) = read.recv() => on_event(&match pass {
+                Pass::Digest => IngestEvent::Digested { bytes },
+                Pass::Decode => IngestEvent::Read { bytes },
+            }),
+            done = &mut future => return done,
+        }
+    }
 }
 
 /// A drive of the source and its format.
@@ -290,6 +311,7 @@ impl Run {
         if drives == 0 {
             return Ok(());
         }
+        on_event(&IngestEvent::Committing { drives });
         let mut commit = Commit::new("ingest", self.options.run_id.as_str());
         commit.params_digest = self.options.digest();
         batch.rows.commit(&self.lake, &commit).await?;

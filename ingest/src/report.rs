@@ -105,6 +105,7 @@ impl IngestReport {
 
 /// Progress of an ingest.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum IngestEvent {
     /// The source was listed.
     Found {
@@ -139,6 +140,21 @@ pub enum IngestEvent {
         bytes: u64,
         /// Why.
         reason: String,
+    },
+    /// More of the source was read for its digest; of a drive, all bytes are.
+    Digested {
+        /// Bytes since the last such event.
+        bytes: u64,
+    },
+    /// More of the source was read for its rows; of a drive that is not there yet, about all bytes are.
+    Read {
+        /// Bytes since the last such event.
+        bytes: u64,
+    },
+    /// Drives are about to be committed.
+    Committing {
+        /// How many.
+        drives: usize,
     },
     /// Drives are in the lake.
     Committed {

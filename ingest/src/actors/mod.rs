@@ -2,6 +2,8 @@
 
 mod batch;
 mod motion;
+#[cfg(test)]
+mod tests;
 
 use driveloop_schemas::pose::Pose;
 use driveloop_schemas::{EGO_CATEGORY, EGO_TRACK_ID};

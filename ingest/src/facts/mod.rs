@@ -7,6 +7,8 @@ mod bus;
 mod columns;
 mod rows;
 mod signals;
+#[cfg(test)]
+mod tests;
 
 use arrow::record_batch::RecordBatch;
 use driveloop_schemas::time::Day;

@@ -61,6 +61,11 @@ impl SignalColumns {
         id
     }
 
+    /// Series so far.
+    pub(crate) fn series_count(&self) -> usize {
+        self.series.len()
+    }
+
     /// Adds a finite number.
     pub(crate) fn push(&mut self, series: SeriesId, stamp_ns: i64, value: f64) {
         let series = &mut self.series[series.0];

@@ -76,6 +76,13 @@ impl Walk<'_> {
         let mut fields = Fields(bytes);
         let (mut first, mut last) = (u64::MAX, 0);
         while let Some((opcode, record)) = next_record(&mut fields) {
+            if !matches!(opcode, op::SCHEMA | op::CHANNEL | op::MESSAGE | 0x80..) {
+                let reason = format!(
+                    "expected schemas, channels and messages in a chunk, got the opcode {opcode:#04x}"
+                );
+                self.damage("chunk_damaged", at, 0, reason);
+                return Ok(());
+            }
             self.inner(opcode, record, at)?;
             if let (op::MESSAGE, Some(message)) = (opcode, MessageRecord::parse(record)) {
                 first = first.min(message.log_time);

@@ -36,6 +36,7 @@ impl Reader<'_> {
         }
         self.place_fixes();
         self.place_actors(&track);
+        self.calibrate();
         self.out
     }
 

@@ -2,7 +2,7 @@
 
 use driveloop_lake::ObjectEntry;
 
-use crate::blob::{BlobReader, Blobs};
+use crate::blob::{BlobReader, Blobs, Pass};
 use crate::error::Result;
 
 /// Bytes that are read beyond those that are asked for: what is left of them is moved when more is read.
@@ -24,7 +24,7 @@ pub(super) struct Input<'a> {
 impl<'a> Input<'a> {
     pub(super) fn start(blobs: &'a Blobs, file: &'a ObjectEntry) -> Result<Self> {
         Ok(Self {
-            source: blobs.reader(file)?,
+            source: blobs.reader(file, Pass::Decode)?,
             size: file.size,
             offset: 0,
             buffer: Vec::new(),

@@ -13,6 +13,8 @@ pub const DEFAULT_MAPPING: &str = include_str!("../../mappings/default.toml");
 pub(super) enum Target {
     EgoState,
     EgoTransform,
+    StaticTransform,
+    CameraInfo,
     GeoPosition,
     TrackedObjects,
     DetectedObjects,

@@ -3,6 +3,7 @@
 //! Messages are decoded by the definitions that the file carries, so that a message type of another version is read by its field names;
 //! the mapping says which topic becomes which table. A file that is torn or damaged gives what is sound, and findings for the rest.
 
+mod calibration;
 mod cdr;
 mod chunk;
 mod contents;
@@ -121,7 +122,9 @@ impl LogSource for Ros2Mcap {
         }
         let name = drive.name(blobs.store());
         let stem = name.strip_suffix(".mcap").unwrap_or(&name);
-        Ok(format!("{stem}-{}", &source_digest[..8]))
+        // Room for the digest; object stores have names that are longer than any path is made for.
+        let end = stem.floor_char_boundary(limits.name_bytes_max.saturating_sub(9));
+        Ok(format!("{}-{}", &stem[..end], &source_digest[..8]))
     }
 
     fn decode(

@@ -1,5 +1,6 @@
 //! What is done with the messages of a channel: worked out once, from its definition and the mapping's rule.
 
+use super::calibration::LensSlots;
 use super::cdr::Row;
 use super::declarations::Channel;
 use super::definition::Definition;
@@ -34,6 +35,8 @@ pub(super) struct Decode {
 pub(super) enum Handler {
     EgoState(OdometrySlots),
     EgoTransform(TransformSlots),
+    StaticTransform(TransformSlots),
+    CameraInfo(LensSlots),
     GeoPosition(FixSlots),
     Objects(ObjectSlots),
     Signals(SignalFields),
@@ -90,11 +93,13 @@ pub(super) struct CanSlots {
 pub(super) struct ImageSlots {
     pub(super) data: Bytes,
     pub(super) format: Option<Text>,
+    pub(super) frame: Option<Text>,
 }
 
 pub(super) struct CloudSlots {
     pub(super) width: Option<Integer>,
     pub(super) height: Option<Integer>,
+    pub(super) frame: Option<Text>,
 }
 
 /// A position and an orientation.
@@ -157,8 +162,25 @@ impl Reader<'_> {
         let mut wants = Wants::new(&definition);
         let handler = self.handler(&mut wants, rule, channel)?;
         let stamp = stamp_slots(&mut wants, MESSAGE, &rule.stamp);
+        let program = Program::compile(&wants, self.limits)?;
+        self.steps += program.steps.len() + program.takes.len();
+        let (max, actual) = (self.limits.log_steps_max, self.steps);
+        if actual > max {
+            return Err(format!(
+                "expected definitions of at most {max} steps in a log (log_steps_max), got {actual}"
+            ));
+        }
+        let (max, actual) = (
+            self.limits.signals_max,
+            self.out.facts.signals.series_count(),
+        );
+        if actual > max {
+            return Err(format!(
+                "expected at most {max} signals in a log (signals_max), got {actual}"
+            ));
+        }
         Ok(Decode {
-            program: Program::compile(&wants, self.limits)?,
+            program,
             stamp,
             handler,
         })
@@ -183,6 +205,8 @@ impl Reader<'_> {
                 yaw_rate_radps: wants.number(MESSAGE, "twist.twist.angular.z").ok(),
             }),
             Target::EgoTransform => Handler::EgoTransform(TransformSlots::of(wants)?),
+            Target::StaticTransform => Handler::StaticTransform(TransformSlots::of(wants)?),
+            Target::CameraInfo => Handler::CameraInfo(LensSlots::of(wants)?),
             Target::GeoPosition => Handler::GeoPosition(FixSlots {
                 latitude_deg: wants.number(MESSAGE, "latitude")?,
                 longitude_deg: wants.number(MESSAGE, "longitude")?,
@@ -207,10 +231,12 @@ impl Reader<'_> {
             Target::CameraFrame => Handler::CameraFrame(ImageSlots {
                 data: wants.bytes(MESSAGE, "data")?,
                 format: wants.text(MESSAGE, "format").ok(),
+                frame: wants.text(MESSAGE, "header.frame_id").ok(),
             }),
             Target::LidarSweep => Handler::LidarSweep(CloudSlots {
                 width: wants.integer(MESSAGE, "width").ok(),
                 height: wants.integer(MESSAGE, "height").ok(),
+                frame: wants.text(MESSAGE, "header.frame_id").ok(),
             }),
             Target::Map => Handler::Map(wants.text(MESSAGE, "data")?),
         })

@@ -7,6 +7,7 @@ use driveloop_schemas::Severity;
 use driveloop_schemas::time::stamp_ns_from_sec_nanosec;
 
 use super::McapOptions;
+use super::calibration::Sensors;
 use super::cdr::{Row, Slots};
 use super::declarations::Channel;
 use super::plan::{Decode, Handler, Plan};
@@ -43,12 +44,15 @@ pub(super) struct Reader<'a> {
     pub(super) poses: BTreeMap<String, Poses>,
     pub(super) transforms: BTreeMap<String, Poses>,
     pub(super) fixes: Vec<Fix>,
+    pub(super) sensors: Sensors,
     /// Topics of objects without identity; and whether others have some.
     pub(super) untracked: BTreeSet<String>,
     pub(super) has_tracks: bool,
     /// Series of the values that bus databases find, by topic, database and signal.
     pub(super) bus_series: HashMap<(usize, usize, usize), SeriesId>,
     slots: Slots,
+    /// Steps of all programs.
+    pub(super) steps: usize,
     /// The first and last stamp of a message.
     pub(super) span_ns: Option<(i64, i64)>,
     messages: u64,
@@ -149,10 +153,12 @@ impl<'a> Reader<'a> {
             poses: BTreeMap::new(),
             transforms: BTreeMap::new(),
             fixes: Vec::new(),
+            sensors: Sensors::default(),
             untracked: BTreeSet::new(),
             has_tracks: false,
             bus_series: HashMap::new(),
             slots: Slots::default(),
+            steps: 0,
             span_ns: None,
             messages: 0,
         }
@@ -212,6 +218,8 @@ impl<'a> Reader<'a> {
         let done = match &decode.handler {
             Handler::EgoState(slots) => self.odometry(&message, slots),
             Handler::EgoTransform(slots) => self.transform(&message, slots),
+            Handler::StaticTransform(slots) => self.static_transform(&message, slots),
+            Handler::CameraInfo(slots) => self.camera_info(&message, slots),
             Handler::GeoPosition(slots) => self.fix(&message, slots),
             Handler::Objects(slots) => self.objects(&message, slots),
             Handler::Signals(fields) => self.signals(&message, fields),

@@ -20,6 +20,7 @@ impl Reader<'_> {
         if !self.is_first(message) {
             return Ok(Err(Refused::duplicate(stamp_ns)));
         }
+        self.sensor_frame(message, slots.frame);
         let data = message.row.bytes(slots.data);
         let range = self.sink.append(topic, data)?;
         let header = image_header(data);
@@ -63,6 +64,7 @@ impl Reader<'_> {
         if !self.is_first(message) {
             return Ok(Err(Refused::duplicate(stamp_ns)));
         }
+        self.sensor_frame(message, slots.frame);
         let range = self.sink.append(topic, message.data)?;
         let digest = blake3::hash(message.data);
         self.seen[message.at]

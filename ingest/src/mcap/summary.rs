@@ -26,6 +26,8 @@ pub(super) struct Summary {
     pub(super) chunks: BTreeMap<u64, u64>,
     /// Start and length of the first metadata record of each name.
     pub(super) metadata: BTreeMap<String, (u64, u64)>,
+    /// How many metadata records there are, where the file counts them.
+    metadata_count: Option<u32>,
     /// Whether the data has a checksum.
     pub(super) has_data_checksum: bool,
 }
@@ -101,6 +103,11 @@ impl Summary {
                     let (start, length) = (fields.u64()?, fields.u64()?);
                     self.chunks.insert(start, start.checked_add(length)?);
                 }
+                op::STATISTICS => {
+                    // Counts of messages, schemas, channels and attachments come first.
+                    fields.bytes(8 + 2 + 4 + 4)?;
+                    self.metadata_count = Some(fields.u32()?);
+                }
                 op::METADATA_INDEX => {
                     let (offset, length) = (fields.u64()?, fields.u64()?);
                     let name = fields.text()?.to_owned();
@@ -112,7 +119,8 @@ impl Summary {
         Some(())
     }
 
-    /// The entries of a metadata record, by way of the index; `None` where what lies there is not one.
+    /// The entries of a metadata record, by way of the index, none where the file counts no such record; `None` where the index does not
+    /// say where one is, or what lies there is not one.
     pub(super) fn metadata(
         &self,
         blobs: &Blobs,
@@ -121,7 +129,8 @@ impl Summary {
         wanted: &str,
     ) -> Result<Option<BTreeMap<String, String>>> {
         let Some((offset, length)) = self.metadata.get(wanted) else {
-            return Ok(Some(BTreeMap::new()));
+            let has_none = self.metadata_count == Some(0);
+            return Ok(has_none.then(BTreeMap::new));
         };
         if *length > limits.summary_bytes_max {
             return Ok(None);

@@ -280,7 +280,7 @@ async fn a_killed_run_is_completed_and_a_repeated_one_does_nothing() {
     let logs = tempfile::tempdir().unwrap();
     write_log(&logs.path().join("log-a"));
     write_log(&logs.path().join("log-b"));
-    let test = TestLake::new().await;
+    let mut test = TestLake::new().await;
     test.ingest(logs.path()).await.unwrap();
     let (tracks, drives) = (test.rows::<ObjectTrack>().await, test.rows::<Drive>().await);
     assert_eq!(drives.len(), 2);
@@ -294,7 +294,7 @@ async fn a_killed_run_is_completed_and_a_repeated_one_does_nothing() {
         "drives share a commit"
     );
     for table in ["finding", "drive"] {
-        test.forget_table(table);
+        test.forget_table(table).await;
     }
     let report = test.ingest(logs.path()).await.unwrap();
     assert_eq!(report.committed(), 2);

@@ -61,8 +61,11 @@ impl TestLake {
             .collect()
     }
 
-    /// The lake as a run leaves it that was killed before it committed this table.
-    fn forget_table(&self, table: &str) {
+    /// The lake as a run leaves it that was killed before it committed this table, opened anew.
+    async fn forget_table(&mut self, table: &str) {
         std::fs::remove_dir_all(self.folder.path().join("tables").join(table)).unwrap();
+        self.lake = Lake::open(self.folder.path().to_str().unwrap())
+            .await
+            .unwrap();
     }
 }

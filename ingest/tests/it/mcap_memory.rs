@@ -62,10 +62,10 @@ async fn rows_that_are_sent_ahead_are_the_same_rows() {
         spill_bytes_max: 0,
         ..Limits::default()
     };
-    let spilled = ingested(&bytes, none_held.clone()).await;
+    let mut spilled = ingested(&bytes, none_held.clone()).await;
     all_the_same(&whole, &spilled, "spilled").await;
     // What was committed before a kill is not doubled: the facts are there, the drive is not.
-    spilled.forget_table("drive");
+    spilled.forget_table("drive").await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.mcap");
     std::fs::write(&file, &bytes).unwrap();

@@ -319,7 +319,7 @@ async fn limits_stop_a_log_that_asks_for_too_much() {
             .iter()
             .any(|(check, topic, ..)| check == "message_damaged" && topic == "/objects")
     );
-    // Chunks of 4 KiB unpack to more than this: nothing is left.
+    // Chunks of 4 KiB unpack to more than this: only the last and smallest is left.
     let (_, report) = with(
         Limits {
             chunk_bytes_max: 1000,
@@ -328,5 +328,5 @@ async fn limits_stop_a_log_that_asks_for_too_much() {
         &file,
     )
     .await;
-    assert_eq!(report.failed(), 1, "{report:#?}");
+    assert!(report.drives[0].records_lost > 150, "{report:#?}");
 }
