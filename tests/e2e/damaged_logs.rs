@@ -16,7 +16,8 @@ const FLIPS: usize = 50;
 /// Some of the logs are also ingested alone, to see the status that each gives.
 const ALONE: usize = 8;
 
-/// What the lake has of each log: the rows, and the offsets of its findings that are more than information.
+/// What the lake has of each log: the rows, and the offsets of its findings that are more than information. Gaps, which are
+/// what damage leaves rather than the damage, do not count.
 #[derive(Default)]
 struct Landed {
     rows: BTreeMap<String, Rows>,
@@ -37,7 +38,7 @@ impl Landed {
         for (log_id, rows) in pairs(bench, &sql("bus_frame")) {
             landed.rows.entry(log_id).or_default().bus_frame = rows.expect("a count");
         }
-        let findings = "SELECT log_id, offset_bytes FROM finding WHERE severity <> 'info'";
+        let findings = "SELECT log_id, offset_bytes FROM finding WHERE severity <> 'info' AND \"check\" <> 'gap'";
         for (log_id, offset) in pairs(bench, findings) {
             landed.findings.entry(log_id).or_default().push(offset);
         }
@@ -120,7 +121,7 @@ fn a_cut_log_gives_every_whole_chunk() {
         let is_reported = landed
             .offsets(&name)
             .any(|offset| (torn..=*cut).contains(&offset));
-        let failed = run.stderr.contains(&format!("{name}.mcap"));
+        let failed = run.stderr.contains(&format!("failed: {name}"));
         if !(is_reported || failed && expected == Rows::default()) {
             let offsets: Vec<_> = landed.offsets(&name).collect();
             wrong.push(format!(
@@ -195,9 +196,10 @@ fn a_flipped_byte_is_never_silent() {
                 name(index)
             ));
         }
-        if landed.offsets(&name(index)).next().is_none() {
+        // A flip that changes no message, as in the head of the packed bytes, is found by the checksum over the whole file.
+        if !landed.findings.contains_key(&name(index)) {
             wrong.push(format!(
-                "{}, byte {byte} of its chunk: expected a finding with an offset",
+                "{}, byte {byte} of its chunk: expected a finding",
                 name(index)
             ));
         }
