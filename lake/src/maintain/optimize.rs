@@ -16,6 +16,9 @@ use crate::delta::file_writer;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 
+/// A file is small below this share of the size that files should have.
+const SMALL_SHARE: u64 = 4;
+
 /// What was done to a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Optimized {
@@ -38,8 +41,8 @@ struct Partition {
 }
 
 impl Lake {
-    /// Writes each partition of a table anew that has more files than its bytes ask for: rows in the order of the table's key, so
-    /// that each file holds a range of drives of its own. The rows stay what they are; each partition is a commit.
+    /// Writes each partition of a table anew that has small files, or files whose drives overlap: rows in the order of the table's
+    /// key, so that each file holds a range of drives of its own. The rows stay what they are; each partition is a commit.
     ///
     /// # Errors
     /// When the table is unknown, is read as it was, or table or store fail.
@@ -56,9 +59,7 @@ impl Lake {
             return Ok(done);
         };
         for partition in partitions(&opened).map_err(Self::fail(table))? {
-            let bytes: u64 = partition.files.iter().map(|file| file.size() as u64).sum();
-            let files_needed = bytes.div_ceil(self.config().limits.file_bytes).max(1);
-            if partition.files.len() as u64 <= files_needed {
+            if is_settled(spec, &partition, self.config().limits.file_bytes) {
                 continue;
             }
             let (files, rows) = self.rewrite(spec, &opened, &partition).await?;
@@ -171,6 +172,32 @@ fn partitions(table: &DeltaTable) -> deltalake::DeltaResult<Vec<Partition>> {
     Ok(partitions
         .map(|(values, files)| Partition { values, files })
         .collect())
+}
+
+/// Whether there is nothing to gain: at most one small file, and no file that begins before another ends.
+fn is_settled(spec: &TableSpec, partition: &Partition, file_bytes: u64) -> bool {
+    let small = partition.files.iter();
+    let small = small.filter(|file| (file.size() as u64) < file_bytes / SMALL_SHARE);
+    let mut ranges: Vec<_> = partition
+        .files
+        .iter()
+        .map(|file| range(spec, file))
+        .collect();
+    ranges.sort();
+    let overlap = ranges.windows(2).any(|pair| pair[0].1 > pair[1].0);
+    partition.files.len() < 2 || (small.count() < 2 && !overlap)
+}
+
+/// First and last value of the first column of the key, where the statistics have them as texts.
+fn range(spec: &TableSpec, file: &LogicalFileView) -> (Option<String>, Option<String>) {
+    let stats: Option<serde_json::Value> = file
+        .stats()
+        .and_then(|stats| serde_json::from_str(&stats).ok());
+    let value = |which: &str| {
+        let value = &stats.as_ref()?[which][*spec.key.first()?];
+        value.as_str().map(str::to_owned)
+    };
+    (value("minValues"), value("maxValues"))
 }
 
 fn sorted_by(column: &str) -> SortExpr {

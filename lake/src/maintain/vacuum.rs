@@ -1,13 +1,12 @@
 //! Removing what nobody reads.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use driveloop_schemas::{CameraFrame, LidarSweep, Row as _, TABLES, TableSpec};
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
+use object_store::{ObjectMeta, ObjectStoreExt as _};
 
 use super::REQUESTS_MAX;
 use crate::delta::table_path;
@@ -140,17 +139,25 @@ impl Lake {
     async fn delete(&self, objects: &[ObjectMeta]) -> Result<()> {
         let mut deletions = Vec::with_capacity(objects.len());
         for object in objects {
-            deletions.push(delete(self.store().inner(), &object.location));
+            deletions.push(delete(self, &object.location));
         }
         let deletions = futures::stream::iter(deletions).buffer_unordered(REQUESTS_MAX);
         deletions.try_collect().await
     }
 }
 
-/// One that is gone already is deleted too.
-async fn delete(store: &Arc<dyn ObjectStore>, path: &Path) -> Result<()> {
-    match store.delete(path).await {
-        Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-        Err(source) => Err(Error::storage("delete", path.to_string(), source)),
+/// One that is gone already is deleted too. The client does not send a deletion again by itself; sent twice, it does no harm.
+async fn delete(lake: &Lake, path: &Path) -> Result<()> {
+    let limits = lake.config().limits;
+    let mut tries = 0;
+    loop {
+        match lake.store().inner().delete(path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => return Ok(()),
+            Err(object_store::Error::Generic { .. }) if tries < limits.request_retries_max => {
+                tries += 1;
+                tokio::time::sleep(limits.backoff_first * tries as u32).await;
+            }
+            Err(source) => return Err(Error::storage("delete", path.to_string(), source)),
+        }
     }
 }

@@ -105,6 +105,12 @@ async fn optimizing_parts_the_drives() {
     let (after, plan) = files_opened(&lake, sql).await;
     eprintln!("files opened: {before} before, {after} after; {done:?}");
     assert_eq!(done.rows, 80_000);
+    let commit = Commit::new("optimize", "run");
+    let again = lake.optimize("signal", &commit).await.unwrap();
+    assert_eq!(
+        again.partitions, 0,
+        "what was written anew is left alone: {again:?}"
+    );
     assert!(
         after < before && after <= 2,
         "{before} before, {after} after\n{plan}"
