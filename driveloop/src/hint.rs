@@ -14,7 +14,10 @@ pub(crate) fn explain(error: &anyhow::Error) -> String {
         excerpt(&mut text, place);
     }
     // The words of the query engine say the same again.
-    for cause in error.chain().skip(1).take_while(|_| place.is_none()) {
+    let is_of_query = error
+        .downcast_ref::<Mining>()
+        .is_some_and(|error| matches!(error, Mining::Query { .. }));
+    for cause in error.chain().skip(if is_of_query { 2 } else { 1 }) {
         let cause = cause.to_string();
         // Some libraries repeat the cause in their own message.
         if !last.contains(&cause) {

@@ -20,18 +20,22 @@ pub(crate) struct View {
 
 struct Stages {
     listing: Option<Progress>,
+    hashing: Progress,
     reading: Progress,
     committing: Progress,
     drives: Drives,
     last_line: Instant,
 }
 
-/// Drives by what is known of them so far.
+/// What is known of the source so far.
 #[derive(Debug, Default, Clone, Copy)]
 struct Drives {
     found: usize,
-    found_bytes: u64,
-    done: usize,
+    decoded: usize,
+    /// Bytes of all drives.
+    bytes: u64,
+    /// Bytes of the drives that are not in the lake already.
+    new_bytes: u64,
 }
 
 impl View {
@@ -42,6 +46,7 @@ impl View {
         listing.beside(source);
         let stages = Stages {
             listing: Some(listing),
+            hashing: bars.start("hashing", Unit::Bytes),
             reading: bars.start("reading", Unit::Bytes),
             committing: bars.start("committing", Unit::Items),
             drives: Drives::default(),
@@ -59,31 +64,18 @@ impl View {
         let Ok(mut stages) = self.stages.lock() else {
             return;
         };
-        match event {
-            IngestEvent::Found {
-                drives,
-                bytes,
-                unrecognised,
-            } => {
-                stages.found(*drives, *bytes);
-                self.bars.note(&found(*drives, *bytes, *unrecognised));
-            }
-            IngestEvent::AlreadyThere { bytes, .. } => {
-                stages.read(*bytes);
-                stages.committing.advance(1);
-            }
-            IngestEvent::Decoded { bytes, .. } => stages.read(*bytes),
-            IngestEvent::Failed {
-                log_id,
-                bytes,
-                reason,
-            } => {
-                stages.read(*bytes);
-                stages.committing.advance(1);
-                self.bars.note(&format!("failed: {log_id}: {reason}"));
-            }
-            IngestEvent::Committed { drives } => stages.committing.advance(*drives as u64),
+        if let IngestEvent::Found {
+            drives,
+            bytes,
+            unrecognised,
+        } = event
+        {
+            self.bars.note(&found(*drives, *bytes, *unrecognised));
         }
+        if let IngestEvent::Failed { log_id, reason, .. } = event {
+            self.bars.note(&format!("failed: {log_id}: {reason}"));
+        }
+        stages.take(event);
         if self.bars.is_plain() && stages.last_line.elapsed() >= LINE_EVERY {
             stages.last_line = Instant::now();
             eprintln!("{}", stages.line());
@@ -97,30 +89,59 @@ impl View {
 }
 
 impl Stages {
-    fn found(&mut self, drives: usize, bytes: u64) {
-        self.listing = None;
-        self.reading.total(bytes);
-        self.committing.total(drives as u64);
-        self.drives.found = drives;
-        self.drives.found_bytes = bytes;
+    fn take(&mut self, event: &IngestEvent) {
+        match event {
+            IngestEvent::Found { drives, bytes, .. } => {
+                self.listing = None;
+                self.drives.found = *drives;
+                self.drives.bytes = *bytes;
+                self.drives.new_bytes = *bytes;
+                self.hashing.total(*bytes);
+                self.reading.total(*bytes);
+                self.committing.total(*drives as u64);
+            }
+            IngestEvent::Digested { bytes } => self.hashing.advance(*bytes),
+            IngestEvent::AlreadyThere { bytes, .. } => {
+                self.leave_out(*bytes);
+                self.committing.advance(1);
+            }
+            IngestEvent::Failed { .. } => self.committing.advance(1),
+            IngestEvent::Read { bytes } => self.reading.advance(*bytes),
+            IngestEvent::Decoded { .. } => {
+                self.drives.decoded += 1;
+                let decoded = count(self.drives.decoded, "drive");
+                self.reading.beside(&format!("{decoded} decoded"));
+            }
+            IngestEvent::Committing { drives } => {
+                self.committing.beside(&count(*drives, "drive"));
+            }
+            IngestEvent::Committed { drives } => {
+                self.committing.advance(*drives as u64);
+                self.committing.beside("");
+            }
+            _ => {}
+        }
     }
 
-    fn read(&mut self, bytes: u64) {
-        self.drives.done += 1;
-        self.reading.advance(bytes);
-        self.reading.beside(&format!(
-            "{} of {} drives",
-            self.drives.done, self.drives.found
-        ));
+    /// A drive that is there already is not read.
+    fn leave_out(&mut self, bytes: u64) {
+        self.drives.new_bytes = self.drives.new_bytes.saturating_sub(bytes);
+        self.reading.total(self.drives.new_bytes);
     }
 
     fn line(&self) -> String {
+        if self.listing.is_some() {
+            return "listing".to_owned();
+        }
+        let of = |done: &Progress, all: u64| format!("{} of {}", bytes(done.done()), bytes(all));
+        if self.reading.done() == 0 {
+            return format!("hashed {}", of(&self.hashing, self.drives.bytes));
+        }
         format!(
-            "read {} of {}, {} of {}; {} in the lake",
-            self.drives.done,
+            "read {}; {} of {} decoded, {} in the lake",
+            of(&self.reading, self.drives.new_bytes),
+            self.drives.decoded,
             count(self.drives.found, "drive"),
-            bytes(self.reading.done()),
-            bytes(self.drives.found_bytes),
             self.committing.done()
         )
     }

@@ -150,8 +150,8 @@ async fn errors_point_at_their_place() {
             "no column `stamp`\n2:   stamp, 'é' FROM ego_state\n     ^^^^^\ndid you mean `stamp_ns`?",
         ),
         (
-            "SELECT d.log_id FROM drive d WHERE 'é' = d.dya",
-            "no column `d.dya`\n1: SELECT d.log_id FROM drive d WHERE 'é' = d.dya\n                                            ^^^^^\ndid you mean `day`?",
+            "SELECT d.log_id FROM drive d WHERE 'é' = d.dayy",
+            "no column `d.dayy`\n1: SELECT d.log_id FROM drive d WHERE 'é' = d.dayy\n                                            ^^^^^^\ndid you mean `day`?",
         ),
         (
             "SELECT * FROM driev",
