@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::parquet::basic::{Compression, ZstdLevel};
-use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use datafusion::parquet::schema::types::ColumnPath;
 use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
 use deltalake::kernel::StructField;
@@ -78,13 +78,8 @@ fn properties(spec: &TableSpec, limits: &Limits) -> BTreeMap<String, Option<Stri
 /// The setting that names the columns by which files can be left out: names, stamps and counts. Smallest and largest of a position
 /// or velocity would swell the log and leave out nothing.
 pub(crate) fn stats_property(spec: &TableSpec) -> (String, String) {
-    let columns = spec.columns.iter().filter(|column| {
-        let kind = matches!(
-            (column.data_type)(),
-            DataType::Utf8 | DataType::Int64 | DataType::Int32 | DataType::Date32
-        );
-        kind && !spec.partition_by.contains(&column.name)
-    });
+    let columns = spec.columns.iter();
+    let columns = columns.filter(|column| leaves_files_out(spec, column));
     let names: Vec<_> = columns.map(|column| column.name).collect();
     let key = TableProperty::DataSkippingStatsColumns.as_ref().to_owned();
     (key, names.join(","))
@@ -119,23 +114,41 @@ pub(crate) fn arrow_schema(table: &DeltaTable) -> DeltaResult<SchemaRef> {
     Ok(Arc::new(schema))
 }
 
-/// How the files are encoded: Zstandard at its lightest; dictionaries for texts alone, because the values of positions and stamps
-/// hardly repeat, and looking for repetitions costs more than all else.
+/// How the files are encoded: Zstandard at its lightest; dictionaries for texts that repeat alone, and smallest and largest values of
+/// the columns by which files are left out alone. For positions, stamps and payloads, looking for either costs more than all else.
 pub(crate) fn writer_properties(spec: &TableSpec, limits: &Limits) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_created_by(concat!("driveloop ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(limits.row_group_rows));
-    let numbers = |column: &&ColumnSpec| {
-        matches!(
-            (column.data_type)(),
-            DataType::Float64 | DataType::Float32 | DataType::Int64
-        )
-    };
-    for column in spec.columns.iter().filter(numbers) {
-        properties = properties.set_column_dictionary_enabled(ColumnPath::from(column.name), false);
+    for column in spec.columns {
+        let path = ColumnPath::from(column.name);
+        if !repeats(column) {
+            properties = properties.set_column_dictionary_enabled(path.clone(), false);
+        }
+        if !leaves_files_out(spec, column) {
+            properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
+        }
     }
     properties.build()
+}
+
+/// Whether the values of a column are texts that come again and again.
+fn repeats(column: &ColumnSpec) -> bool {
+    let distinct = matches!(
+        (column.data_type)(),
+        DataType::Float64 | DataType::Float32 | DataType::Int64 | DataType::Binary
+    );
+    !distinct && column.name != "digest"
+}
+
+/// Whether files can be left out of a query by the smallest and largest value of a column: names, stamps and counts.
+fn leaves_files_out(spec: &TableSpec, column: &ColumnSpec) -> bool {
+    let kind = matches!(
+        (column.data_type)(),
+        DataType::Utf8 | DataType::Int64 | DataType::Int32 | DataType::Date32
+    );
+    kind && !spec.partition_by.contains(&column.name)
 }
 
 /// The columns as Delta has them.
