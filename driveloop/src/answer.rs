@@ -8,10 +8,11 @@ use arrow::array::AsArray as _;
 use arrow::record_batch::RecordBatch;
 use driveloop_scenario_mining::{Answer, AnswerKind, Reader, Statement};
 use futures::StreamExt as _;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::context::Format;
+use crate::context::{Context, Format};
 use crate::render::Writer;
 
 /// Rows that are shown as a table where no other number is given: a person reads no more.
@@ -53,12 +54,20 @@ pub(crate) enum Shown {
 pub(crate) async fn show(
     reader: &Reader,
     statement: Statement<'_>,
-    format: Format,
+    context: &Context,
     limits: Limits,
 ) -> Result<Shown> {
+    let Context {
+        format, computing, ..
+    } = context;
     let work = async {
-        let answer = reader.answer(statement).await?;
-        write(answer, format, limits.rows_max(format)).await
+        // Some operators start their tasks when they are made.
+        let mut planning = std::pin::pin!(reader.answer(statement));
+        let answer = std::future::poll_fn(|polled| {
+            let _on = computing.enter();
+            planning.as_mut().poll(polled)
+        });
+        write(answer.await?, *format, limits.rows_max(*format), computing).await
     };
     let out_of_time = async {
         match limits.timeout {
@@ -76,22 +85,27 @@ pub(crate) async fn show(
     }
 }
 
-async fn write(answer: Answer, format: Format, rows_max: usize) -> Result<Shown> {
+async fn write(
+    answer: Answer,
+    format: Format,
+    rows_max: usize,
+    computing: &Handle,
+) -> Result<Shown> {
     let mut writer = match (answer.kind, format) {
         (AnswerKind::Plan, Format::Table) => None,
         _ => Some(Writer::new(format, answer.schema)?),
     };
-    // On a task of its own, a query that computes for long does not keep the clock and Ctrl-C waiting.
     let (sender, mut receiver) = mpsc::channel(1);
     let mut running = JoinSet::new();
     let mut batches = answer.batches;
-    running.spawn(async move {
+    let reading = async move {
         while let Some(batch) = batches.next().await {
             if sender.send(batch).await.is_err() {
                 break;
             }
         }
-    });
+    };
+    running.spawn_on(reading, computing);
     let mut rows = 0;
     while let Some(batch) = receiver.recv().await {
         let batch = batch?;

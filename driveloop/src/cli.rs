@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use tokio::runtime::Handle;
 
 use crate::Exit;
 use crate::commands;
@@ -75,11 +76,12 @@ enum Verb {
 }
 
 impl Cli {
-    /// Runs the verb.
-    pub(crate) async fn run(self) -> Result<Exit> {
+    /// Runs the verb; statements of SQL run on the threads of `computing`.
+    pub(crate) async fn run(self, computing: Handle) -> Result<Exit> {
         let context = Context {
             lake_uri: self.lake,
             format: self.format,
+            computing,
         };
         match self.verb {
             Verb::Simulate(args) => commands::simulate::run(&context, &args).await,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use driveloop_lake::Lake;
+use tokio::runtime::Handle;
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) lake_uri: String,
     /// How results are written.
     pub(crate) format: Format,
+    /// Threads for the statements of `sql` alone: one that never pauses keeps neither the clock nor Ctrl-C waiting.
+    pub(crate) computing: Handle,
 }
 
 impl Context {

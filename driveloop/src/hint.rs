@@ -17,7 +17,7 @@ pub(crate) fn explain(error: &anyhow::Error) -> String {
     let is_of_query = error
         .downcast_ref::<Mining>()
         .is_some_and(|error| matches!(error, Mining::Query { .. }));
-    for cause in error.chain().skip(if is_of_query { 2 } else { 1 }) {
+    for cause in error.chain().skip(1).filter(|_| !is_of_query) {
         let cause = cause.to_string();
         // Some libraries repeat the cause in their own message.
         if !last.contains(&cause) {

@@ -20,6 +20,7 @@ mod words;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tokio::runtime::Builder;
 
 /// Time for a query that was stopped to notice it and delete what it spilled; longer computing is not waited for.
 const STOPPING_MAX: std::time::Duration = std::time::Duration::from_secs(2);
@@ -38,17 +39,16 @@ pub(crate) enum Exit {
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     quiet_background_panics();
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
+    let runtime = || Builder::new_multi_thread().enable_all().build();
+    let (runtime, computing) = match (runtime(), runtime()) {
+        (Ok(runtime), Ok(computing)) => (runtime, computing),
+        (Err(error), _) | (_, Err(error)) => {
             eprintln!("error: cannot start the runtime: {error}");
             return ExitCode::from(1);
         }
     };
-    let ended = runtime.block_on(cli.run());
+    let ended = runtime.block_on(cli.run(computing.handle().clone()));
+    computing.shutdown_timeout(STOPPING_MAX);
     runtime.shutdown_timeout(STOPPING_MAX);
     match ended {
         Ok(Exit::Done) => ExitCode::SUCCESS,

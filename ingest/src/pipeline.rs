@@ -13,7 +13,7 @@ use crate::argoverse::Argoverse2;
 use crate::blob::{Blobs, Pass, Progress};
 use crate::commit::Batch;
 use crate::dbc::CanDatabase;
-use crate::decoded::{Identity, ReadDrive};
+use crate::decoded::{Identity, ReadDrive, named_by_transaction};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::mcap::{DEFAULT_MAPPING, Ros2Mcap};
@@ -239,22 +239,10 @@ impl Run {
         &self,
         drives: Vec<(Found, Result<Identity>)>,
     ) -> Result<Vec<(Found, Decision)>> {
-        let there = self.lake.read::<Drive>(None).await?;
-        let there: BTreeMap<_, _> = there
-            .into_iter()
-            .map(|drive| (drive.log_id, drive.source_digest))
-            .collect();
-        let ids: Vec<_> = drives
-            .iter()
-            .filter_map(|(_, identity)| Some(identity.as_ref().ok()?.transaction()))
-            .collect();
-        let missing: BTreeSet<_> = self
-            .lake
-            .missing(Drive::SPEC.name, &ids)
-            .await?
-            .into_iter()
-            .collect();
-        let mut named: BTreeMap<String, String> = there;
+        // The log of the table names every drive; its rows are in as many files as there were commits.
+        let there = self.lake.transactions(Drive::SPEC.name).await?;
+        let mut named: BTreeMap<String, String> =
+            there.iter().map(|id| named_by_transaction(id)).collect();
         let mut decided = Vec::new();
         for (drive, identity) in drives {
             let decision = match identity {
@@ -265,7 +253,7 @@ impl Run {
                     };
                     Decision::Done(failed)
                 }
-                Ok(identity) => decide(identity, &missing, &mut named),
+                Ok(identity) => decide(identity, &there, &mut named),
             };
             decided.push((drive, decision));
         }
@@ -357,10 +345,10 @@ fn identity(
     })
 }
 
-/// `named` holds the digest of each drive of the lake, and of those of this source that come first.
+/// `named` holds what is known of each drive of the lake, and of those of this source that come first.
 fn decide(
     identity: Identity,
-    missing: &BTreeSet<String>,
+    there: &BTreeSet<String>,
     named: &mut BTreeMap<String, String>,
 ) -> Decision {
     let mut done = report(
@@ -368,14 +356,14 @@ fn decide(
         &identity.source_uri,
         identity.source_bytes,
     );
-    if !missing.contains(&identity.transaction()) {
+    if there.contains(&identity.transaction()) {
         done.outcome = DriveOutcome::AlreadyThere;
         return Decision::Done(done);
     }
-    match named.insert(identity.log_id.clone(), identity.source_digest.clone()) {
+    let (log_id, here) = named_by_transaction(&identity.transaction());
+    match named.insert(log_id.clone(), here.clone()) {
         None => Decision::Read(identity),
         Some(there) => {
-            let (log_id, here) = (identity.log_id, identity.source_digest);
             let taken = Error::LogIdTaken {
                 log_id,
                 there,

@@ -1,5 +1,7 @@
 //! Committing rows: once, with lineage, against other writers.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::ArrayRef;
@@ -110,12 +112,20 @@ impl Lake {
     /// # Errors
     /// When the table or the store fails.
     pub async fn missing(&self, table: &str, ids: &[String]) -> Result<Vec<String>> {
+        let there = self.transactions(table).await?;
+        let missing = ids.iter().filter(|id| !there.contains(*id));
+        Ok(missing.cloned().collect())
+    }
+
+    /// Every transaction id of a table. The table's log is read once; then only what was added to it.
+    ///
+    /// # Errors
+    /// When the table or the store fails.
+    pub async fn transactions(&self, table: &str) -> Result<Arc<BTreeSet<String>>> {
         let log = self.log(table);
         let mut log = log.lock().await;
         log.follow().await?;
-        let there = log.ids().await?;
-        let missing = ids.iter().filter(|id| !there.contains(*id));
-        Ok(missing.cloned().collect())
+        log.ids().await
     }
 
     /// Commits actions against other writers: each attempt is for the version after the last that is known, and each refusal

@@ -75,7 +75,11 @@ async fn simulate_shown(options: &SimulateOptions, store: &Store) -> Result<Simu
         progress.advance(1);
         progress.beside(&drive.path);
         if bars.is_plain() && progress.done().is_multiple_of(lines_every) {
-            progress.say(&format!("{} of {}", progress.done(), count(options.drives, "drive")));
+            progress.say(&format!(
+                "{} of {}",
+                progress.done(),
+                count(options.drives, "drive")
+            ));
         }
     };
     let report = simulate_with(options, store, stored).await?;

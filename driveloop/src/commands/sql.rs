@@ -107,7 +107,7 @@ async fn run_script(
     anyhow::ensure!(!statements.is_empty(), "there is no statement");
     let reader = Reader::open(lake, options).await?;
     for statement in statements {
-        match answer::show(&reader, statement, context.format, limits).await? {
+        match answer::show(&reader, statement, context, limits).await? {
             Shown::Interrupted => return Ok(Exit::Interrupted),
             shown => answer::explain_cut(shown),
         }

@@ -106,7 +106,7 @@ impl Prompt<'_> {
 
     async fn statement(&self, reader: &Reader, statement: Statement<'_>) -> Result<Shown> {
         let begun = Instant::now();
-        let shown = answer::show(reader, statement, self.context.format, self.limits).await?;
+        let shown = answer::show(reader, statement, self.context, self.limits).await?;
         let time = if self.is_timed {
             format!(" in {:.3} s", begun.elapsed().as_secs_f64())
         } else {

@@ -26,8 +26,12 @@ def is_asked():
     return plain.split(b"\n")[-1].endswith(b"driveloop> ")
 end = time.time() + 100
 def wait():
-    while not is_asked() and time.time() < end:
+    """Until the prompt stands there and nothing more comes: what is typed before that is thrown away."""
+    quiet = 0
+    while quiet < 3 and time.time() < end:
+        before = len(seen)
         read()
+        quiet = quiet + 1 if is_asked() and len(seen) == before else 0
 for line in lines:
     wait()
     if line == "<INTERRUPT>":

@@ -193,6 +193,13 @@ impl TestLake {
         Self { lake, folder }
     }
 
+    /// The same lake as another process opens it.
+    pub(crate) async fn reopen(&mut self) {
+        self.lake = Lake::open(self.folder.path().to_str().unwrap())
+            .await
+            .unwrap();
+    }
+
     /// A lake with the scene in drives of the dataset.
     pub(crate) async fn with_drives(log_ids: &[&str]) -> Self {
         let this = Self::new().await;

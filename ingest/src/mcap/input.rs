@@ -61,9 +61,18 @@ impl<'a> Input<'a> {
         Ok(&self.buffer[self.start..end])
     }
 
-    /// Goes over bytes.
+    /// Goes over bytes. While a checksum is computed, all of them are read.
     pub(super) fn consume(&mut self, count: u64) -> Result<()> {
-        self.seek(self.offset.saturating_add(count))
+        let end = self.offset.saturating_add(count);
+        while self.hash.is_some() && self.offset < end {
+            let step = (end - self.offset).min(READ_AHEAD_BYTES as u64);
+            let there = self.peek(step as usize)?.len() as u64;
+            if there == 0 {
+                break;
+            }
+            self.seek(self.offset + there)?;
+        }
+        self.seek(end)
     }
 
     /// Goes on at another offset.

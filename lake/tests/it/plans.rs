@@ -72,7 +72,7 @@ async fn drives_in_the_making_do_not_make_a_query_open_more() {
 async fn optimizing_parts_the_drives() {
     let limits = driveloop_lake::Limits {
         // So little that a few thousand rows make a file.
-        file_bytes: 128 << 10,
+        file_bytes: 64 << 10,
         ..driveloop_lake::Limits::default()
     };
     let config = driveloop_lake::Config {

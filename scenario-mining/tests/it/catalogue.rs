@@ -110,7 +110,11 @@ fn a_wrong_file_says_where() {
         ("— speed", "speed", "fast.sql:6"),
         ("category = $kind", "category = $sort", "$sort"),
         (" AND category = $kind", "", "each parameter in the query"),
-        ("WHERE", "WERE", "line 14, column 6: expected end of statement, got vx_mps"),
+        (
+            "WHERE",
+            "WERE",
+            "line 14, column 6: expected end of statement, got vx_mps",
+        ),
         (
             "SELECT log_id",
             "DROP TABLE x; SELECT log_id",
