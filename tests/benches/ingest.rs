@@ -1,7 +1,7 @@
 //! File to committed tables, side by side with `rerun mcap convert` on the same files, one after the other.
 //!
 //! `make bench` runs it. It prints a table and asks for nothing: machines differ. `DRIVELOOP_BENCH_SCALE` makes the logs
-//! shorter (0.1) or longer; at 1 they are the issue's: 50 s with cameras and lidar, about 0.8 GB, and 1 M small messages.
+//! shorter (0.1) or longer; at 1 they are 50 s with cameras and lidar, about 1 GB, and 1 M small messages.
 
 #![allow(
     clippy::expect_used,
