@@ -39,7 +39,7 @@
 //!     log_id: "drive-1".into(), day: day_from_stamp_ns(0), stamp_ns: 0, name: "speed".into(),
 //!     value: Some(3.0), text: None, unit: Some("m/s".into()), source: "/odom".into(),
 //! };
-//! let commit = Commit::new("ingest", "run-1").with_transactions(["drive/drive-1"]);
+//! let commit = Commit::new("ingest", "run-1").with_transactions(["speed/drive-1"]);
 //! lake.append(&[row.clone()], &commit).await?;
 //! lake.append(&[row], &commit).await?; // again: nothing happens
 //! assert_eq!(lake.read::<Signal>(None).await?.len(), 1);
