@@ -139,12 +139,14 @@ async fn a_run_that_was_cut_off_anywhere_ends_in_the_same_rows() {
 
 #[tokio::test]
 async fn results_that_are_half_in_the_lake_are_completed() {
-    let setup = setup().await;
+    let mut setup = setup().await;
     let spec = script(OUTPUTS);
     setup.train(&spec).await.unwrap();
     let before = rows(&setup.lake).await;
-    // As if it had been killed right before the last row.
-    std::fs::remove_dir_all(setup.root.path().join("lake/tables/training_run")).unwrap();
+    // As if it had been killed right before the last row; another process goes on.
+    let lake = setup.root.path().join("lake");
+    std::fs::remove_dir_all(lake.join("tables/training_run")).unwrap();
+    setup.lake = Lake::open(lake.to_str().unwrap()).await.unwrap();
     setup.train(&spec).await.unwrap();
     let after = rows(&setup.lake).await;
     assert_eq!((after.1, after.2), (before.1, before.2));
