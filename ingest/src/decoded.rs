@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use driveloop_lake::drive_transaction;
 use driveloop_schemas::time::{Day, day_from_stamp_ns};
 use driveloop_schemas::{Drive, Origin, Row as _};
 
@@ -58,19 +59,10 @@ pub(crate) struct Identity {
     pub(crate) format: &'static str,
 }
 
-/// The drive that a transaction of `drive` is of, and the start of its digest; a composed drive is its own transaction.
-pub(crate) fn named_by_transaction(id: &str) -> (String, String) {
-    let ingested = id
-        .strip_prefix("drive/")
-        .and_then(|rest| rest.rsplit_once('/'));
-    let (log_id, digest) = ingested.unwrap_or((id, "a composed drive"));
-    (log_id.to_owned(), digest.to_owned())
-}
-
 impl Identity {
     /// The id of the drive's transaction in each table.
     pub(crate) fn transaction(&self) -> String {
-        format!("drive/{}/{}", self.log_id, &self.source_digest[..12])
+        drive_transaction(&self.log_id, &self.source_digest)
     }
 }
 

@@ -76,6 +76,19 @@ pub enum Error {
         /// Digest of this log.
         here: String,
     },
+    /// An ingest of another log of this name was killed, and the rows that it left are hidden until it is completed.
+    #[error(
+        "an ingest of other bytes named `{log_id}` was killed half-way (digest {begun}, this one {here}): ingest those bytes again, or \
+         give this log another name"
+    )]
+    LogIdBegun {
+        /// The name.
+        log_id: String,
+        /// Digest of the log whose ingest was killed.
+        begun: String,
+        /// Digest of this log.
+        here: String,
+    },
     /// The mapping of topics to tables is wrong: mend it.
     #[error("the topic mapping is wrong: {reason}")]
     Mapping {

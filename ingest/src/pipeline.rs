@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use driveloop_lake::{Commit, Lake, digest};
-use driveloop_schemas::{Drive, Row, Severity};
+use driveloop_lake::{Commit, Lake, digest, drive_of_transaction};
+use driveloop_schemas::{DRIVE_TABLES, Drive, Row, Severity};
 use futures::{StreamExt as _, stream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -13,7 +13,7 @@ use crate::argoverse::Argoverse2;
 use crate::blob::{Blobs, Pass, Progress};
 use crate::commit::Batch;
 use crate::dbc::CanDatabase;
-use crate::decoded::{Identity, ReadDrive, named_by_transaction};
+use crate::decoded::{Identity, ReadDrive};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::mcap::{DEFAULT_MAPPING, Ros2Mcap};
@@ -241,8 +241,8 @@ impl Run {
     ) -> Result<Vec<(Found, Decision)>> {
         // The log of the table names every drive; its rows are in as many files as there were commits.
         let there = self.lake.transactions(Drive::SPEC.name).await?;
-        let mut named: BTreeMap<String, String> =
-            there.iter().map(|id| named_by_transaction(id)).collect();
+        let mut named: BTreeMap<String, String> = there.iter().map(|id| named_by(id)).collect();
+        let begun = self.begun(&there).await?;
         let mut decided = Vec::new();
         for (drive, identity) in drives {
             let decision = match identity {
@@ -253,11 +253,21 @@ impl Run {
                     };
                     Decision::Done(failed)
                 }
-                Ok(identity) => decide(identity, &there, &mut named),
+                Ok(identity) => decide(identity, &there, &begun, &mut named),
             };
             decided.push((drive, decision));
         }
         Ok(decided)
+    }
+
+    /// The transactions of drives whose ingest was killed: they are in some table, and not in `drive`.
+    async fn begun(&self, there: &BTreeSet<String>) -> Result<BTreeMap<String, String>> {
+        let mut begun = BTreeMap::new();
+        for spec in DRIVE_TABLES {
+            let of_table = self.lake.transactions(spec.name).await?;
+            begun.extend(of_table.difference(there).map(|id| named_by(id)));
+        }
+        Ok(begun)
     }
 
     /// Reads a drive whole; its media goes to the lake's packs on the way.
@@ -345,10 +355,20 @@ fn identity(
     })
 }
 
-/// `named` holds what is known of each drive of the lake, and of those of this source that come first.
+/// The drive that a transaction of `drive` is of, and the start of its digest.
+fn named_by(id: &str) -> (String, String) {
+    let (log_id, digest) = drive_of_transaction(id);
+    (
+        log_id.to_owned(),
+        digest.unwrap_or("a composed drive").to_owned(),
+    )
+}
+
+/// `begun` holds the drives that are in the lake in part; `named` those that are there, and those of this source that come first.
 fn decide(
     identity: Identity,
     there: &BTreeSet<String>,
+    begun: &BTreeMap<String, String>,
     named: &mut BTreeMap<String, String>,
 ) -> Decision {
     let mut done = report(
@@ -360,21 +380,26 @@ fn decide(
         done.outcome = DriveOutcome::AlreadyThere;
         return Decision::Done(done);
     }
-    let (log_id, here) = named_by_transaction(&identity.transaction());
-    match named.insert(log_id.clone(), here.clone()) {
-        None => Decision::Read(identity),
-        Some(there) => {
-            let taken = Error::LogIdTaken {
-                log_id,
-                there,
-                here,
-            };
-            done.outcome = DriveOutcome::Failed {
-                reason: taken.with_causes(),
-            };
-            Decision::Done(done)
-        }
-    }
+    let (log_id, here) = named_by(&identity.transaction());
+    let begun = begun.get(&log_id).filter(|begun| **begun != here).cloned();
+    let taken = named.insert(log_id.clone(), here.clone());
+    let refused = match (taken, begun) {
+        (None, None) => return Decision::Read(identity),
+        (Some(there), _) => Error::LogIdTaken {
+            log_id,
+            there,
+            here,
+        },
+        (None, Some(begun)) => Error::LogIdBegun {
+            log_id,
+            begun,
+            here,
+        },
+    };
+    done.outcome = DriveOutcome::Failed {
+        reason: refused.with_causes(),
+    };
+    Decision::Done(done)
 }
 
 /// A drive that nothing is known of yet.

@@ -85,6 +85,7 @@ pub use pack::{PackRange, PackWriter};
 pub use stage::{Staged, TableStage};
 pub use store::{ObjectEntry, Store};
 pub use store_writer::StoreWriter;
+pub use visible::{drive_of_transaction, drive_transaction};
 
 /// Batches of a query, as they arrive.
 pub use datafusion::execution::SendableRecordBatchStream;

@@ -2,28 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use driveloop_schemas::{
-    BusFrame, Calibration, CameraFrame, EgoState, Finding, Lane, LidarSweep, MapArea, ObjectTrack,
-    Row as _, Signal, TableSpec,
-};
-
-/// The tables that hold what a drive consists of.
-const OF_A_DRIVE: &[&TableSpec] = &[
-    EgoState::SPEC,
-    ObjectTrack::SPEC,
-    Signal::SPEC,
-    BusFrame::SPEC,
-    CameraFrame::SPEC,
-    LidarSweep::SPEC,
-    Calibration::SPEC,
-    Lane::SPEC,
-    MapArea::SPEC,
-    Finding::SPEC,
-];
+use driveloop_schemas::{DRIVE_TABLES, TableSpec};
 
 /// Whether the rows of a drive are written to the table before the drive's own row.
 pub(crate) fn is_written_before_its_drive(spec: &TableSpec) -> bool {
-    OF_A_DRIVE.iter().any(|table| table.name == spec.name)
+    DRIVE_TABLES.iter().any(|table| table.name == spec.name)
 }
 
 /// The drives whose transaction is in a table and not in `drive`, by log id.
@@ -31,16 +14,29 @@ pub(crate) fn hidden_drives(
     of_table: &BTreeSet<String>,
     of_drive: &BTreeSet<String>,
 ) -> Vec<String> {
-    let hidden: BTreeSet<&str> = of_table.difference(of_drive).map(|id| log_id(id)).collect();
+    let hidden: BTreeSet<&str> = of_table
+        .difference(of_drive)
+        .map(|id| drive_of_transaction(id).0)
+        .collect();
     hidden.into_iter().map(str::to_owned).collect()
 }
 
-/// The drive of a transaction: `drive/<log_id>/<digest>`, as ingest writes it, or the log id of a composed drive itself.
-fn log_id(transaction: &str) -> &str {
-    let ingested = transaction.strip_prefix("drive/");
-    ingested.map_or(transaction, |rest| {
-        rest.rsplit_once('/').map_or(rest, |(log_id, _)| log_id)
-    })
+/// The transaction by which an ingested drive is committed to each of its tables: `drive/<log_id>/<start of the digest of its log>`.
+#[must_use]
+pub fn drive_transaction(log_id: &str, source_digest: &str) -> String {
+    let start = source_digest.get(..12).unwrap_or(source_digest);
+    format!("drive/{log_id}/{start}")
+}
+
+/// The log id of the drive that a transaction commits, and the start of its log's digest; a composed drive, which has no log, is its
+/// own transaction.
+#[must_use]
+pub fn drive_of_transaction(id: &str) -> (&str, Option<&str>) {
+    let ingested = id.strip_prefix("drive/").map(|rest| rest.rsplit_once('/'));
+    match ingested {
+        Some(Some((log_id, digest))) => (log_id, Some(digest)),
+        Some(None) | None => (id, None),
+    }
 }
 
 #[cfg(test)]

@@ -307,6 +307,28 @@ async fn a_killed_run_is_completed_and_a_repeated_one_does_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_log_of_the_name_of_a_killed_ingest_is_refused_until_that_is_completed() {
+    let logs = tempfile::tempdir().unwrap();
+    let log = logs.path().join("log-a");
+    write_log(&log);
+    let mut test = TestLake::new().await;
+    test.ingest(logs.path()).await.unwrap();
+    let tracks = test.rows::<ObjectTrack>().await;
+    test.forget_table("drive").await;
+    let first = std::fs::read(log.join("annotations.feather")).unwrap();
+    write_annotations(&log, 1.8);
+    let report = test.ingest(logs.path()).await.unwrap();
+    assert!(
+        matches!(&report.drives[0].outcome, DriveOutcome::Failed { reason } if reason.contains("killed half-way")),
+        "{report:?}"
+    );
+    assert_eq!(test.rows::<ObjectTrack>().await, []);
+    std::fs::write(log.join("annotations.feather"), first).unwrap();
+    assert_eq!(test.ingest(logs.path()).await.unwrap().committed(), 1);
+    assert_eq!(test.rows::<ObjectTrack>().await, tracks);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_log_of_the_same_name_is_refused() {
     let logs = tempfile::tempdir().unwrap();
     write_log(&logs.path().join("log-a"));

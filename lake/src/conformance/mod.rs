@@ -23,7 +23,8 @@ mod commits;
 mod maintenance;
 mod objects;
 mod reading;
-mod rows;
+#[doc(hidden)]
+pub mod rows;
 
 use std::fmt::Debug;
 use std::future::Future;

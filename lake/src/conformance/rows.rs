@@ -4,6 +4,10 @@ use driveloop_schemas::time::Day;
 use driveloop_schemas::{CameraFrame, Drive, Episode, Origin, Signal};
 
 use crate::commit::Commit;
+use crate::visible::drive_transaction;
+
+/// Of the logs of the drives.
+const DIGEST: &str = "0123456789abcdef";
 
 /// The commit of drives, with the transaction ids that ingest gives them.
 pub(super) fn commit_of(drives: &[&str]) -> Commit {
@@ -11,11 +15,13 @@ pub(super) fn commit_of(drives: &[&str]) -> Commit {
     Commit::new("conformance", "run").with_transactions(ids)
 }
 
-pub(super) fn transaction(log_id: &str) -> String {
-    format!("drive/{log_id}/0123456789ab")
+#[must_use]
+pub fn transaction(log_id: &str) -> String {
+    drive_transaction(log_id, DIGEST)
 }
 
-pub(super) fn signal(log_id: &str, stamp_ns: i64) -> Signal {
+#[must_use]
+pub fn signal(log_id: &str, stamp_ns: i64) -> Signal {
     Signal {
         log_id: log_id.into(),
         day: Day(0),
@@ -28,7 +34,8 @@ pub(super) fn signal(log_id: &str, stamp_ns: i64) -> Signal {
     }
 }
 
-pub(super) fn drive(log_id: &str) -> Drive {
+#[must_use]
+pub fn drive(log_id: &str) -> Drive {
     Drive {
         log_id: log_id.into(),
         day: Day(0),
@@ -36,7 +43,7 @@ pub(super) fn drive(log_id: &str) -> Drive {
         origin: Origin::Recorded.as_str().into(),
         vehicle_id: None,
         source_uri: format!("/logs/{log_id}"),
-        source_digest: "0123456789abcdef".into(),
+        source_digest: DIGEST.into(),
         source_bytes: 1,
         format: "mcap-ros2".into(),
         start_ns: 0,
@@ -51,7 +58,8 @@ pub(super) fn drive(log_id: &str) -> Drive {
     }
 }
 
-pub(super) fn episode(scenario: &str, log_id: &str) -> Episode {
+#[must_use]
+pub fn episode(scenario: &str, log_id: &str) -> Episode {
     Episode {
         episode_id: format!("{scenario}/{log_id}"),
         log_id: log_id.into(),

@@ -6,7 +6,7 @@ use driveloop_lake::{Commit, Lake};
 use driveloop_tests::{FaultyProxy, S3Server};
 
 use crate::conformance::s3_config;
-use crate::rows::{drive, signal};
+use crate::rows::{drive, signal, transaction};
 
 /// Commits of each table; several checkpoints.
 const COMMITS: usize = 96;
@@ -17,7 +17,7 @@ const COMPARED: usize = 32;
 async fn batch(lake: &Lake, number: usize) -> Duration {
     let begun = Instant::now();
     let log_id = format!("d{number:04}");
-    let id = format!("drive/{log_id}/0123456789ab");
+    let id = transaction(&log_id);
     let commit = Commit::new("ingest", "run").with_transactions([&id]);
     for table in ["signal", "drive"] {
         assert_eq!(

@@ -3,15 +3,14 @@
 use arrow::array::AsArray as _;
 use driveloop_lake::{Commit, Lake};
 
-use crate::rows::{drive, signal};
+use crate::rows::{drive, signal, transaction};
 
 /// Four drives on two days, each in a commit of its own, in two tables.
 async fn lake(name: &str) -> Lake {
     let lake = Lake::open(&format!("memory://plans/{name}")).await.unwrap();
     for number in 0..4 {
         let log_id = format!("d{number}");
-        let commit = Commit::new("ingest", "run")
-            .with_transactions([format!("drive/{log_id}/0123456789ab")]);
+        let commit = Commit::new("ingest", "run").with_transactions([transaction(&log_id)]);
         let rows: Vec<_> = (0..4)
             .map(|stamp| signal(&log_id, number / 2, stamp))
             .collect();
@@ -60,7 +59,7 @@ async fn a_query_opens_only_the_files_that_it_needs() {
 #[tokio::test]
 async fn drives_in_the_making_do_not_make_a_query_open_more() {
     let lake = lake("hidden").await;
-    let commit = Commit::new("ingest", "run").with_transactions(["drive/x/0123456789ab"]);
+    let commit = Commit::new("ingest", "run").with_transactions([transaction("x")]);
     lake.append(&[signal("x", 0, 1)], &commit).await.unwrap();
     let sql = "SELECT value FROM signal WHERE log_id = 'd3'";
     let (files, plan) = files_opened(&lake, sql).await;

@@ -46,7 +46,10 @@ pub use training_run::TrainingRun;
 
 use crate::{Row, TableSpec};
 
-/// Every table of the lake, in the order in which the loop fills them.
+/// The tables that hold what a drive consists of, besides its own row in `drive`.
+pub const DRIVE_TABLES: &[&TableSpec] = TABLES.split_at(1).1.split_at(10).0;
+
+/// Every table of the lake, in the order in which the loop fills them: `drive`, what a drive consists of, what is made of drives.
 pub const TABLES: &[&TableSpec] = &[
     Drive::SPEC,
     EgoState::SPEC,
@@ -70,3 +73,19 @@ pub const TABLES: &[&TableSpec] = &[
     FailureSlice::SPEC,
     ReleaseVerdict::SPEC,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::DRIVE_TABLES;
+
+    #[test]
+    fn the_tables_of_a_drive_lie_by_drive_and_day() {
+        for table in DRIVE_TABLES {
+            assert_eq!(table.key[0], "log_id", "{}", table.name);
+            assert_eq!(table.partition_by, ["day"], "{}", table.name);
+        }
+        let names: Vec<_> = DRIVE_TABLES.iter().map(|table| table.name).collect();
+        assert_eq!(names.first(), Some(&"ego_state"));
+        assert_eq!(names.last(), Some(&"finding"));
+    }
+}
