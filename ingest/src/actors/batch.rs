@@ -10,7 +10,7 @@ use driveloop_schemas::{ObjectTrack, Row as _, TableSpec};
 use super::motion::Motion;
 use super::{Actor, ActorColumns, Track};
 use crate::error::Result;
-use crate::facts::{Columns, DriveKey, Facts, repeated, span_of};
+use crate::facts::{Columns, DriveKey, Facts, NameId, Runs, repeated, span_of};
 
 /// Numbers that every row has.
 const KNOWN: [&str; 15] = [
@@ -109,21 +109,11 @@ impl ActorColumns {
         &self,
         rows: Range<usize>,
     ) -> impl Iterator<Item = (&str, &Track, Range<usize>)> + Clone {
-        let first = self
-            .order
-            .partition_point(|(_, start)| *start <= rows.start);
-        let from = first.saturating_sub(1);
-        let end = rows.end;
-        self.order[from..]
-            .iter()
-            .take_while(move |(_, start)| *start < end)
-            .map(move |(track, start)| {
-                let name = self.names.get(crate::facts::NameId(*track as u32));
-                let track = &self.tracks[*track];
-                let last = (rows.end - start).min(track.actors.len());
-                (name, track, rows.start.saturating_sub(*start)..last)
-            })
-            .filter(|(_, _, own)| !own.is_empty())
+        let runs = self.runs.within(rows);
+        runs.map(|(track, own)| {
+            let name = self.names.get(NameId(track as u32));
+            (name, &self.tracks[track], own)
+        })
     }
 }
 
@@ -153,15 +143,11 @@ impl Facts for ActorColumns {
             track.actors.sort_by_key(|actor| self.stamp_ns(actor));
         }
         self.tracks = tracks;
-        let name = |at: usize| self.names.get(crate::facts::NameId(at as u32));
+        let name = |at: usize| self.names.get(NameId(at as u32));
         let mut names: Vec<usize> = (0..self.tracks.len()).collect();
         names.sort_by(|a, b| name(*a).cmp(name(*b)));
-        let mut start = 0;
-        self.order.clear();
-        for at in names {
-            self.order.push((at, start));
-            start += self.tracks[at].actors.len();
-        }
+        let count = |at: usize| (at, self.tracks[at].actors.len());
+        self.runs = Runs::of(names.into_iter().map(count));
     }
 
     fn batch(&self, key: DriveKey<'_>, rows: Range<usize>) -> Result<RecordBatch> {

@@ -8,7 +8,7 @@ mod tests;
 use driveloop_schemas::pose::Pose;
 use driveloop_schemas::{EGO_CATEGORY, EGO_TRACK_ID};
 
-use crate::facts::{NameId, Names};
+use crate::facts::{NameId, Names, Runs};
 use crate::stamps::FirstOfStamp;
 
 /// The frame that poses are given in.
@@ -79,8 +79,8 @@ pub(crate) struct ActorColumns {
     names: Names,
     tracks: Vec<Track>,
     rows: usize,
-    /// Tracks by name, and the number of the first row of each, once sorted.
-    order: Vec<(usize, usize)>,
+    /// Tracks in the order of the table, once sorted.
+    runs: Runs<usize>,
 }
 
 #[derive(Debug, Default)]

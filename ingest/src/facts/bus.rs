@@ -8,7 +8,7 @@ use arrow::array::{BinaryBuilder, BooleanBuilder, Int64Builder};
 use arrow::record_batch::RecordBatch;
 use driveloop_schemas::{BusFrame, Row as _, TableSpec};
 
-use super::{Columns, DriveKey, Facts, NameId, Names, repeated, span_of};
+use super::{Columns, DriveKey, Facts, NameId, Names, Runs, repeated, span_of};
 use crate::error::Result;
 
 /// Payload that is held beside the stamp; longer ones lie apart.
@@ -37,8 +37,8 @@ pub(crate) struct BusColumns {
     series: BTreeMap<(NameId, u32), Vec<Frame>>,
     /// Payloads that are longer than [`SHORT_BYTES`].
     long: Vec<u8>,
-    /// The key of each series in the order of the table, and the number of its first row, once sorted.
-    order: Vec<((NameId, u32), usize)>,
+    /// Series in the order of the table, once sorted.
+    runs: Runs<(NameId, u32)>,
     rows: usize,
 }
 
@@ -95,20 +95,8 @@ impl BusColumns {
 
     /// Each series that has some of the rows, with those.
     fn parts(&self, rows: Range<usize>) -> impl Iterator<Item = ((NameId, u32), &[Frame])> + Clone {
-        let first = self
-            .order
-            .partition_point(|(_, start)| *start <= rows.start);
-        let from = first.saturating_sub(1);
-        let end = rows.end;
-        self.order[from..]
-            .iter()
-            .take_while(move |(_, start)| *start < end)
-            .filter_map(move |(key, start)| {
-                let frames = self.series.get(key)?;
-                let last = (rows.end - start).min(frames.len());
-                let own = frames.get(rows.start.saturating_sub(*start)..last)?;
-                Some((*key, own))
-            })
+        let runs = self.runs.within(rows);
+        runs.filter_map(|(key, own)| Some((key, self.series.get(&key)?.get(own)?)))
     }
 }
 
@@ -138,12 +126,8 @@ impl Facts for BusColumns {
         }
         let mut keys: Vec<_> = self.series.keys().copied().collect();
         keys.sort_by(|a, b| (self.buses.get(a.0), a.1).cmp(&(self.buses.get(b.0), b.1)));
-        let mut start = 0;
-        self.order.clear();
-        for key in keys {
-            self.order.push((key, start));
-            start += self.series[&key].len();
-        }
+        let count = |key| (key, self.series[&key].len());
+        self.runs = Runs::of(keys.into_iter().map(count));
     }
 
     fn batch(&self, key: DriveKey<'_>, rows: Range<usize>) -> Result<RecordBatch> {
@@ -179,7 +163,7 @@ impl Facts for BusColumns {
     fn clear(&mut self) {
         self.series = BTreeMap::new();
         self.long = Vec::new();
-        self.order.clear();
+        self.runs = Runs::default();
         self.rows = 0;
     }
 }

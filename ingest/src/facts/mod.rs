@@ -6,6 +6,7 @@
 mod bus;
 mod columns;
 mod rows;
+mod runs;
 mod signals;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use driveloop_schemas::{
 pub(crate) use bus::{BusColumns, BusRecord};
 pub(crate) use columns::{Columns, NameId, Names, repeated};
 pub(crate) use rows::Rows;
+pub(crate) use runs::Runs;
 pub(crate) use signals::{SeriesId, SignalColumns};
 
 use crate::actors::ActorColumns;

@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, Float64Builder, Int64Builder, StringBuilder};
 use arrow::record_batch::RecordBatch;
 use driveloop_schemas::{Row as _, Signal, TableSpec};
 
-use super::{Columns, DriveKey, Facts, repeated, span_of};
+use super::{Columns, DriveKey, Facts, Runs, repeated, span_of};
 use crate::error::Result;
 use crate::findings::Findings;
 use crate::quality::FrozenValues;
@@ -22,8 +22,8 @@ pub(crate) struct SeriesId(usize);
 pub(crate) struct SignalColumns {
     series: Vec<Series>,
     by_name: HashMap<String, SeriesId>,
-    /// Series by name, once sorted; and the number of the first row of each.
-    order: Vec<(usize, usize)>,
+    /// Series in the order of the table, once sorted.
+    runs: Runs<usize>,
     rows: usize,
     text_bytes: usize,
 }
@@ -104,22 +104,8 @@ impl SignalColumns {
 
     /// Each series that has some of the rows, with which of its own they are.
     fn parts(&self, rows: Range<usize>) -> impl Iterator<Item = (&Series, Range<usize>)> + Clone {
-        let first = self
-            .order
-            .partition_point(|(_, start)| *start <= rows.start);
-        let from = first.saturating_sub(1);
-        self.order[from..]
-            .iter()
-            .take_while({
-                let end = rows.end;
-                move |(_, start)| *start < end
-            })
-            .map(move |(series, start)| {
-                let series = &self.series[*series];
-                let end = (rows.end - start).min(series.stamps_ns.len());
-                (series, rows.start.saturating_sub(*start)..end)
-            })
-            .filter(|(_, own)| !own.is_empty())
+        let runs = self.runs.within(rows);
+        runs.map(|(series, own)| (&self.series[series], own))
     }
 }
 
@@ -161,12 +147,8 @@ impl Facts for SignalColumns {
         self.series.iter_mut().for_each(Series::sort);
         let mut names: Vec<usize> = (0..self.series.len()).collect();
         names.sort_by(|a, b| self.series[*a].name.cmp(&self.series[*b].name));
-        let mut start = 0;
-        self.order.clear();
-        for at in names {
-            self.order.push((at, start));
-            start += self.series[at].stamps_ns.len();
-        }
+        let count = |at: usize| (at, self.series[at].stamps_ns.len());
+        self.runs = Runs::of(names.into_iter().map(count));
     }
 
     fn batch(&self, key: DriveKey<'_>, rows: Range<usize>) -> Result<RecordBatch> {
@@ -214,6 +196,6 @@ impl Facts for SignalColumns {
             series.texts = Vec::new();
         }
         (self.rows, self.text_bytes) = (0, 0);
-        self.order.clear();
+        self.runs = Runs::default();
     }
 }

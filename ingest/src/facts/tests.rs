@@ -130,3 +130,15 @@ fn frames_come_by_bus_identifier_and_stamp_in_any_slices() {
         assert_eq!(rows::<BusFrame>(&frames, slice), whole, "{slice}");
     }
 }
+
+/// What is ingested of a drive is what is hidden until the drive is there.
+#[test]
+fn every_table_of_a_drive_is_there() {
+    let facts = super::DriveFacts::default();
+    let names = facts.tables().map(|facts| facts.spec().name);
+    let expected: Vec<_> = driveloop_schemas::DRIVE_TABLES
+        .iter()
+        .map(|table| table.name)
+        .collect();
+    assert_eq!(names.to_vec(), expected);
+}
