@@ -63,7 +63,7 @@ impl Default for Limits {
             records_max: 50_000_000,
             spill_bytes_max: 64 << 20,
             drive_bytes_max: 1 << 30,
-            commit_drives_max: 16,
+            commit_drives_max: 64,
             commit_bytes_max: 64 << 20,
         }
     }

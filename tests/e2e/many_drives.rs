@@ -17,7 +17,7 @@ const CHECKPOINT_INTERVAL: usize = 32;
 /// Ingests that are compared with those that were as far behind the checkpoint before.
 const COMPARED: usize = 5;
 /// Drives of a commit at most: `Limits::commit_drives_max`.
-const COMMIT_DRIVES_MAX: usize = 16;
+const COMMIT_DRIVES_MAX: usize = 64;
 
 /// What one ingest of a batch took.
 struct Cost {

@@ -110,7 +110,7 @@ impl Walk<'_> {
         if head.opcode == op::ATTACHMENT && head.length > self.limits.chunk_bytes_max {
             self.visitor
                 .attachment("an attachment larger than chunk_bytes_max");
-            input.seek(end)?;
+            input.consume(end - at)?;
             return Ok(true);
         }
         if head.opcode == op::DATA_END {
