@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use driveloop_ingest::DriveOutcome;
+use driveloop_ingest::{DriveOutcome, IngestOptions};
 use driveloop_schemas::{CameraFrame, EgoState, Finding, Lane, ObjectTrack, Signal};
 use mcap::MAGIC;
 use mcap::records::op;
@@ -139,11 +139,8 @@ impl Facts {
 }
 
 pub(crate) async fn ingested(bytes: &[u8]) -> TestLake {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a.mcap"), bytes).unwrap();
-    let test = TestLake::new().await;
     let start = Instant::now();
-    let report = test.ingest(&folder.path().join("a.mcap")).await.unwrap();
+    let (test, report) = TestLake::of_log(bytes, &IngestOptions::new("run-1")).await;
     assert!(start.elapsed() < TIME_MAX, "{:?}", start.elapsed());
     assert_eq!(
         report.drives[0].outcome,

@@ -40,13 +40,21 @@ impl TestLake {
     }
 
     async fn ingest(&self, source: &Path) -> Result<IngestReport> {
-        ingest(
-            &self.lake,
-            source.to_str().unwrap(),
-            &IngestOptions::new("run-1"),
-            &|_| {},
-        )
-        .await
+        self.ingest_with(source, &IngestOptions::new("run-1")).await
+    }
+
+    async fn ingest_with(&self, source: &Path, options: &IngestOptions) -> Result<IngestReport> {
+        ingest(&self.lake, source.to_str().unwrap(), options, &|_| {}).await
+    }
+
+    /// A new lake with what these bytes of an MCAP file, `a.mcap`, hold.
+    async fn of_log(bytes: &[u8], options: &IngestOptions) -> (Self, IngestReport) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.mcap");
+        std::fs::write(&file, bytes).unwrap();
+        let test = Self::new().await;
+        let report = test.ingest_with(&file, options).await.unwrap();
+        (test, report)
     }
 
     async fn rows<R: Row>(&self) -> Vec<R> {

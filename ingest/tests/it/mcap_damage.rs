@@ -1,6 +1,6 @@
 //! Damage of every kind, at every kind of place: what is whole arrives, and nothing is silent.
 
-use driveloop_ingest::IngestReport;
+use driveloop_ingest::{IngestOptions, IngestReport};
 use driveloop_schemas::{EgoState, Finding};
 
 use crate::TestLake;
@@ -10,12 +10,7 @@ use crate::mcap_log::{ODOMETRY, START_NS, Shape, chunks, log};
 const CHUNK_HEAD_BYTES: usize = 9 + 40 + 4;
 
 async fn ingested(bytes: &[u8]) -> (TestLake, IngestReport) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("a.mcap");
-    std::fs::write(&file, bytes).unwrap();
-    let test = TestLake::new().await;
-    let report = test.ingest(&file).await.unwrap();
-    (test, report)
+    TestLake::of_log(bytes, &IngestOptions::new("run-1")).await
 }
 
 /// A log as Python's writer makes them: without a checksum over all data.

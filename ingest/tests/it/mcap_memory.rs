@@ -8,17 +8,13 @@ use crate::TestLake;
 use crate::mcap_log::{Shape, log};
 
 async fn ingested(bytes: &[u8], limits: Limits) -> TestLake {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("a.mcap");
-    std::fs::write(&file, bytes).unwrap();
-    let test = TestLake::new().await;
     let options = IngestOptions {
         limits,
         all_signals: true,
         ..IngestOptions::new("run-1")
     };
-    let report = ingest(&test.lake, file.to_str().unwrap(), &options, &|_| {}).await;
-    assert_eq!(report.unwrap().committed(), 1);
+    let (test, report) = TestLake::of_log(bytes, &options).await;
+    assert_eq!(report.committed(), 1);
     test
 }
 

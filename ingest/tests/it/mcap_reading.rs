@@ -12,12 +12,7 @@ use crate::TestLake;
 use crate::mcap_log::{OBJECTS, ODOMETRY, START_NS, Shape, chunks, log};
 
 async fn ingested(bytes: &[u8]) -> (TestLake, IngestReport) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("a.mcap");
-    std::fs::write(&file, bytes).unwrap();
-    let test = TestLake::new().await;
-    let report = test.ingest(&file).await.unwrap();
-    (test, report)
+    TestLake::of_log(bytes, &IngestOptions::new("run-1")).await
 }
 
 fn reason(report: &IngestReport) -> &str {
