@@ -1,5 +1,6 @@
 //! What can go wrong in an evaluation.
 
+use driveloop_schemas::SampleId;
 use thiserror::Error;
 
 /// An evaluation that did not come to its end.
@@ -81,7 +82,7 @@ pub enum Error {
         /// The model.
         model_id: String,
         /// The sample.
-        sample_id: String,
+        sample_id: SampleId,
         /// Steps of the horizon.
         expected: usize,
         /// Positions of the row.

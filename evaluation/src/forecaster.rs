@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use driveloop_schemas::forecast::{HORIZON_STEPS, constant_velocity};
-use driveloop_schemas::{Prediction, Sample};
+use driveloop_schemas::{Prediction, Sample, SampleId};
 
 use crate::error::{Error, Result};
 use crate::truth::{Moment, State};
@@ -18,7 +18,7 @@ pub enum Forecaster {
     /// From the velocity at the present.
     ConstantVelocity,
     /// From rows of `prediction`, by sample.
-    Stored(BTreeMap<String, Vec<[f64; 2]>>),
+    Stored(BTreeMap<SampleId, Vec<[f64; 2]>>),
 }
 
 impl Forecaster {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use driveloop_lake::{Lake, sql_literal};
 use driveloop_schemas::forecast::{HORIZON_STEPS, STEP_NS, STEP_TOLERANCE_NS};
 use driveloop_schemas::time::NS_PER_S;
-use driveloop_schemas::{ObjectTrack, Prediction, Sample};
+use driveloop_schemas::{LogId, ObjectTrack, Prediction, Sample};
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::error::{Error, Result};
@@ -167,7 +167,7 @@ async fn score_read(
     let filter = tracks.collect::<Vec<_>>().join(" OR ");
     let rows = lake.read::<ObjectTrack>(Some(&filter)).await?;
     let task = move || {
-        let mut drives: BTreeMap<String, Vec<ObjectTrack>> = BTreeMap::new();
+        let mut drives: BTreeMap<LogId, Vec<ObjectTrack>> = BTreeMap::new();
         for row in rows {
             drives.entry(row.log_id.clone()).or_default().push(row);
         }

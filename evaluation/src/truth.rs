@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use driveloop_schemas::ObjectTrack;
 use driveloop_schemas::forecast::{HORIZON_STEPS, STEP_NS, STEP_TOLERANCE_NS};
 use driveloop_schemas::geometry::OrientedBox;
+use driveloop_schemas::{ObjectTrack, TrackId};
 
 /// An actor at a stamp.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,14 +20,14 @@ pub struct State {
 /// The tracks of one stretch of one drive, each in the order of time.
 #[derive(Debug, Default)]
 pub struct Scene {
-    tracks: BTreeMap<String, Vec<State>>,
+    tracks: BTreeMap<TrackId, Vec<State>>,
 }
 
 impl Scene {
     /// Makes the scene of the rows of one drive, in any order.
     #[must_use]
     pub fn from_rows(rows: Vec<ObjectTrack>) -> Self {
-        let mut tracks: BTreeMap<String, Vec<State>> = BTreeMap::new();
+        let mut tracks: BTreeMap<TrackId, Vec<State>> = BTreeMap::new();
         for row in rows {
             let state = state_from_row(&row);
             tracks.entry(row.track_id).or_default().push(state);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use driveloop_lake::drive_transaction;
 use driveloop_schemas::time::{Day, day_from_stamp_ns};
-use driveloop_schemas::{Drive, Origin, Row as _};
+use driveloop_schemas::{Drive, LogId, Origin, Row as _};
 
 use crate::error::{Error, Result};
 use crate::facts::{DriveFacts, Facts};
@@ -52,7 +52,7 @@ pub(crate) struct DecodedDrive {
 /// Identity of a drive, known before it is decoded.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
-    pub(crate) log_id: String,
+    pub(crate) log_id: LogId,
     pub(crate) source_uri: String,
     pub(crate) source_digest: String,
     pub(crate) source_bytes: u64,
@@ -83,7 +83,7 @@ impl DecodedDrive {
         let (used, dropped) = (self.records_used, self.findings.dropped());
         if self.records_in != used + dropped {
             return Err(Error::Unaccounted {
-                log_id: log_id.clone(),
+                log_id: log_id.to_string(),
                 records_in: self.records_in,
                 used,
                 dropped,
@@ -94,7 +94,7 @@ impl DecodedDrive {
         let spans = spans.into_iter().flatten();
         let span = spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         let span = span.ok_or_else(|| Error::NoRecords {
-            log_id: log_id.clone(),
+            log_id: log_id.to_string(),
             records,
         })?;
         let day = day_from_stamp_ns(span.0);

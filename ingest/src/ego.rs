@@ -1,8 +1,8 @@
 //! The ego's way: its states, and its pose at any stamp.
 
-use driveloop_schemas::EgoState;
 use driveloop_schemas::pose::{Pose, Quat};
 use driveloop_schemas::time::{Day, seconds_between};
+use driveloop_schemas::{EgoState, LogId};
 
 use crate::motion::{GAP_MAX_NS, HALF_WINDOW_NS, smoothed_rate, unwrapped};
 
@@ -104,7 +104,7 @@ impl EgoTrack {
                 rotation,
             } = self.samples[i].map_from_ego;
             EgoState {
-                log_id: String::new(),
+                log_id: LogId::default(),
                 day: Day(0),
                 composed: false,
                 stamp_ns: self.stamps_ns[i],

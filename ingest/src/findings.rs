@@ -137,7 +137,7 @@ impl Findings {
     /// The rows of the table, by check and subject.
     pub(crate) fn rows(self, log_id: &str, day: Day) -> Vec<Finding> {
         let row = |((check, subject), gathered): ((&str, String), Gathered)| Finding {
-            log_id: log_id.to_owned(),
+            log_id: log_id.into(),
             day,
             check: check.to_owned(),
             severity: gathered.severity.as_str().to_owned(),

@@ -191,7 +191,7 @@ impl Run {
                 Ok(read) => {
                     describe(&mut reports[at], &read);
                     on_event(&IngestEvent::Decoded {
-                        log_id: read.identity.log_id.clone(),
+                        log_id: read.identity.log_id.to_string(),
                         bytes: read.identity.source_bytes,
                         rows: reports[at].rows.values().sum(),
                     });
@@ -277,7 +277,7 @@ impl Run {
             Arc::clone(&self.blobs),
             self.options.limits.clone(),
         );
-        let log_id = identity.log_id.clone();
+        let log_id = identity.log_id.to_string();
         let task = tokio::task::spawn_blocking(move || {
             let read = |day| {
                 let (log_id, transaction) = (&identity.log_id, identity.transaction());
@@ -347,7 +347,7 @@ fn identity(
     let log_id = format.log_id(files, blobs, limits, &source_digest)?;
     let source_uri = files.uri(blobs.store());
     Ok(Identity {
-        log_id,
+        log_id: log_id.into(),
         source_uri,
         source_digest,
         source_bytes: files.bytes(),

@@ -135,10 +135,13 @@ async fn values(lake: &Lake, model_id: &str, suite_literal: &str) -> Result<Valu
     let mut values = Values::new();
     for row in rows {
         let metric = values.entry(row.metric).or_default();
-        if metric.insert(row.sample_id.clone(), row.value).is_some() {
+        if metric
+            .insert(row.sample_id.to_string(), row.value)
+            .is_some()
+        {
             return Err(Error::DuplicateScene {
                 subject: format!("model `{model_id}`"),
-                key: row.sample_id,
+                key: row.sample_id.into_string(),
             });
         }
     }
@@ -192,7 +195,7 @@ fn pair(
             scored(baseline, &sample.sample_id),
         ) {
             (true, true) => scenes.push(scene(sample)),
-            (false, true) => unanswered.push(sample.sample_id.clone()),
+            (false, true) => unanswered.push(sample.sample_id.to_string()),
             _ => {}
         }
     }
@@ -237,8 +240,8 @@ fn scene(sample: &Sample) -> Scene {
         .find(|(below, _)| sample.ego_distance_m < *below);
     slices.extend(distance.map(|(_, name)| (*name).to_owned()));
     Scene {
-        key: sample.sample_id.clone(),
-        drive: sample.host_log_id.clone(),
+        key: sample.sample_id.to_string(),
+        drive: sample.host_log_id.to_string(),
         slices,
     }
 }

@@ -6,6 +6,7 @@
 //! * [`tables`] has a file per table. A row type such as [`ObjectTrack`] converts to and from an Arrow record batch.
 //! * [`TABLES`] lists their specifications: name, key, partitioning, and for each column its type, unit, frame and meaning.
 //! * [`migrations`] brings rows of older versions of a table up to date.
+//! * Ids such as [`LogId`] and [`TrackId`] are types of their own.
 //! * [`time`], [`pose`] and [`geometry`] are the shared conventions: nanoseconds since the Unix epoch (UTC),
 //!   right-handed frames with x forward, y left, z up, metres, radians, quaternions `w, x, y, z`.
 //! * [`forecast`] is the shape of a training sample of the motion forecaster, between the exporter and the worker.
@@ -32,6 +33,7 @@ mod column;
 mod error;
 pub mod forecast;
 pub mod geometry;
+mod ids;
 pub mod markdown;
 pub mod migrations;
 pub mod pose;
@@ -41,5 +43,6 @@ pub mod time;
 
 pub use column::{ColumnSpec, ColumnValue};
 pub use error::{Error, Result};
+pub use ids::{EpisodeId, ItemId, LaneId, LogId, SampleId, TrackId};
 pub use table::{Row, TableSpec};
 pub use tables::*;

@@ -1,5 +1,6 @@
 //! What can go wrong in this crate.
 
+use driveloop_schemas::ItemId;
 use thiserror::Error;
 
 /// An error of a simulation or a composition.
@@ -48,7 +49,7 @@ pub enum Error {
     #[error("cannot recompose `{item_id}`: {reason}")]
     Provenance {
         /// The item.
-        item_id: String,
+        item_id: ItemId,
         /// What does not fit.
         reason: String,
     },

@@ -319,7 +319,7 @@ pub(crate) fn read_predictions(
             rows.push(Prediction {
                 model_id,
                 dataset,
-                sample_id,
+                sample_id: sample_id.into(),
                 x_m,
                 y_m,
             });

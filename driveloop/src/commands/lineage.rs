@@ -6,7 +6,7 @@ use std::collections::btree_map::{BTreeMap, Entry};
 use anyhow::{Result, bail};
 use driveloop_lake::{CommitRecord, Lake, sql_literal};
 use driveloop_schemas::{
-    Checkpoint, Drive, ReleaseVerdict, Row, Sample, SyntheticItem, TrainingRun,
+    Checkpoint, Drive, LogId, ReleaseVerdict, Row, Sample, SyntheticItem, TrainingRun,
 };
 
 use crate::Exit;
@@ -119,8 +119,7 @@ async fn walk(lake: &Lake, subject: Option<&str>) -> Result<Vec<Step>> {
     {
         walk.dataset(subject, 0).await?;
     } else if !lake.read::<Drive>(Some(&named("log_id"))).await?.is_empty() {
-        walk.drives(&BTreeSet::from([subject.to_owned()]), 0)
-            .await?;
+        walk.drives(&BTreeSet::from([subject.into()]), 0).await?;
     } else {
         bail!("the lake has no verdict, model, dataset or drive `{subject}`");
     }
@@ -204,7 +203,7 @@ impl Walk<'_> {
             .map(|sample| sample.dataset_digest.clone())
             .unwrap_or_default();
         let commit = self.commit_of(Sample::SPEC.name, dataset).await?;
-        let logs: BTreeSet<String> = samples.iter().map(|sample| sample.log_id.clone()).collect();
+        let logs: BTreeSet<LogId> = samples.iter().map(|sample| sample.log_id.clone()).collect();
         self.steps.push(Step {
             depth,
             kind: "dataset",
@@ -220,7 +219,7 @@ impl Walk<'_> {
         self.drives(&logs, depth + 1).await
     }
 
-    async fn drives(&mut self, logs: &BTreeSet<String>, depth: usize) -> Result<()> {
+    async fn drives(&mut self, logs: &BTreeSet<LogId>, depth: usize) -> Result<()> {
         let all = self.lake.read::<Drive>(None).await?;
         let composed = self
             .lake
@@ -240,7 +239,7 @@ impl Walk<'_> {
                 } else {
                     "log"
                 },
-                subject: log_id.clone(),
+                subject: log_id.to_string(),
                 digest: drive.source_digest.clone(),
                 detail: match host {
                     Some(item) => format!(
@@ -253,11 +252,11 @@ impl Walk<'_> {
             });
         }
         // A host whose own frames are not in the dataset is still where its composed drives come from.
-        let hosts: BTreeSet<String> = logs
+        let hosts: BTreeSet<LogId> = logs
             .iter()
             .filter_map(|log| Some(host_of(log)?.host_log_id.clone()))
             .collect();
-        let hosts: BTreeSet<String> = hosts.difference(logs).cloned().collect();
+        let hosts: BTreeSet<LogId> = hosts.difference(logs).cloned().collect();
         if hosts.is_empty() {
             Ok(())
         } else {

@@ -145,7 +145,7 @@ fn sample(row: &ObjectTrack) -> Sample {
     Sample {
         dataset: DATASET.into(),
         dataset_digest: "digest".into(),
-        sample_id: format!("{}/{}/{}", row.log_id, row.track_id, row.stamp_ns),
+        sample_id: format!("{}/{}/{}", row.log_id, row.track_id, row.stamp_ns).into(),
         split: "test".into(),
         source: "real".into(),
         log_id: row.log_id.clone(),
@@ -165,7 +165,7 @@ fn sample(row: &ObjectTrack) -> Sample {
 pub(crate) fn prediction(model_id: &str, sample: &Sample, off_m: f64) -> Prediction {
     let motion = SCENE
         .iter()
-        .find(|motion| motion.track_id == sample.track_id)
+        .find(|motion| sample.track_id == motion.track_id)
         .unwrap();
     let (sin, cos) = motion.yaw_rad.sin_cos();
     let future: Vec<_> = (1..=HORIZON_STEPS as i64)

@@ -84,10 +84,10 @@ fn the_names_of_tracks_do_not_matter() {
     // The order of the names turns round too.
     let renamed = |name: &str| format!("{}-{name}", if name == "ego" { "z" } else { "a" });
     for row in &mut world.rows {
-        row.track_id = renamed(&row.track_id);
+        row.track_id = renamed(&row.track_id).into();
     }
     for sample in &mut world.samples {
-        sample.track_id = renamed(&sample.track_id);
+        sample.track_id = renamed(&sample.track_id).into();
     }
     assert_same_figures(world);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use driveloop_schemas::time::Day;
-use driveloop_schemas::{Lane, MapArea, Severity};
+use driveloop_schemas::{Lane, LogId, MapArea, Severity};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -142,9 +142,9 @@ fn lane(segment: LaneSegment) -> Option<Lane> {
     };
     let text = |id: i64| id.to_string();
     Some(Lane {
-        log_id: String::new(),
+        log_id: LogId::default(),
         day: Day(0),
-        lane_id: segment.id.to_string(),
+        lane_id: segment.id.to_string().into(),
         lane_type: segment.lane_type,
         is_intersection: Some(segment.is_intersection),
         centre,
@@ -176,7 +176,7 @@ fn drivable(drivable: DrivableArea) -> Option<MapArea> {
 fn area(id: i64, kind: &str, polygon: Vec<f64>) -> Option<MapArea> {
     let polygon = polyline::open_polygon(polygon)?;
     Some(MapArea {
-        log_id: String::new(),
+        log_id: LogId::default(),
         day: Day(0),
         area_id: id.to_string(),
         kind: kind.to_owned(),

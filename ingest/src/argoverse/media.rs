@@ -2,7 +2,7 @@
 
 use driveloop_schemas::Severity;
 use driveloop_schemas::time::Day;
-use driveloop_schemas::{CameraFrame, LidarSweep};
+use driveloop_schemas::{CameraFrame, LidarSweep, LogId};
 
 use super::{Log, feather};
 use crate::blob::content_digest;
@@ -106,7 +106,7 @@ impl Log<'_> {
             }
         };
         self.out.facts.lidar_sweeps.push(LidarSweep {
-            log_id: String::new(),
+            log_id: LogId::default(),
             day: Day(0),
             stamp_ns,
             sensor: sensor.to_owned(),
@@ -149,7 +149,7 @@ impl Log<'_> {
             "jpeg"
         };
         self.out.facts.camera_frames.push(CameraFrame {
-            log_id: String::new(),
+            log_id: LogId::default(),
             day: Day(0),
             stamp_ns,
             sensor: sensor.to_owned(),

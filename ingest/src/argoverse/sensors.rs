@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use driveloop_schemas::Calibration;
 use driveloop_schemas::pose::Pose;
 use driveloop_schemas::time::Day;
+use driveloop_schemas::{Calibration, LogId};
 
 use super::{Log, feather};
 use crate::error::Result;
@@ -111,7 +111,7 @@ fn calibration(sensor: String, ego_from_sensor: Pose, lens: Option<Lens>) -> Cal
     } = ego_from_sensor;
     let pixels = |count: i64| i32::try_from(count).ok();
     Calibration {
-        log_id: String::new(),
+        log_id: LogId::default(),
         day: Day(0),
         sensor,
         x_m,

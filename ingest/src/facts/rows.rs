@@ -59,7 +59,7 @@ macro_rules! drive_row {
     ($($row:ty: [$($key:ident),+], $stamp:expr;)+) => {$(
         impl DriveRow for $row {
             fn set_drive(&mut self, key: DriveKey<'_>) {
-                key.log_id.clone_into(&mut self.log_id);
+                self.log_id = key.log_id.into();
                 self.day = Day(key.day.0);
             }
             fn order(&self, other: &Self) -> Ordering {

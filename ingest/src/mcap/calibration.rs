@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use driveloop_schemas::pose::Pose;
 use driveloop_schemas::time::Day;
-use driveloop_schemas::{Calibration, Severity};
+use driveloop_schemas::{Calibration, LogId, Severity};
 
 use super::plan::TransformSlots;
 use super::reader::{Message, Reader, Refused};
@@ -211,7 +211,7 @@ fn calibration(sensor: &str, ego_from_sensor: Pose, lens: Option<&Lens>) -> Cali
         .map(|lens| lens.model.as_str())
         .filter(|model| !model.is_empty());
     Calibration {
-        log_id: String::new(),
+        log_id: LogId::default(),
         day: Day(0),
         sensor: sensor.to_owned(),
         x_m,

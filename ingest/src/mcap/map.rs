@@ -1,7 +1,7 @@
 //! The map that a log carries as JSON text.
 
 use driveloop_schemas::time::Day;
-use driveloop_schemas::{Lane, MapArea};
+use driveloop_schemas::{Lane, LogId, MapArea};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -96,9 +96,9 @@ fn lane(lane: MapLane) -> Option<Lane> {
         return None;
     }
     Some(Lane {
-        log_id: String::new(),
+        log_id: LogId::default(),
         day: Day(0),
-        lane_id: lane.lane_id,
+        lane_id: lane.lane_id.into(),
         lane_type: lane.lane_type,
         is_intersection: lane.is_intersection,
         centre,
@@ -117,7 +117,7 @@ fn area(area: Area) -> Option<MapArea> {
     let known = matches!(area.kind.as_str(), "drivable" | "pedestrian_crossing");
     let polygon = polyline::open_polygon(area.polygon).filter(|_| known)?;
     Some(MapArea {
-        log_id: String::new(),
+        log_id: LogId::default(),
         day: Day(0),
         area_id: area.area_id,
         kind: area.kind,

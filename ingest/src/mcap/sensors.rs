@@ -1,7 +1,7 @@
 //! Images and point clouds: bytes unchanged, a row each.
 
 use driveloop_schemas::time::Day;
-use driveloop_schemas::{CameraFrame, LidarSweep, Severity};
+use driveloop_schemas::{CameraFrame, LidarSweep, LogId, Severity};
 
 use super::plan::{CloudSlots, ImageSlots};
 use super::reader::{Message, Reader, Refused};
@@ -38,7 +38,7 @@ impl Reader<'_> {
             .format
             .map_or("unknown", |slot| message.row.text(slot));
         self.out.facts.camera_frames.push(CameraFrame {
-            log_id: String::new(),
+            log_id: LogId::default(),
             day: Day(0),
             stamp_ns,
             sensor: topic.to_owned(),
@@ -73,7 +73,7 @@ impl Reader<'_> {
         let size = slots.width.zip(slots.height);
         let size = size.map(|(w, h)| (message.row.integer(w), message.row.integer(h)));
         self.out.facts.lidar_sweeps.push(LidarSweep {
-            log_id: String::new(),
+            log_id: LogId::default(),
             day: Day(0),
             stamp_ns,
             sensor: topic.to_owned(),

@@ -113,7 +113,7 @@ async fn a_definition_in_idl_gives_the_rows_of_the_same_one_in_msg() {
         let rows: Vec<EgoState> = by_idl.rows().await;
         // The bytes of the file differ, and so its name.
         let named = |row: &EgoState| EgoState {
-            log_id: String::new(),
+            log_id: "".into(),
             ..row.clone()
         };
         let [rows, expected] =

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use driveloop_ingest::{DriveOutcome, IngestOptions};
-use driveloop_schemas::{CameraFrame, EgoState, Finding, Lane, ObjectTrack, Signal};
+use driveloop_schemas::{CameraFrame, EgoState, Finding, Lane, LogId, ObjectTrack, Signal};
 use mcap::MAGIC;
 use mcap::records::op;
 
@@ -127,13 +127,19 @@ impl Facts {
         facts
             .ego_states
             .iter_mut()
-            .for_each(|row| row.log_id.clear());
+            .for_each(|row| row.log_id = LogId::default());
         facts
             .object_tracks
             .iter_mut()
-            .for_each(|row| row.log_id.clear());
-        facts.signals.iter_mut().for_each(|row| row.log_id.clear());
-        facts.lanes.iter_mut().for_each(|row| row.log_id.clear());
+            .for_each(|row| row.log_id = LogId::default());
+        facts
+            .signals
+            .iter_mut()
+            .for_each(|row| row.log_id = LogId::default());
+        facts
+            .lanes
+            .iter_mut()
+            .for_each(|row| row.log_id = LogId::default());
         facts
     }
 }

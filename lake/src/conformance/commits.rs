@@ -136,7 +136,10 @@ pub(super) async fn replacing_touches_only_what_the_predicate_admits(opener: Ope
 
 async fn episodes(lake: &Lake) -> Result<Vec<String>, Failure> {
     let rows = lake.read::<Episode>(None).await?;
-    let mut ids: Vec<_> = rows.into_iter().map(|row| row.episode_id).collect();
+    let mut ids: Vec<_> = rows
+        .into_iter()
+        .map(|row| row.episode_id.into_string())
+        .collect();
     ids.sort();
     Ok(ids)
 }

@@ -61,7 +61,7 @@ pub fn drive(log_id: &str) -> Drive {
 #[must_use]
 pub fn episode(scenario: &str, log_id: &str) -> Episode {
     Episode {
-        episode_id: format!("{scenario}/{log_id}"),
+        episode_id: format!("{scenario}/{log_id}").into(),
         log_id: log_id.into(),
         day: Day(0),
         composed: false,

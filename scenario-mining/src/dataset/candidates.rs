@@ -58,7 +58,7 @@ pub(super) fn samples(
     let mut samples = Vec::new();
     for track in tracks.iter() {
         let wanted = track.first().is_some_and(|row| {
-            let edited = |edit: &Edit<'_>| edit.tracks.contains(&row.track_id);
+            let edited = |edit: &Edit<'_>| edit.tracks.iter().any(|track| row.track_id == *track);
             CATEGORIES.contains(&row.category.as_str()) && source.edit.as_ref().is_none_or(edited)
         });
         if wanted {
@@ -111,7 +111,7 @@ fn samples_of_track<'a>(
             is_sample.then(|| Sample {
                 dataset: options.name.clone(),
                 dataset_digest: String::new(),
-                sample_id,
+                sample_id: sample_id.into(),
                 split: String::new(),
                 source: if source.edit.is_some() {
                     "synthetic"
@@ -120,7 +120,7 @@ fn samples_of_track<'a>(
                 }
                 .into(),
                 log_id: row.log_id.clone(),
-                host_log_id: source.host_log_id.to_owned(),
+                host_log_id: source.host_log_id.into(),
                 day: source.drive.day,
                 track_id: row.track_id.clone(),
                 stamp_ns: row.stamp_ns,

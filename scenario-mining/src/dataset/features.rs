@@ -73,7 +73,7 @@ pub(super) fn features(sample: &Sample, tracks: &Tracks, lanes: &Lanes) -> Optio
         slot.copy_from_slice(&[1.0, x, y]);
     }
     Some(ForecastSample {
-        sample_id: sample.sample_id.clone(),
+        sample_id: sample.sample_id.to_string(),
         split: sample.split.clone(),
         weight: sample.weight,
         anchor_x_m: present.x_m,

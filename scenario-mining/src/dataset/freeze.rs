@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use driveloop_lake::{Commit, Lake, Outcome, digest, sql_literal};
 use driveloop_schemas::time::NS_PER_S;
-use driveloop_schemas::{Drive, Sample, SyntheticItem};
+use driveloop_schemas::{Drive, ItemId, LogId, Sample, SyntheticItem};
 
 use super::candidates::{Edit, Source, samples};
 use super::selection::{EpisodesOfDrive, Selected};
@@ -153,11 +153,10 @@ pub async fn freeze(lake: &Lake, options: &FreezeOptions) -> Result<FreezeReport
     let mut notes = Vec::new();
     let mut rows = candidates(lake, options, &mut notes).await?;
     let hosts: BTreeSet<&str> = rows.iter().map(|row| row.host_log_id.as_str()).collect();
-    let split_of: BTreeMap<String, &'static str> =
-        split_hosts(&hosts, options.splits, options.seed)
-            .into_iter()
-            .map(|(host, split)| (host.to_owned(), split))
-            .collect();
+    let split_of: BTreeMap<LogId, &'static str> = split_hosts(&hosts, options.splits, options.seed)
+        .into_iter()
+        .map(|(host, split)| (host.into(), split))
+        .collect();
     for row in &mut rows {
         row.split = split_of
             .get(&row.host_log_id)
@@ -189,7 +188,7 @@ async fn candidates(
     notes: &mut Vec<String>,
 ) -> Result<Vec<Sample>> {
     let selected = Selected::query(lake, options.from_sql.as_deref(), options.stride_ns()).await?;
-    let items: BTreeMap<String, SyntheticItem> = lake
+    let items: BTreeMap<ItemId, SyntheticItem> = lake
         .read::<SyntheticItem>(Some("state = 'accepted'"))
         .await?
         .into_iter()
@@ -218,7 +217,7 @@ async fn candidates(
     Ok(rows)
 }
 
-fn source<'a>(drive: &'a Drive, items: &'a BTreeMap<String, SyntheticItem>) -> Option<Source<'a>> {
+fn source<'a>(drive: &'a Drive, items: &'a BTreeMap<ItemId, SyntheticItem>) -> Option<Source<'a>> {
     if !drive.composed {
         return Some(Source {
             drive,
@@ -226,7 +225,7 @@ fn source<'a>(drive: &'a Drive, items: &'a BTreeMap<String, SyntheticItem>) -> O
             edit: None,
         });
     }
-    let item = items.get(&drive.log_id)?;
+    let item = items.get(drive.log_id.as_str())?;
     let from_ns = item.edit_start_ns.saturating_sub(BEFORE_EDIT_NS);
     let edit = Some(Edit {
         from_ns,

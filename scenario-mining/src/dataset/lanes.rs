@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use driveloop_lake::{Lake as DataLake, sql_literal};
-use driveloop_schemas::Lane;
 use driveloop_schemas::forecast::{LANE_POINT_SPACING_M, LANE_POINTS};
 use driveloop_schemas::pose::wrap_rad;
+use driveloop_schemas::{Lane, LaneId};
 
 use crate::error::Result;
 
@@ -17,7 +17,7 @@ const LANE_ANGLE_MAX_RAD: f64 = std::f64::consts::FRAC_PI_4;
 /// The lanes of a drive's map.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    by_id: BTreeMap<String, Line>,
+    by_id: BTreeMap<LaneId, Line>,
 }
 
 /// A centre line and where it leads.
@@ -125,7 +125,8 @@ impl Lanes {
             let last = next.heading_rad(next.points.len() - 2);
             wrap_rad(last - end_rad).abs()
         };
-        let branches = line.successors.iter().filter_map(|id| self.by_id.get(id));
+        let branches = line.successors.iter();
+        let branches = branches.filter_map(|id| self.by_id.get(id.as_str()));
         branches.min_by(|a, b| turn_rad(a).total_cmp(&turn_rad(b)))
     }
 }
@@ -172,6 +173,7 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
+    use driveloop_schemas::Lane;
     use driveloop_schemas::time::Day;
 
     use super::*;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use driveloop_lake::{Lake, sql_literal};
-use driveloop_schemas::ObjectTrack;
 use driveloop_schemas::forecast::{HISTORY_STEPS, HORIZON_STEPS, STEP_NS, STEP_TOLERANCE_NS};
+use driveloop_schemas::{ObjectTrack, TrackId};
 
 use crate::error::Result;
 
@@ -13,7 +13,7 @@ use crate::error::Result;
 #[derive(Debug)]
 pub(super) struct Tracks {
     rows: Vec<ObjectTrack>,
-    by_track: BTreeMap<String, Range<usize>>,
+    by_track: BTreeMap<TrackId, Range<usize>>,
     by_stamp: BTreeMap<i64, Vec<usize>>,
 }
 
@@ -32,7 +32,7 @@ impl Tracks {
 
     /// The rows must be of one drive, ordered by track and stamp.
     pub(super) fn new(rows: Vec<ObjectTrack>) -> Self {
-        let mut by_track: BTreeMap<String, Range<usize>> = BTreeMap::new();
+        let mut by_track: BTreeMap<TrackId, Range<usize>> = BTreeMap::new();
         let mut by_stamp: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
         for (index, row) in rows.iter().enumerate() {
             by_track

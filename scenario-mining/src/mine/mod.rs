@@ -316,8 +316,8 @@ fn episode(search: &Search<'_>, drive: &Drive, found: Found) -> Episode {
     let parts = [scenario.name.as_str(), drive.log_id.as_str()].into_iter();
     let parts = parts.chain(numbers.iter().map(String::as_str));
     Episode {
-        episode_id: digest(parts.chain(found.actors.iter().map(String::as_str))),
-        log_id: found.log_id,
+        episode_id: digest(parts.chain(found.actors.iter().map(String::as_str))).into(),
+        log_id: found.log_id.into(),
         day: drive.day,
         composed: drive.composed,
         scenario: scenario.name.clone(),

@@ -1,5 +1,6 @@
 //! The `bus_frame` table.
 
+use crate::ids::LogId;
 use crate::table::table;
 use crate::time::Day;
 
@@ -7,7 +8,7 @@ table! {
     /// One frame of a vehicle bus (CAN, CAN FD) as it was recorded, not decoded.
     BusFrame = "bus_frame", version 1, key ["log_id", "bus", "can_id", "stamp_ns"], partition_by ["day"];
     /// The drive.
-    ["-"] log_id: String,
+    ["-"] log_id: LogId,
     /// UTC day of the drive's start.
     ["day"] day: Day,
     /// Stamp.

@@ -1,5 +1,6 @@
 //! The `calibration` table.
 
+use crate::ids::LogId;
 use crate::table::table;
 use crate::time::Day;
 
@@ -7,7 +8,7 @@ table! {
     /// One sensor of a drive.
     Calibration = "calibration", version 1, key ["log_id", "sensor"], partition_by ["day"];
     /// The drive.
-    ["-"] log_id: String,
+    ["-"] log_id: LogId,
     /// UTC day of the drive's start.
     ["day"] day: Day,
     /// Sensor.

@@ -1,5 +1,6 @@
 //! The `drive` table, and where a drive comes from.
 
+use crate::ids::LogId;
 use crate::table::table;
 use crate::time::Day;
 
@@ -30,7 +31,7 @@ table! {
     /// One log. Its row is written last: a drive is visible wholly or not at all.
     Drive = "drive", version 1, key ["log_id"], partition_by ["day"];
     /// Identity of the drive, unique in the lake.
-    ["-"] log_id: String,
+    ["-"] log_id: LogId,
     /// UTC day of `start_ns`.
     ["day"] day: Day,
     /// Whether `synth` composed it: such drives are seen only by queries that ask for them (`with_composed.drive`).

@@ -1,5 +1,6 @@
 //! The `ego_state` table.
 
+use crate::ids::LogId;
 use crate::table::table;
 use crate::time::Day;
 
@@ -7,7 +8,7 @@ table! {
     /// The ego at a stamp.
     EgoState = "ego_state", version 1, key ["log_id", "stamp_ns"], partition_by ["day"];
     /// The drive.
-    ["-"] log_id: String,
+    ["-"] log_id: LogId,
     /// UTC day of the drive's start.
     ["day"] day: Day,
     /// Whether `synth` composed the drive.

@@ -1,5 +1,6 @@
 //! The `episode` table.
 
+use crate::ids::{EpisodeId, LogId};
 use crate::table::table;
 use crate::time::Day;
 
@@ -7,9 +8,9 @@ table! {
     /// A scenario found in a drive.
     Episode = "episode", version 1, key ["log_id", "scenario", "start_ns", "episode_id"], partition_by ["day"];
     /// Identity: digest of scenario, version, drive, interval and actors.
-    ["-"] episode_id: String,
+    ["-"] episode_id: EpisodeId,
     /// The drive.
-    ["-"] log_id: String,
+    ["-"] log_id: LogId,
     /// UTC day of the drive's start.
     ["day"] day: Day,
     /// Whether `synth` composed the drive.

@@ -1,5 +1,6 @@
 //! The `finding` table.
 
+use crate::ids::LogId;
 use crate::table::table;
 use crate::time::Day;
 
@@ -30,7 +31,7 @@ table! {
     /// One finding about the quality or the compliance of a drive.
     Finding = "finding", version 2, key ["log_id", "check", "subject", "start_ns"], partition_by ["day"];
     /// The drive.
-    ["-"] log_id: String,
+    ["-"] log_id: LogId,
     /// UTC day of the drive's start.
     ["day"] day: Day,
     /// The check that found it, such as `time_backwards` or `chunk_checksum`.

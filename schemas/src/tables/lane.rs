@@ -1,5 +1,6 @@
 //! The `lane` table.
 
+use crate::ids::{LaneId, LogId};
 use crate::table::table;
 use crate::time::Day;
 
@@ -7,11 +8,11 @@ table! {
     /// One lane segment of a drive's map. Polylines are `[x0, y0, x1, y1, …]` in driving direction.
     Lane = "lane", version 1, key ["log_id", "lane_id"], partition_by ["day"];
     /// The drive whose map it is.
-    ["-"] log_id: String,
+    ["-"] log_id: LogId,
     /// UTC day of the drive's start.
     ["day"] day: Day,
     /// The lane segment, unique in its map.
-    ["-"] lane_id: String,
+    ["-"] lane_id: LaneId,
     /// `VEHICLE`, `BIKE`, `BUS`.
     ["-"] lane_type: String,
     /// Whether it lies in an intersection; null where the map does not say.

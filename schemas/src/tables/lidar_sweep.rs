@@ -1,5 +1,6 @@
 //! The `lidar_sweep` table.
 
+use crate::ids::LogId;
 use crate::table::table;
 use crate::time::Day;
 
@@ -7,7 +8,7 @@ table! {
     /// One lidar sweep: a byte range of a media pack.
     LidarSweep = "lidar_sweep", version 1, key ["log_id", "sensor", "stamp_ns"], partition_by ["day"];
     /// The drive.
-    ["-"] log_id: String,
+    ["-"] log_id: LogId,
     /// UTC day of the drive's start.
     ["day"] day: Day,
     /// Stamp.

@@ -1,5 +1,6 @@
 //! The `map_area` table.
 
+use crate::ids::LogId;
 use crate::table::table;
 use crate::time::Day;
 
@@ -7,7 +8,7 @@ table! {
     /// A drivable area or a crossing of a drive's map.
     MapArea = "map_area", version 1, key ["log_id", "kind", "area_id"], partition_by ["day"];
     /// The drive whose map it is.
-    ["-"] log_id: String,
+    ["-"] log_id: LogId,
     /// UTC day of the drive's start.
     ["day"] day: Day,
     /// The area, unique in its map and kind.

@@ -1,5 +1,6 @@
 //! The `object_track` table.
 
+use crate::ids::{LogId, TrackId};
 use crate::table::table;
 use crate::time::Day;
 
@@ -12,13 +13,13 @@ table! {
     /// One actor at a stamp; the ego is one too (category `EGO_VEHICLE`).
     ObjectTrack = "object_track", version 2, key ["log_id", "track_id", "stamp_ns"], partition_by ["day"];
     /// The drive.
-    ["-"] log_id: String,
+    ["-"] log_id: LogId,
     /// UTC day of the drive's start.
     ["day"] day: Day,
     /// Whether `synth` composed the drive.
     ["-"] composed: bool,
     /// Identity of the actor within the drive.
-    ["-"] track_id: String,
+    ["-"] track_id: TrackId,
     /// Stamp.
     ["ns, UTC"] stamp_ns: i64,
     /// Category of driveloop: the Argoverse 2 categories (`REGULAR_VEHICLE`, `PEDESTRIAN`, `BICYCLE`, `BOLLARD`, …).

@@ -1,5 +1,6 @@
 //! The `prediction` table.
 
+use crate::ids::SampleId;
 use crate::table::table;
 table! {
     /// What a model expects of a sample: the centre of the actor at each step of the horizon.
@@ -9,7 +10,7 @@ table! {
     /// Dataset of the sample.
     ["-"] dataset: String,
     /// The sample.
-    ["-"] sample_id: String,
+    ["-"] sample_id: SampleId,
     /// Positions, a step of 0.1 s each, the first one step after the sample's stamp.
     ["m, map"] x_m: Vec<f64>,
     /// Positions.

@@ -1,5 +1,6 @@
 //! The `sample` table.
 
+use crate::ids::{LogId, SampleId, TrackId};
 use crate::table::table;
 use crate::time::Day;
 
@@ -11,19 +12,19 @@ table! {
     /// Digest of what the dataset was frozen from: query, parameters, drives and episodes.
     ["-"] dataset_digest: String,
     /// Identity: `log_id/track_id/stamp_ns`.
-    ["-"] sample_id: String,
+    ["-"] sample_id: SampleId,
     /// `train`, `validation` or `test`; all samples of a drive (and of what was composed from it) are in one.
     ["-"] split: String,
     /// `real` or `synthetic`.
     ["-"] source: String,
     /// The drive.
-    ["-"] log_id: String,
+    ["-"] log_id: LogId,
     /// The recorded drive behind it: its own, or the host of a composed one. Splits and intervals cluster by it.
-    ["-"] host_log_id: String,
+    ["-"] host_log_id: LogId,
     /// UTC day of the drive's start.
     ["day"] day: Day,
     /// The actor.
-    ["-"] track_id: String,
+    ["-"] track_id: TrackId,
     /// The present: the last stamp of the past.
     ["ns, UTC"] stamp_ns: i64,
     /// Category of the actor.

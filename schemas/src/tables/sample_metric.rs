@@ -1,5 +1,6 @@
 //! The `sample_metric` table.
 
+use crate::ids::{LogId, SampleId};
 use crate::table::table;
 table! {
     /// One figure of one model on one sample.
@@ -9,9 +10,9 @@ table! {
     /// Dataset of the sample.
     ["-"] dataset: String,
     /// The sample.
-    ["-"] sample_id: String,
+    ["-"] sample_id: SampleId,
     /// The recorded drive behind the sample: the cluster of intervals.
-    ["-"] host_log_id: String,
+    ["-"] host_log_id: LogId,
     /// `ade_m`, `fde_m`, `miss`, `collision`.
     ["-"] metric: String,
     /// Value; for yes-or-no metrics 1 or 0, 1 being the failure.

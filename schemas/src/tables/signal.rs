@@ -1,5 +1,6 @@
 //! The `signal` table.
 
+use crate::ids::LogId;
 use crate::table::table;
 use crate::time::Day;
 
@@ -7,7 +8,7 @@ table! {
     /// One decoded value of a bus or topic.
     Signal = "signal", version 1, key ["log_id", "name", "stamp_ns"], partition_by ["day"];
     /// The drive.
-    ["-"] log_id: String,
+    ["-"] log_id: LogId,
     /// UTC day of the drive's start.
     ["day"] day: Day,
     /// Stamp.

@@ -1,5 +1,6 @@
 //! The `synthetic_item` table.
 
+use crate::ids::{EpisodeId, ItemId, LogId};
 use crate::table::table;
 use crate::time::Day;
 
@@ -7,13 +8,13 @@ table! {
     /// Provenance of a composed drive, or of a candidate that was rejected.
     SyntheticItem = "synthetic_item", version 1, key ["item_id"], partition_by ["day"];
     /// Identity: digest of host, episode, recipe, parameters and seed; also the `log_id` of the composed drive.
-    ["-"] item_id: String,
+    ["-"] item_id: ItemId,
     /// UTC day of the host's start.
     ["day"] day: Day,
     /// Drive that it was composed from.
-    ["-"] host_log_id: String,
+    ["-"] host_log_id: LogId,
     /// Episode that was edited.
-    ["-"] host_episode_id: String,
+    ["-"] host_episode_id: EpisodeId,
     /// Recipe, such as `lead_brakes_harder`.
     ["-"] recipe: String,
     /// Version of the recipe.

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use driveloop_lake::{Commit, Lake, Versions, digest, sql_literal};
-use driveloop_schemas::{Drive, EgoState, Episode, Lane, MapArea, ObjectTrack, Row, SyntheticItem};
+use driveloop_schemas::{
+    Drive, EgoState, Episode, ItemId, Lane, LogId, MapArea, ObjectTrack, Row, SyntheticItem,
+};
 
 use super::edit::edit;
 use super::host::HostScene;
@@ -128,7 +130,7 @@ pub async fn recompose(lake: &Lake, item: &SyntheticItem) -> Result<ComposedDriv
 
 /// The episodes of a drive, and how far it has come.
 struct Host {
-    log_id: String,
+    log_id: LogId,
     episodes: Vec<Episode>,
     /// Candidates that were tried in the rounds before.
     tried: usize,
@@ -137,7 +139,7 @@ struct Host {
 /// The hosts, and in each its episodes, in an order that the seed draws: where the limit is small, it is spent on a sample of
 /// all drives and episodes and not on those whose names come first.
 async fn hosts_in_turn(lake: &Lake, options: &ComposeOptions) -> Result<Vec<Host>> {
-    let mut hosts: BTreeMap<String, Vec<Episode>> = BTreeMap::new();
+    let mut hosts: BTreeMap<LogId, Vec<Episode>> = BTreeMap::new();
     for episode in lake.read::<Episode>(Some("composed = false")).await? {
         let wanted = options.scenarios.is_empty() || options.scenarios.contains(&episode.scenario);
         if wanted {
@@ -183,7 +185,7 @@ async fn load_host(lake: &Lake, log_id: &str) -> Result<Option<HostScene>> {
 }
 
 /// The candidates of a host that are finished: rejected ones with their row, accepted ones with their drive.
-async fn done_items(lake: &Lake, log_id: &str) -> Result<BTreeSet<String>> {
+async fn done_items(lake: &Lake, log_id: &str) -> Result<BTreeSet<ItemId>> {
     let by_host = format!("host_log_id = {}", sql_literal(log_id));
     let source = format!("source_uri = {}", sql_literal(&format!("lake:{log_id}")));
     let items = lake.read::<SyntheticItem>(Some(&by_host)).await?;
@@ -193,7 +195,11 @@ async fn done_items(lake: &Lake, log_id: &str) -> Result<BTreeSet<String>> {
         .filter(|i| i.state == "rejected")
         .map(|i| i.item_id);
     Ok(rejected
-        .chain(drives.into_iter().map(|drive| drive.log_id))
+        .chain(
+            drives
+                .into_iter()
+                .map(|drive| ItemId::from(drive.log_id.into_string())),
+        )
         .collect())
 }
 
@@ -208,7 +214,7 @@ async fn compose_host(
         report.episodes += host.episodes.len();
     }
     let Some(scene) = load_host(writer.lake, &host.log_id).await? else {
-        report.unusable_hosts.push(host.log_id.clone());
+        report.unusable_hosts.push(host.log_id.to_string());
         return Ok(false);
     };
     let done = done_items(writer.lake, &host.log_id).await?;
@@ -252,7 +258,7 @@ fn candidates_in_turn<'a>(
 
 #[derive(Default)]
 struct Batch {
-    items: BTreeMap<String, SyntheticItem>,
+    items: BTreeMap<ItemId, SyntheticItem>,
     drives: Vec<ComposedDrive>,
 }
 
@@ -270,7 +276,7 @@ impl Writer<'_> {
         host: &HostScene,
         episode: &Episode,
         parameters: &Parameters,
-        done: &BTreeSet<String>,
+        done: &BTreeSet<ItemId>,
         report: &mut ComposeReport,
     ) -> Result<()> {
         let (seed, recipe) = (self.options.seed, parameters.recipe().as_str());

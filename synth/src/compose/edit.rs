@@ -83,7 +83,7 @@ pub fn edit(host: &HostScene, parameters: &Parameters) -> Result<Candidate, Reje
         Parameters::LeadBrakes(p) => (begin, brake(track, begin, p)),
         Parameters::CutsIn(p) => cut_in(host, track, begin, p).map_err(reject)?,
     };
-    let mut changed = Changed::from([(track_id.to_owned(), edited)]);
+    let mut changed = Changed::from([(track_id.into(), edited)]);
     react(host, &mut changed, start);
     finish(host, track_id, start, &changed)
 }
@@ -95,7 +95,8 @@ fn finish(
     changed: &Changed,
 ) -> Result<Candidate, Rejection> {
     let mut edited_tracks = vec![track_id.to_owned()];
-    edited_tracks.extend(changed.keys().filter(|id| *id != track_id).cloned());
+    let others = changed.keys().filter(|id| **id != *track_id);
+    edited_tracks.extend(others.map(ToString::to_string));
     let starts: BTreeMap<&str, usize> = changed
         .iter()
         .filter_map(|(id, track)| Some((id.as_str(), first_change(host, id, track, start)?)))

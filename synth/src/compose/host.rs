@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use driveloop_schemas::time::seconds_between;
-use driveloop_schemas::{Drive, EGO_CATEGORY, EgoState, Lane, MapArea, ObjectTrack};
+use driveloop_schemas::{Drive, EGO_CATEGORY, EgoState, Lane, MapArea, ObjectTrack, TrackId};
 
 use super::grid::{GRID_S, GridTrack, Sample, State};
 
@@ -35,13 +35,13 @@ pub struct HostScene {
     pub lanes: Vec<Lane>,
     /// Its areas.
     pub areas: Vec<MapArea>,
-    pub(crate) ego_id: String,
+    pub(crate) ego_id: TrackId,
     /// Vehicles, the ego among them, as boxes on the grid.
-    pub(crate) vehicles: BTreeMap<String, GridTrack>,
+    pub(crate) vehicles: BTreeMap<TrackId, GridTrack>,
     /// Place of the ego's box in the ego frame.
     pub(crate) ego_from_box: [f64; 2],
     /// Rows of each track: range in `object_tracks`.
-    pub(crate) rows_of: BTreeMap<String, std::ops::Range<usize>>,
+    pub(crate) rows_of: BTreeMap<TrackId, std::ops::Range<usize>>,
 }
 
 impl HostScene {
@@ -125,7 +125,7 @@ impl HostScene {
     }
 }
 
-fn ranges(rows: &[ObjectTrack]) -> BTreeMap<String, std::ops::Range<usize>> {
+fn ranges(rows: &[ObjectTrack]) -> BTreeMap<TrackId, std::ops::Range<usize>> {
     let mut ranges = BTreeMap::new();
     let mut start = 0;
     for chunk in rows.chunk_by(|a, b| a.track_id == b.track_id) {

@@ -2,7 +2,7 @@
 
 use driveloop_lake::digest;
 use driveloop_schemas::{
-    Drive, EgoState, Episode, Lane, MapArea, ObjectTrack, Origin, SyntheticItem,
+    Drive, EgoState, Episode, ItemId, Lane, MapArea, ObjectTrack, Origin, SyntheticItem,
 };
 
 use super::edit::{Candidate, Rejection};
@@ -31,7 +31,7 @@ pub(crate) fn item_id(
     episode_id: &str,
     parameters: &Parameters,
     seed: u64,
-) -> Result<String> {
+) -> Result<ItemId> {
     let version = RECIPE_VERSION.to_string();
     let (json, seed) = (parameters.to_json()?, seed.to_string());
     let recipe = parameters.recipe().as_str();
@@ -44,7 +44,7 @@ pub(crate) fn item_id(
         &json,
         &seed,
     ];
-    Ok(digest(parts))
+    Ok(digest(parts).into())
 }
 
 /// The provenance row of a candidate.
@@ -87,11 +87,11 @@ pub(crate) fn composed_drive(
         ..
     } = candidate;
     for row in &mut object_tracks {
-        item_id.clone_into(&mut row.log_id);
+        row.log_id = item_id.into();
         row.composed = true;
     }
     for row in &mut ego_states {
-        item_id.clone_into(&mut row.log_id);
+        row.log_id = item_id.into();
         row.composed = true;
     }
     let lanes = host.lanes.iter().map(|row| Lane {
@@ -103,7 +103,7 @@ pub(crate) fn composed_drive(
         ..row.clone()
     });
     let drive = Drive {
-        log_id: item_id.to_owned(),
+        log_id: item_id.into(),
         composed: true,
         origin: Origin::Composed.as_str().to_owned(),
         source_uri: format!("lake:{}", host.drive.log_id),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use driveloop_schemas::TrackId;
+
 use super::grid::{GRID_S, GridTrack, State, project};
 use super::host::HostScene;
 use crate::traffic::IdmParams;
@@ -18,11 +20,11 @@ const SIDE_ROOM_M: f64 = 0.2;
 const REACTIONS_MAX: usize = 12;
 
 /// Tracks that move differently from the recording.
-pub(crate) type Changed = BTreeMap<String, GridTrack>;
+pub(crate) type Changed = BTreeMap<TrackId, GridTrack>;
 
 /// Lets those react who would collide with what has changed, until nobody would, or who would cannot.
 pub(crate) fn react(host: &HostScene, changed: &mut Changed, start: usize) {
-    let mut stuck: Vec<String> = Vec::new();
+    let mut stuck: Vec<TrackId> = Vec::new();
     for _ in 0..REACTIONS_MAX {
         let next = host
             .vehicles

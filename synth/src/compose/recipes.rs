@@ -1,7 +1,7 @@
 //! Recipes: what can be edited in an episode, and the grids that their parameters are drawn from.
 
-use driveloop_schemas::Episode;
 use driveloop_schemas::pose::wrap_rad;
+use driveloop_schemas::{Episode, TrackId};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -154,7 +154,7 @@ fn lead_grid(host: &HostScene, episode: &Episode) -> Vec<Parameters> {
         for delay_steps in [0, 25, 50] {
             for floor_speed_share in [0.0, 0.3] {
                 all.push(Parameters::LeadBrakes(LeadBrakes {
-                    track_id: track_id.clone(),
+                    track_id: track_id.to_string(),
                     start_ns: host.stamp_ns(step + delay_steps),
                     decel_mps2,
                     floor_speed_share,
@@ -183,7 +183,7 @@ fn cut_in_grid(host: &HostScene, episode: &Episode) -> Vec<Parameters> {
     for gap_m in gaps.into_iter().filter(|gap_m| *gap_m >= 3.0) {
         for duration_s in [2.0, 2.5, 3.0, 3.5, 4.0] {
             all.push(Parameters::CutsIn(CutsIn {
-                track_id: track_id.clone(),
+                track_id: track_id.to_string(),
                 start_ns: host.stamp_ns(step),
                 gap_m,
                 duration_s,
@@ -199,7 +199,7 @@ fn find(
     host: &HostScene,
     episode: &Episode,
     fits: impl Fn(f64, f64, f64, f64) -> bool,
-) -> Option<(String, usize)> {
+) -> Option<(TrackId, usize)> {
     let ego = host.ego();
     let path = ego.path();
     let margin_ns = (MARGIN_S * 1e9) as i64;
@@ -207,7 +207,7 @@ fn find(
         .step_of(episode.start_ns - margin_ns)
         .max(ego.first + LOOK_STEPS);
     let last = host.step_of(episode.end_ns + margin_ns);
-    let mut found: Option<((bool, usize, i64), String, usize)> = None;
+    let mut found: Option<((bool, usize, i64), TrackId, usize)> = None;
     for (track_id, track) in host.vehicles.iter().filter(|(id, _)| **id != host.ego_id) {
         for step in (first..last).step_by(LOOK_STEPS) {
             let Some(place) = place(ego, &path, track, step) else {
@@ -216,7 +216,7 @@ fn find(
             if fits(place[0], place[1], place[2], track.speed_mps(step))
                 && ego.speed_mps(step) > 3.0
             {
-                let is_other = !episode.actors.contains(track_id);
+                let is_other = !episode.actors.iter().any(|actor| track_id == actor);
                 let key = (is_other, step, (place[0] * 1e3) as i64);
                 if found.as_ref().is_none_or(|best| key < best.0) {
                     found = Some((key, track_id.clone(), step));

@@ -47,7 +47,7 @@ pub(crate) fn rebuild(
             continue;
         };
         let start_ns = host.stamp_ns(*start);
-        let is_ego = *track_id == host.ego_id;
+        let is_ego = host.ego_id == *track_id;
         let rows = &mut scene.object_tracks[range.clone()];
         if is_ego {
             move_ego(host, track, start_ns, &mut scene.ego_states);

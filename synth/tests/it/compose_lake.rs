@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use driveloop_lake::{Commit, Lake};
-use driveloop_schemas::{Drive, EgoState, ObjectTrack, SyntheticItem};
+use driveloop_schemas::{Drive, EgoState, LogId, ObjectTrack, SyntheticItem};
 use driveloop_synth::compose::{ComposeOptions, compose, recompose};
 
 use crate::scenes::driven;
@@ -58,7 +58,7 @@ async fn drives_are_composed_once_and_can_be_made_again() {
         let states = lake.read::<EgoState>(Some(&filter)).await.unwrap();
         let item = items
             .iter()
-            .find(|item| item.item_id == drive.log_id)
+            .find(|item| item.item_id == drive.log_id.as_str())
             .unwrap();
         for track_id in &item.edited_tracks {
             let start_ns = item.edit_start_ns + 100_000_000;
@@ -94,7 +94,7 @@ async fn a_small_limit_is_spread_over_the_hosts() {
         };
         let report = compose(&lake, &options).await.unwrap();
         assert_eq!((report.candidates, report.already_there), (limit, before));
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        let mut counts: BTreeMap<LogId, usize> = BTreeMap::new();
         for item in lake.read::<SyntheticItem>(None).await.unwrap() {
             *counts.entry(item.host_log_id).or_default() += 1;
         }

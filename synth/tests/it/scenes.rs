@@ -179,7 +179,7 @@ pub(crate) fn episode(
 ) -> Episode {
     let stamp = |s: f64| START_NS + (s * 1e9) as i64;
     Episode {
-        episode_id: format!("{log_id}-{scenario}-{from_s}"),
+        episode_id: format!("{log_id}-{scenario}-{from_s}").into(),
         log_id: log_id.into(),
         day: day_from_stamp_ns(START_NS),
         composed: false,

@@ -50,8 +50,8 @@ async fn a_trained_model_beats_constant_velocity_and_predicts_again() {
     for (index, row) in (SAMPLES[0]..).zip(&predictions) {
         let sample = fixture::sample(index, "test");
         assert_eq!(
-            (&row.sample_id, &row.model_id),
-            (&sample.sample_id, &report.model_id)
+            (row.sample_id.as_str(), &row.model_id),
+            (sample.sample_id.as_str(), &report.model_id)
         );
         model_m += fixture::ade_m(&sample, &row.x_m, &row.y_m) / 300.0;
         baseline_m += fixture::constant_velocity_ade_m(&sample) / 300.0;
