@@ -46,6 +46,7 @@ fn check(bench: &Bench, log: &Path) {
                 "count(*) / 30 FROM object_track WHERE category <> 'EGO_VEHICLE'".to_owned()
             }
             "/lidar/points" => "count(*) FROM lidar_sweep".to_owned(),
+            "/tf_static" | "/cam_front/camera_info" => continue,
             camera => format!("count(*) FROM camera_frame WHERE sensor = '{camera}'"),
         };
         assert_eq!(&bench.cell(&format!("SELECT {query}")), count, "{topic}");
@@ -72,7 +73,29 @@ fn media_of_a_made_log_are_the_messages_bytes() {
             return;
         };
         check(&bench, &log);
+        check_calibration(&bench);
     }
+}
+
+/// The generator's lens, and its two transforms one after the other: the rack turns the camera's 0.5 m ahead to the left.
+fn check_calibration(bench: &Bench) {
+    let columns = "fx_px, fy_px, cx_px, cy_px, width_px, height_px, distortion_model, array_to_string(distortion, ' ')";
+    assert_eq!(
+        bench.cell(&format!("SELECT concat_ws(' ', {columns}) FROM calibration WHERE sensor = '/cam_front/image/compressed'")),
+        "1200.0 1210.0 960.5 540.5 1920 1080 plumb_bob -0.3 0.1 0.001 -0.002 0.05"
+    );
+    let (half_turn_rad, near) = (std::f64::consts::FRAC_PI_3, "< 1e-12");
+    let (qw, qz) = (half_turn_rad.cos(), half_turn_rad.sin());
+    let differs = format!(
+        "abs(x_m - 1.0) + abs(y_m - 0.5) + abs(z_m - 1.7) + abs(qw - {qw}) + abs(qx) + abs(qy) + abs(qz - {qz})"
+    );
+    assert_eq!(
+        bench.cell(&format!(
+            "SELECT count(*) FROM calibration WHERE {differs} {near}"
+        )),
+        "2",
+        "both cameras have the frame"
+    );
 }
 
 #[test]

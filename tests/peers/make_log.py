@@ -2,7 +2,7 @@
 
 make_log.py OUT SECONDS media|dense [zstd|lz4|none]
 
-`media` has two cameras at 20 Hz and a lidar at 10 Hz; `dense` leaves them out. The same arguments write the same messages.
+`media` has two cameras at 20 Hz with their calibration and a lidar at 10 Hz; `dense` leaves them out. The same arguments write the same messages.
 Images have the header of a JPEG and random bytes after it: nothing decodes them on the way.
 """
 import heapq, math, os, struct, sys
@@ -66,6 +66,23 @@ def cloud(t, k):
                 is_bigendian=False, point_step=16, row_step=16 * len(points), data=points.view(numpy.uint8).reshape(-1), is_dense=True)
 
 
+def camera_info(t, k):
+    region = make("sensor_msgs/RegionOfInterest", x_offset=0, y_offset=0, height=0, width=0, do_rectify=False)
+    k_matrix, zeros = numpy.array([1200.0, 0, 960.5, 0, 1210.0, 540.5, 0, 0, 1]), numpy.zeros(12)
+    return make("sensor_msgs/CameraInfo", header=header(t, "camera"), height=1080, width=1920, distortion_model="plumb_bob",
+                d=numpy.array([-0.3, 0.1, 0.001, -0.002, 0.05]), k=k_matrix, r=numpy.eye(3).reshape(-1), p=zeros, binning_x=0, binning_y=0,
+                roi=region)
+
+
+def mounts(t, k):
+    """The camera on a rack that is turned by 90 degrees, and itself by 30 more."""
+    frames = (("base_link", "rack", (1.0, 0.0, 1.6), math.pi / 2), ("rack", "camera", (0.5, 0.0, 0.1), math.pi / 6))
+    return make("tf2_msgs/TFMessage", transforms=[
+        make("geometry_msgs/TransformStamped", header=header(t, parent), child_frame_id=child,
+             transform=make("geometry_msgs/Transform", translation=vector(*at), rotation=pose(*at, yaw).orientation))
+        for parent, child, at, yaw in frames])
+
+
 def odometry(t, k):
     twist = make("geometry_msgs/Twist", linear=vector(12.0, 0.0, 0.0), angular=vector(0.0, 0.0, 0.01))
     twist = make("geometry_msgs/TwistWithCovariance", twist=twist, covariance=numpy.zeros(36))
@@ -112,6 +129,8 @@ if PROFILE == "media":
     for side in ("front", "rear"):
         STREAMS.append((20, f"/cam_{side}/image/compressed", "sensor_msgs/msg/CompressedImage", image))
     STREAMS.append((10, "/lidar/points", "sensor_msgs/msg/PointCloud2", cloud))
+    STREAMS.append((1, "/tf_static", "tf2_msgs/msg/TFMessage", mounts))
+    STREAMS.append((1, "/cam_front/camera_info", "sensor_msgs/msg/CameraInfo", camera_info))
 
 compression = {"zstd": CompressionType.ZSTD, "lz4": CompressionType.LZ4, "none": CompressionType.NONE}[COMPRESSION]
 writer = Writer(OUT, chunk_size=1 << 20, compression=compression)

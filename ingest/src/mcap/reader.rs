@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::facts::SeriesId;
 use crate::findings::Found;
 use crate::limits::Limits;
-use crate::quality::{ClockOffset, FrozenPayloads};
+use crate::quality::{BusGaps, ClockOffset, FrozenPayloads};
 use crate::sink::DriveSink;
 use crate::stamps::FirstOfStamp;
 
@@ -50,6 +50,8 @@ pub(super) struct Reader<'a> {
     pub(super) has_tracks: bool,
     /// Series of the values that bus databases find, by topic, database and signal.
     pub(super) bus_series: HashMap<(usize, usize, usize), SeriesId>,
+    /// What the bus databases lack, by topic.
+    pub(super) bus_gaps: BTreeMap<usize, BusGaps>,
     slots: Slots,
     /// Steps of all programs.
     pub(super) steps: usize,
@@ -157,6 +159,7 @@ impl<'a> Reader<'a> {
             untracked: BTreeSet::new(),
             has_tracks: false,
             bus_series: HashMap::new(),
+            bus_gaps: BTreeMap::new(),
             slots: Slots::default(),
             steps: 0,
             span_ns: None,

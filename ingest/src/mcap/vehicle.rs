@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use super::plan::{CanSlots, FixSlots, OdometrySlots, SignalFields, Strictness, TransformSlots};
 use super::reader::{Message, Reader, Refused, stamp_ns};
+use crate::dbc::CanMessage;
 use crate::ego::EgoSample;
 use crate::facts::BusRecord;
 use crate::findings::Found;
+use crate::quality::BusGap;
 use crate::stamps::FirstOfStamp;
 use driveloop_schemas::Severity;
 
@@ -192,6 +194,7 @@ impl Reader<'_> {
         self.out.facts.bus_frames.push(slots.bus, &record);
         if !(record.is_remote || record.is_error) {
             self.bus_signals(message, &record);
+            self.bus_gaps(message, &record);
         }
     }
 
@@ -216,6 +219,24 @@ impl Reader<'_> {
                 }
             }
         }
+    }
+
+    /// Notes a frame of which the bus databases make nothing, or not all.
+    fn bus_gaps(&mut self, message: &Message<'_>, record: &BusRecord<'_>) {
+        let databases = &self.options.databases;
+        let known = databases
+            .iter()
+            .filter_map(|database| database.message(record.can_id, record.is_extended));
+        let gap = match known.map(CanMessage::payload_bytes).max() {
+            None if databases.is_empty() => return,
+            None => BusGap::Unknown,
+            Some(expected_bytes) if expected_bytes > record.data.len() as u64 => {
+                BusGap::Short { expected_bytes }
+            }
+            Some(_) => return,
+        };
+        let gaps = self.bus_gaps.entry(message.at).or_default();
+        gaps.push(gap, record.can_id, record.is_extended, record.stamp_ns);
     }
 }
 

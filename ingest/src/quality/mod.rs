@@ -14,9 +14,12 @@
 //! | `frozen_pose` | warning | a pose that stands still while the speed says otherwise |
 //! | `pose_jump`, `heading_jump` | warning | poses further apart than a car can go or turn |
 //! | `size_out_of_range` | warning | actors of impossible extent |
+//! | `unknown_can_id` | info | bus frames that no CAN database knows, where there is one |
+//! | `can_frame_short` | warning | bus frames with fewer bytes than their CAN database says |
 //!
 //! `duplicate_stamp`, `value_not_usable`, `stamp_out_of_range` and `no_ego_pose` are records that were dropped.
 
+mod bus;
 mod clock;
 mod dropped;
 mod frozen;
@@ -24,6 +27,7 @@ mod poses;
 mod size;
 mod stamps;
 
+pub(crate) use bus::{BusGap, BusGaps};
 pub(crate) use clock::ClockOffset;
 pub(crate) use dropped::{
     drop_duplicate, drop_stamp, drop_unusable, drop_without_pose, note_interpolated,

@@ -203,7 +203,7 @@ async fn frames_of_a_log_become_rows_and_by_a_database_signals() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.mcap");
     std::fs::write(&file, log(Shape::default())).unwrap();
-    let database = "VERSION \"\"\nNS_ :\nBS_:\nBU_: A\n\nBO_ 464 Cabin: 2 A\n\
+    let database = "VERSION \"\"\nNS_ :\nBS_:\nBU_: A\n\nBO_ 464 Cabin: 3 A\n\
          \x20SG_ Low : 0|8@1+ (1,-40) [0|0] \"degC\" A\n SG_ High : 15|8@0+ (0.5,0) [0|0] \"\" A\n SG_ Beyond : 16|8@1+ (1,0) [0|0] \"\" A\n\n\
          VAL_ 464 High 1 \"On\" ;\n";
     let test = TestLake::new().await;
@@ -231,6 +231,14 @@ async fn frames_of_a_log_become_rows_and_by_a_database_signals() {
     };
     assert_eq!(of("/can.Cabin.Low"), (Some(-40.0), None, Some("degC")));
     assert_eq!(of("/can.Cabin.High"), (Some(0.5), Some("On"), None));
+    // Three bytes are described, and the frames have two.
+    let short = (
+        "can_frame_short".into(),
+        "/can 0x1d0".into(),
+        OBJECTS as i64,
+        0,
+    );
+    assert!(test.findings().await.contains(&short));
     let wrong = IngestOptions {
         databases: vec![("wrong.dbc".to_owned(), b"no database".to_vec())],
         ..IngestOptions::new("run-2")
@@ -239,4 +247,26 @@ async fn frames_of_a_log_become_rows_and_by_a_database_signals() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("wrong.dbc"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_that_no_database_knows_are_reported() {
+    let other = "VERSION \"\"\nNS_ :\nBS_:\nBU_: A\n\nBO_ 465 Other: 2 A\n SG_ Low : 0|8@1+ (1,0) [0|0] \"\" A\n";
+    let options = IngestOptions {
+        databases: vec![("other.dbc".to_owned(), other.as_bytes().to_vec())],
+        ..IngestOptions::new("run-1")
+    };
+    let (test, _) = TestLake::of_log(&log(Shape::default()), &options).await;
+    let unknown = (
+        "unknown_can_id".into(),
+        "/can 0x1d0".into(),
+        OBJECTS as i64,
+        0,
+    );
+    assert!(test.findings().await.contains(&unknown));
+    let (without, _) = TestLake::of_log(&log(Shape::default()), &IngestOptions::new("run-1")).await;
+    assert!(
+        !without.findings().await.contains(&unknown),
+        "none was asked for"
+    );
 }
