@@ -11,10 +11,10 @@ use super::ego::EgoReading;
 use super::log::{Log, Topic};
 use super::map::map_json;
 use super::messages::{self, ImuReading};
-use super::truth::{Sightings, Truth, truth_from_events};
+use super::truth::{Sightings, Told, Truth, truth_from_events};
 use crate::error::Result;
 use crate::sensing::Sensor;
-use crate::traffic::{EgoAction, STEP_S, World, WorldConfig};
+use crate::traffic::{EgoAction, STEP_S, Watch, World, WorldConfig};
 
 /// The first drive starts at 2026-01-01T00:00:00Z, each later one an hour after the one before it.
 const EPOCH_NS: i64 = 1_767_225_600 * NS_PER_S;
@@ -68,14 +68,16 @@ pub(crate) fn simulate_drive<W: Write>(
             world.step(EgoAction::Drive);
         }
     }
-    let truth = truth_from_events(
-        &log_id,
-        world.events(),
-        &recorder.sightings,
+    let (natural, in_way) = recorder.watch.finish();
+    let told = Told {
+        events: world.events(),
+        natural: &natural,
+        sightings: &recorder.sightings,
+        in_way: &in_way,
         last_step,
-        FRAME_STEPS,
-        |step| start_ns + step as i64 * STEP_NS,
-    );
+        frame_steps: FRAME_STEPS,
+    };
+    let truth = truth_from_events(&log_id, &told, |step| start_ns + step as i64 * STEP_NS);
     let (out, messages) = recorder.log.finish()?;
     Ok(Written {
         out,
@@ -97,6 +99,7 @@ struct Recorder<W: Write> {
     sensor: Sensor,
     bus: Bus,
     sightings: Sightings,
+    watch: Watch,
 }
 
 impl<W: Write> Recorder<W> {
@@ -117,6 +120,7 @@ impl<W: Write> Recorder<W> {
             sensor: Sensor::new(log_id, options.sensor.clone(), seed),
             bus: Bus::default(),
             sightings: Sightings::new(),
+            watch: Watch::default(),
         })
     }
 
@@ -155,6 +159,7 @@ impl<W: Write> Recorder<W> {
     }
 
     fn write_objects(&mut self, world: &World, stamp_ns: i64) -> Result<()> {
+        self.watch.look(world);
         let objects = self.sensor.observe(world);
         for object in &objects {
             let steps = self.sightings.entry(object.actor_id).or_default();

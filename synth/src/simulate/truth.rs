@@ -21,6 +21,13 @@ pub struct Truth {
     pub events: Vec<TruthEvent>,
     /// The events whose actor was out of sight: caused all the same, but nobody can find them in the log.
     pub unseen: Vec<TruthEvent>,
+    /// Stationary objects that did not lie in the ego's lane while they were seen: it had left the lane before.
+    #[serde(default)]
+    pub aside: Vec<TruthEvent>,
+    /// What happened of itself in the same traffic, seen or not: a vehicle ahead in the ego's lane braked with 3 m/s² or more,
+    /// changed into the ego's lane, or stood. Who finds one of these has found something real.
+    #[serde(default)]
+    pub natural: Vec<TruthEvent>,
 }
 
 /// One event.
@@ -41,40 +48,76 @@ pub struct TruthEvent {
 /// In which frames each actor was reported: steps of the world.
 pub(crate) type Sightings = BTreeMap<u32, Vec<u64>>;
 
-/// Makes the truth of what was seen. `frame_steps` is the number of steps between two frames.
+/// What is known of a drive.
+pub(crate) struct Told<'a> {
+    /// What the director caused.
+    pub(crate) events: &'a [WorldEvent],
+    /// What happened in the ego's lane, caused or not.
+    pub(crate) natural: &'a [WorldEvent],
+    /// Frames in which an actor was reported.
+    pub(crate) sightings: &'a Sightings,
+    /// Frames in which an actor was ahead in the ego's lane.
+    pub(crate) in_way: &'a Sightings,
+    /// The last step.
+    pub(crate) last_step: u64,
+    /// Steps between two frames.
+    pub(crate) frame_steps: u64,
+}
+
+/// Makes the truth of what was seen.
 pub(crate) fn truth_from_events(
     log_id: &str,
-    events: &[WorldEvent],
-    sightings: &Sightings,
-    last_step: u64,
-    frame_steps: u64,
+    told: &Told<'_>,
     stamp_of: impl Fn(u64) -> i64,
 ) -> Truth {
-    let (mut seen, mut unseen) = (Vec::new(), Vec::new());
-    for event in events {
-        let span = Span::new(event, sightings.get(&event.actor_id), last_step);
-        let truth = TruthEvent {
-            kind: event.kind.as_str().to_owned(),
-            track_ids: vec![hex::encode(track_uuid(log_id, event.actor_id))],
-            start_ns: stamp_of(span.start),
-            end_ns: stamp_of(span.end),
-            parameters: event
-                .parameters
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), *v))
-                .collect(),
-        };
-        if span.is_seen(frame_steps) {
-            seen.push(truth);
-        } else {
-            unseen.push(truth);
-        }
-    }
-    Truth {
+    let event_of = |event: &WorldEvent, start: u64, end: u64| TruthEvent {
+        kind: event.kind.as_str().to_owned(),
+        track_ids: vec![hex::encode(track_uuid(log_id, event.actor_id))],
+        start_ns: stamp_of(start),
+        end_ns: stamp_of(end),
+        parameters: event
+            .parameters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), *value))
+            .collect(),
+    };
+    let mut truth = Truth {
         log_id: log_id.to_owned(),
-        events: seen,
-        unseen,
+        events: Vec::new(),
+        unseen: Vec::new(),
+        aside: Vec::new(),
+        natural: Vec::new(),
+    };
+    for event in told.events {
+        let span = Span::new(event, told);
+        let list = if !span.is_seen(told.frame_steps) {
+            &mut truth.unseen
+        } else if span.is_in_way {
+            &mut truth.events
+        } else {
+            &mut truth.aside
+        };
+        list.push(event_of(event, span.start, span.end));
     }
+    let of_itself = |event: &&WorldEvent| !told.events.iter().any(|other| is_same(event, other));
+    truth.natural = (told.natural.iter().filter(of_itself))
+        .map(|event| {
+            event_of(
+                event,
+                event.start_step,
+                event.end_step.unwrap_or(told.last_step),
+            )
+        })
+        .collect();
+    truth
+}
+
+/// Whether both are the same thing of the same actor at the same time.
+fn is_same(a: &WorldEvent, b: &WorldEvent) -> bool {
+    let starts_before_end =
+        |a: &WorldEvent, b: &WorldEvent| b.end_step.is_none_or(|end| a.start_step <= end);
+    let is_alike = a.kind == b.kind && a.actor_id == b.actor_id;
+    is_alike && starts_before_end(a, b) && starts_before_end(b, a)
 }
 
 /// The steps of an event, and the number of frames in which its actor was reported.
@@ -82,27 +125,44 @@ struct Span {
     start: u64,
     end: u64,
     frames: usize,
+    is_in_way: bool,
 }
 
 impl Span {
-    fn new(event: &WorldEvent, sightings: Option<&Vec<u64>>, last_step: u64) -> Self {
-        let end = event.end_step.unwrap_or(last_step);
-        let seen: Vec<u64> = sightings
-            .into_iter()
-            .flatten()
-            .copied()
-            .filter(|step| (event.start_step..=end).contains(step))
-            .collect();
-        // A thing that lies on the road comes into sight; the event begins there.
-        let is_still = event.kind == EventKind::StationaryObject;
-        let start = match seen.first() {
-            Some(first) if is_still => *first,
-            _ => event.start_step,
+    fn new(event: &WorldEvent, told: &Told<'_>) -> Self {
+        let end = event.end_step.unwrap_or(told.last_step);
+        let within = |list: &Sightings| -> Vec<u64> {
+            let steps = list.get(&event.actor_id).into_iter().flatten().copied();
+            let during = event.start_step..=end;
+            steps.filter(|step| during.contains(step)).collect()
         };
-        Self {
-            start,
+        let seen = within(told.sightings);
+        let span = Self {
+            start: event.start_step,
             end,
             frames: seen.len(),
+            is_in_way: true,
+        };
+        if event.kind != EventKind::StationaryObject || seen.is_empty() {
+            return span;
+        }
+        // A thing that lies on the road comes into sight; the event begins there, and lasts while the ego is in its lane.
+        let in_way = within(told.in_way);
+        let seen_in_way: Vec<u64> = (seen.iter().copied())
+            .filter(|step| in_way.binary_search(step).is_ok())
+            .collect();
+        match (seen_in_way.first(), seen_in_way.last()) {
+            (Some(start), Some(end)) if seen_in_way.len() >= SEEN_FRAMES_MIN => Self {
+                start: *start,
+                end: *end,
+                frames: seen_in_way.len(),
+                ..span
+            },
+            _ => Self {
+                start: seen[0],
+                is_in_way: false,
+                ..span
+            },
         }
     }
 
@@ -142,7 +202,21 @@ mod tests {
             (4, every_fifth(300, 500)),
         ]);
         let stamp_of = |step: u64| step as i64 * 20;
-        let truth = truth_from_events("d", &events, &sightings, 500, 5, stamp_of);
+        let natural = [
+            event(brake, 1, Some(120)),
+            event(brake, 9, Some(120)),
+            event(EventKind::CutIn, 1, Some(120)),
+        ];
+        let in_way = Sightings::from([(4, every_fifth(200, 450))]);
+        let told = Told {
+            events: &events,
+            natural: &natural,
+            sightings: &sightings,
+            in_way: &in_way,
+            last_step: 500,
+            frame_steps: 5,
+        };
+        let truth = truth_from_events("d", &told, stamp_of);
         // Ten of twenty frames are enough, nine are not.
         let spans = |events: &[TruthEvent]| {
             events
@@ -150,8 +224,22 @@ mod tests {
                 .map(|e| (e.start_ns, e.end_ns))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(spans(&truth.events), [(2000, 4000), (6000, 10_000)]);
+        // The object is seen from step 300 on, and ahead in the ego's lane until 445.
+        assert_eq!(spans(&truth.events), [(2000, 4000), (6000, 8900)]);
         assert_eq!(spans(&truth.unseen), [(2000, 4000), (2000, 10_000)]);
+        assert_eq!(truth.aside, []);
+        let kinds: Vec<_> = truth.natural.iter().map(|e| e.kind.as_str()).collect();
+        assert_eq!(
+            kinds,
+            ["lead_hard_brake", "cut_in"],
+            "what was caused is told once"
+        );
+        let aside = Told {
+            in_way: &Sightings::new(),
+            ..told
+        };
+        let truth = truth_from_events("d", &aside, stamp_of);
+        assert_eq!(spans(&truth.aside), [(6000, 10_000)]);
         assert_eq!(
             truth.events[0].track_ids[0],
             hex::encode(track_uuid("d", 1))
