@@ -24,6 +24,11 @@ const AS_IS: Transform = Transform {
     rename: "",
 };
 
+/// No scene has a map unless its file fills this in.
+const LANE: &str = "CREATE TABLE lane (log_id VARCHAR, lane_id VARCHAR, lane_type VARCHAR, centre DOUBLE[], successors VARCHAR[])";
+/// No scene is a composed drive.
+const SYNTHETIC_ITEM: &str = "CREATE TABLE synthetic_item (item_id VARCHAR, host_log_id VARCHAR)";
+
 /// A session whose `object_track` is made from the table `motion`, and the statement `mine`.
 struct Scenes {
     context: SessionContext,
@@ -46,7 +51,13 @@ impl Scenes {
             .replace("{mirror}", &transform.mirror.to_string())
             .replace("{rename}", transform.rename);
         let view = |name: &str, text: &str| format!("CREATE VIEW {name} AS {text}");
-        for statement in [table, view("object_track", &tracks), view(SCENE.0, SCENE.1)] {
+        for statement in [
+            table,
+            LANE.to_owned(),
+            SYNTHETIC_ITEM.to_owned(),
+            view("object_track", &tracks),
+            view(SCENE.0, SCENE.1),
+        ] {
             context
                 .sql(&statement)
                 .await

@@ -32,6 +32,7 @@ mod fault;
 mod fixtures;
 mod functions;
 mod mine;
+mod path;
 mod session;
 mod sql;
 mod statement;

@@ -14,7 +14,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use driveloop_lake::{COMPOSED_SCHEMA, Lake};
 
 use crate::error::{Error, Result};
-use crate::functions;
+use crate::{functions, path};
 
 /// Catalogue and schema that unqualified names are looked up in.
 const CATALOGUE: &str = "driveloop";
@@ -78,6 +78,7 @@ pub async fn session_with(lake: &Lake, options: &SessionOptions) -> Result<Sessi
     }
     context.register_catalog(CATALOGUE, Arc::new(catalogue));
     functions::register(&context).map_err(fail)?;
+    path::register(&context);
     Ok(context)
 }
 
@@ -87,6 +88,7 @@ pub(crate) async fn session_over(
 ) -> DataFusionResult<SessionContext> {
     let context = SessionContext::new_with_config(config(&SessionOptions::default()));
     functions::register(&context)?;
+    path::register(&context);
     for (name, provider) in tables {
         context.register_table(name, provider)?;
     }
@@ -135,6 +137,7 @@ fn runtime(options: &SessionOptions) -> RuntimeEnvBuilder {
 async fn scene_of(schema: Arc<dyn SchemaProvider>) -> DataFusionResult<Arc<dyn TableProvider>> {
     let context = SessionContext::new_with_config(config(&SessionOptions::default()));
     functions::register(&context)?;
+    path::register(&context);
     let catalogue = MemoryCatalogProvider::new();
     catalogue.register_schema(SCHEMA, schema)?;
     context.register_catalog(CATALOGUE, Arc::new(catalogue));
