@@ -56,7 +56,7 @@ pub(crate) struct Told<'a> {
     pub(crate) natural: &'a [WorldEvent],
     /// Frames in which an actor was reported.
     pub(crate) sightings: &'a Sightings,
-    /// Frames in which an actor was ahead in the ego's lane.
+    /// Frames in which an actor was ahead in the ego's lane, or on foot on the way there.
     pub(crate) in_way: &'a Sightings,
     /// The last step.
     pub(crate) last_step: u64,
@@ -143,14 +143,19 @@ impl Span {
             frames: seen.len(),
             is_in_way: true,
         };
-        if event.kind != EventKind::StationaryObject || seen.is_empty() {
-            return span;
-        }
-        // A thing that lies on the road comes into sight; the event begins there, and lasts while the ego is in its lane.
         let in_way = within(told.in_way);
         let seen_in_way: Vec<u64> = (seen.iter().copied())
             .filter(|step| in_way.binary_search(step).is_ok())
             .collect();
+        match event.kind {
+            // Who comes into sight beyond the ego's path was not seen to cross it.
+            EventKind::PedestrianCrossing if seen_in_way.len() < SEEN_FRAMES_MIN => {
+                return Self { frames: 0, ..span };
+            }
+            EventKind::StationaryObject if !seen.is_empty() => {}
+            _ => return span,
+        }
+        // A thing that lies on the road comes into sight; the event begins there, and lasts while the ego is in its lane.
         match (seen_in_way.first(), seen_in_way.last()) {
             (Some(start), Some(end)) if seen_in_way.len() >= SEEN_FRAMES_MIN => Self {
                 start: *start,

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::actor::{Actor, ActorKind, Control};
+use super::actor::{Actor, ActorKind, Control, Walk};
 use super::events::{EventKind, WorldEvent};
 use super::scene;
 use super::world::World;
@@ -36,6 +36,9 @@ impl Watch {
         let mut now: BTreeMap<(EventKind, u32), f64> = BTreeMap::new();
         for actor in &world.actors[1..] {
             let ahead_m = scene::gap_m(ego, actor);
+            if ahead_m > 0.0 && is_still_to_cross(actor, ego) {
+                self.in_way.entry(actor.actor_id).or_default().push(step);
+            }
             let is_in_lane =
                 (lanes.iter()).any(|lane| scene::takes_lane(actor, *lane, &world.road));
             if ahead_m <= 0.0 || ahead_m > REACH_M || !is_in_lane {
@@ -71,13 +74,22 @@ impl Watch {
         }
     }
 
-    /// What happened, by start, and the frames in which each actor was ahead in the ego's lane.
+    /// What happened, by start, and the frames in which each actor was ahead in the ego's lane, or on foot on the way there.
     pub(crate) fn finish(mut self) -> (Vec<WorldEvent>, BTreeMap<u32, Vec<u64>>) {
         self.closed.extend(self.open.into_values());
         self.closed
             .sort_by_key(|event| (event.start_step, event.kind, event.actor_id));
         (self.closed, self.in_way)
     }
+}
+
+/// Whether a pedestrian who crosses is before the ego's path or in it.
+fn is_still_to_cross(walker: &Actor, ego: &Actor) -> bool {
+    let Control::Walker(Walk::Cross { to_d_m, .. }) = walker.control else {
+        return false;
+    };
+    let side = if to_d_m > walker.d_m { 1.0 } else { -1.0 };
+    (walker.d_m - ego.d_m) * side < (walker.size.width_m + ego.size.width_m) / 2.0
 }
 
 /// What an actor ahead in the ego's lane does at this moment, with a figure of it.
