@@ -1,13 +1,13 @@
 -- scenario: cut_in
--- version: 1
+-- version: 2
 -- description: A vehicle driving the ego's way moves sideways into the ego's path at a short headway.
 -- roles: ego, actor
 -- episodes: min_duration = 0.45 s, max_gap = 0.55 s
 -- param: headway_max_s = 3.0 s — time headway at the moment when the actor enters the path
--- param: gap_max_m = 40.0 m — gap at that moment
+-- param: gap_near_m = 25.0 m — gap within which the headway does not matter: in slow traffic a few car lengths are a long headway
 -- param: lateral_speed_min_mps = 0.3 m/s — sideways speed towards the middle of the path at that moment
 -- param: speed_min_mps = 2.0 m/s — speed of the ego and of the actor
--- param: yaw_rate_max_radps = 0.12 rad/s — yaw rate of the ego: in a turn everybody changes sides
+-- param: yaw_rate_max_radps = 0.12 rad/s — yaw rate of the ego where the map has no lane: in a turn everybody changes sides
 -- score: inverse time headway at the moment when the actor enters the path, 1/s
 -- severity: medium
 -- tags: lane-change, lateral
@@ -16,7 +16,7 @@
 -- most of the next second. The episode runs from one second before that moment to one second after it.
 WITH sides AS (
   SELECT
-    log_id, stamp_ns, ego, track_id, category, gap_m, ego_yaw_rad, speed_mps, ego_speed_mps, ego_yaw_rate_radps,
+    log_id, stamp_ns, ego, track_id, category, gap_m, on_lane, speed_mps, ego_speed_mps, ego_yaw_rate_radps,
     path_clearance_m,
     lag(path_clearance_m) OVER by_time AS clearance_before_m,
     min(path_clearance_m) OVER outside AS least_outside_m,
@@ -25,7 +25,7 @@ WITH sides AS (
     avg(CASE WHEN path_clearance_m < 0.0 THEN 1.0 ELSE 0.0 END) OVER inside AS share_inside,
     max(stamp_ns) OVER inside AS inside_end_ns
   FROM scene
-  WHERE gap_m > -10.0 AND gap_m < 80.0 AND abs(ego_yaw_rad) < 0.7
+  WHERE gap_m > -10.0 AND gap_m < 80.0 AND abs(path_yaw_rad) < 0.7
   WINDOW
     by_time AS (PARTITION BY log_id, track_id ORDER BY stamp_ns),
     outside AS (
@@ -55,8 +55,7 @@ WHERE category IN (
   AND stamp_ns - outside_start_ns >= 500000000
   AND least_outside_m >= 0.0
   AND inward_mps >= $lateral_speed_min_mps
-  AND abs(ego_yaw_rate_radps) <= $yaw_rate_max_radps
+  AND (on_lane OR abs(ego_yaw_rate_radps) <= $yaw_rate_max_radps)
   AND ego_speed_mps >= $speed_min_mps
   AND speed_mps >= $speed_min_mps
-  AND gap_m > 0.0 AND gap_m <= $gap_max_m
-  AND time_headway_s(gap_m, ego_speed_mps) <= $headway_max_s
+  AND gap_m > 0.0 AND gap_m <= greatest($gap_near_m, $headway_max_s * ego_speed_mps)

@@ -1,5 +1,5 @@
 -- scenario: lead_following
--- version: 1
+-- version: 2
 -- description: The ego follows a moving vehicle in its path; nothing critical, but the start of what could be.
 -- roles: ego, lead
 -- episodes: min_duration = 0.95 s, max_gap = 0.55 s
@@ -16,7 +16,7 @@ WHERE category IN (
     'SCHOOL_BUS', 'ARTICULATED_BUS', 'MOTORCYCLE', 'MOTORCYCLIST'
   )
   AND path_clearance_m < 0.0
-  AND abs(ego_yaw_rad) < 0.6
+  AND abs(path_yaw_rad) < 0.6
   AND gap_m > 0.0 AND gap_m <= $gap_max_m
   AND ego_speed_mps >= $speed_min_mps
   AND speed_mps >= $speed_min_mps

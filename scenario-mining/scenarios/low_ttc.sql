@@ -1,5 +1,5 @@
 -- scenario: low_ttc
--- version: 1
+-- version: 2
 -- description: The ego is about to touch a road user if both keep their velocities.
 -- roles: ego, actor
 -- episodes: min_duration = 0.15 s, max_gap = 0.35 s
@@ -10,12 +10,12 @@
 -- severity: high
 -- tags: conflict
 --
--- The boxes must meet both on straight lines (exact, oriented boxes) and on the arc that the ego is driving: a parked
+-- The boxes must meet both on straight lines (exact, oriented boxes) and on the ego's path: a parked
 -- car beside a bend is on the straight line alone.
 WITH closing AS (
   SELECT
     log_id, stamp_ns, ego, track_id, ego_speed_mps, relative_vx_mps,
-    gap_m, path_clearance_m, relative_vy_mps, path_offset_m,
+    gap_m, path_clearance_m, path_vy_mps,
     ttc_boxes_s(
       ego_front_m - ego_length_m / 2, 0.0, 0.0, ego_length_m, ego_width_m, 0.0, 0.0,
       ego_x_m, ego_y_m, ego_yaw_rad, length_m, width_m, relative_vx_mps, relative_vy_mps
@@ -29,4 +29,4 @@ FROM closing
 WHERE ttc_s <= $ttc_max_s
   AND ego_speed_mps >= $ego_speed_min_mps
   AND -relative_vx_mps >= $closing_min_mps
-  AND path_clearance_m - abs(relative_vy_mps) * ttc_s < 0.0
+  AND path_clearance_m - abs(path_vy_mps) * ttc_s < 0.0

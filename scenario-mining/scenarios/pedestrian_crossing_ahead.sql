@@ -1,12 +1,12 @@
 -- scenario: pedestrian_crossing_ahead
--- version: 1
+-- version: 2
 -- description: A pedestrian ahead walks across the ego's path, or is about to.
 -- roles: ego, pedestrian
 -- episodes: min_duration = 0.25 s, max_gap = 0.55 s
 -- param: reach_max_s = 6.0 s — time in which the ego, at its present speed, reaches the pedestrian
 -- param: gap_max_m = 50.0 m — longitudinal gap
 -- param: entry_max_s = 2.5 s — time in which the pedestrian, at the present velocity, enters the path
--- param: lateral_speed_min_mps = 0.5 m/s — speed across the ego's axis
+-- param: lateral_speed_min_mps = 0.5 m/s — speed across the ego's path
 -- param: ego_speed_min_mps = 1.0 m/s — speed of the ego
 -- score: deceleration that stops the ego before the pedestrian, m/s²
 -- severity: high
@@ -19,11 +19,11 @@ WHERE category IN ('PEDESTRIAN', 'WHEELED_RIDER', 'STROLLER', 'WHEELCHAIR', 'OFF
   AND gap_m > 0.0 AND gap_m <= $gap_max_m
   AND ego_speed_mps >= $ego_speed_min_mps
   AND time_headway_s(gap_m, ego_speed_mps) <= $reach_max_s
-  AND abs(relative_vy_mps) >= $lateral_speed_min_mps
+  AND abs(path_vy_mps) >= $lateral_speed_min_mps
   AND (
     path_clearance_m <= 0.0
     OR (
-      path_offset_m * relative_vy_mps < 0.0
-      AND path_clearance_m / abs(relative_vy_mps) <= $entry_max_s
+      path_offset_m * path_vy_mps < 0.0
+      AND path_clearance_m / abs(path_vy_mps) <= $entry_max_s
     )
   )

@@ -35,23 +35,24 @@ WITH RECURSIVE ego_raw AS (
     AND abs(y_m - first_y_m) <= lane_line.length_m + 3.0
 ), ego_lane AS (
   -- Half a lane and some: the centre of a car that changes lanes is always within that of one of them.
+  -- The conditions are filters of the aggregates, because the planner would move a WHERE into the join, before the distance
+  -- that is cheap to compare.
   SELECT
     log_id, stamp_ns,
-    first_value(lane_id ORDER BY abs(offset_m), lane_id) AS lane_id,
-    first_value(along_m ORDER BY abs(offset_m), lane_id) AS along_m,
-    first_value(offset_m ORDER BY abs(offset_m), lane_id) AS offset_m
+    first_value(lane_id ORDER BY abs(offset_m), lane_id) FILTER (WHERE is_on) AS lane_id,
+    first_value(along_m ORDER BY abs(offset_m), lane_id) FILTER (WHERE is_on) AS along_m,
+    first_value(offset_m ORDER BY abs(offset_m), lane_id) FILTER (WHERE is_on) AS offset_m
   FROM (
     SELECT
-      log_id, stamp_ns, lane_id, length_m, yaw_rad,
-      place['along_m'] AS along_m, place['offset_m'] AS offset_m, place['yaw_rad'] AS lane_yaw_rad
+      log_id, stamp_ns, lane_id, place['along_m'] AS along_m, place['offset_m'] AS offset_m,
+      place['along_m'] BETWEEN -0.5 AND length_m + 0.5
+        AND abs(place['offset_m']) <= 2.5
+        AND abs(wrap_rad(yaw_rad - place['yaw_rad'])) <= 0.8 AS is_on
     FROM ego_beside
   )
-  WHERE along_m BETWEEN -0.5 AND length_m + 0.5
-    AND abs(offset_m) <= 2.5
-    AND abs(wrap_rad(yaw_rad - lane_yaw_rad)) <= 0.8
   GROUP BY log_id, stamp_ns
 ), driven AS (
-  SELECT DISTINCT log_id, lane_id FROM ego_lane
+  SELECT DISTINCT log_id, lane_id FROM ego_lane WHERE lane_id IS NOT NULL
 ), hop AS (
   SELECT log_id, lane_id, next_id
   FROM (

@@ -29,26 +29,30 @@ pub use header::{ParamValue, Scenario, ScenarioParam, Severity};
 
 use crate::error::{Error, Result};
 
+macro_rules! builtin {
+    ($($name:literal),+ $(,)?) => {
+        [$((concat!($name, ".sql"), include_str!(concat!("../../scenarios/", $name, ".sql")))),+]
+    };
+}
+
 /// The scenarios that come with the program.
-const BUILTIN: [(&str, &str); 6] = [
-    ("cut_in.sql", include_str!("../../scenarios/cut_in.sql")),
-    (
-        "lead_following.sql",
-        include_str!("../../scenarios/lead_following.sql"),
-    ),
-    (
-        "lead_hard_brake.sql",
-        include_str!("../../scenarios/lead_hard_brake.sql"),
-    ),
-    ("low_ttc.sql", include_str!("../../scenarios/low_ttc.sql")),
-    (
-        "pedestrian_crossing_ahead.sql",
-        include_str!("../../scenarios/pedestrian_crossing_ahead.sql"),
-    ),
-    (
-        "stationary_object_ahead.sql",
-        include_str!("../../scenarios/stationary_object_ahead.sql"),
-    ),
+const BUILTIN: [(&str, &str); 16] = builtin![
+    "cut_in",
+    "cut_out_reveals_stopped_object",
+    "cyclist_alongside_in_turn",
+    "dense_traffic",
+    "ego_hard_brake_without_lead",
+    "lead_following",
+    "lead_hard_brake",
+    "low_ttc",
+    "pedestrian_crossing_ahead",
+    "pedestrian_from_behind_vehicle",
+    "short_headway",
+    "stationary_object_ahead",
+    "stopped_vehicle_at_speed",
+    "swerve",
+    "unprotected_turn_oncoming",
+    "vehicle_close_alongside",
 ];
 /// The largest scenario file that is read, so that a wrong folder does not fill the memory.
 const FILE_BYTES_MAX: u64 = 1 << 20;
