@@ -4,6 +4,7 @@
 -- roles: ego, object
 -- episodes: min_duration = 0.45 s, max_gap = 0.55 s
 -- param: reach_max_s = 7.0 s — time in which the ego, at its present speed, reaches the object; 100 m, as far as sensors see it, at 50 km/h
+-- param: gap_near_m = 65.0 m — with a lane in the map: gap within which the time does not matter, because a slow ego speeds up; the stopping sight distance at 50 km/h (AASHTO Green Book)
 -- param: speed_max_mps = 0.5 m/s — largest speed of a stationary object: the noise of a tracker
 -- param: moved_max_m = 1.0 m — largest extent of its positions within the two seconds around the stamp
 -- param: ego_speed_min_mps = 2.0 m/s — speed of the ego
@@ -19,7 +20,7 @@
 -- it is still in the path when the ego is nearest to it: then the ego really drove up to it.
 WITH ahead AS (
   SELECT DISTINCT log_id, track_id FROM scene
-  WHERE path_clearance_m < 0.0 AND gap_m > 0.0 AND time_headway_s(gap_m, ego_speed_mps) <= $reach_max_s
+  WHERE path_clearance_m < 0.0 AND gap_m > 0.0
 ), standing AS (
   SELECT
     log_id, stamp_ns, ego, track_id, category, gap_m, path_clearance_m, speed_mps, ego_speed_mps,
@@ -62,4 +63,4 @@ WHERE category NOT IN ('PEDESTRIAN', 'ANIMAL', 'SIGN', 'STOP_SIGN')
   AND abs(speed_mps) <= $speed_max_mps
   AND moved_m <= $moved_max_m
   AND seen_s >= 0.5
-  AND time_headway_s(gap_m, ego_speed_mps) <= $reach_max_s
+  AND (time_headway_s(gap_m, ego_speed_mps) <= $reach_max_s OR (on_lane AND gap_m <= $gap_near_m))

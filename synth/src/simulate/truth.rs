@@ -21,7 +21,8 @@ pub struct Truth {
     pub events: Vec<TruthEvent>,
     /// The events whose actor was out of sight: caused all the same, but nobody can find them in the log.
     pub unseen: Vec<TruthEvent>,
-    /// Stationary objects that did not lie in the ego's lane while they were seen: it had left the lane before.
+    /// Stationary objects that did not lie in the ego's lane while they were seen and it would have reached them within 10 s:
+    /// it had left the lane before.
     #[serde(default)]
     pub aside: Vec<TruthEvent>,
     /// What happened of itself in the same traffic, seen or not: a vehicle ahead in the ego's lane braked with 3 m/s² or more,

@@ -44,10 +44,10 @@ impl Watch {
             if ahead_m <= 0.0 || ahead_m > REACH_M || !is_in_lane {
                 continue;
             }
-            self.in_way.entry(actor.actor_id).or_default().push(step);
             if ego.speed_mps < EGO_SPEED_MIN_MPS || ahead_m > REACH_S * ego.speed_mps {
                 continue;
             }
+            self.in_way.entry(actor.actor_id).or_default().push(step);
             for (kind, figure) in kinds(actor, ego) {
                 now.insert((kind, actor.actor_id), figure);
             }
@@ -74,7 +74,7 @@ impl Watch {
         }
     }
 
-    /// What happened, by start, and the frames in which each actor was ahead in the ego's lane, or on foot on the way there.
+    /// What happened, by start, and the frames in which each actor was ahead in the ego's lane, within its reach, or on foot on the way there.
     pub(crate) fn finish(mut self) -> (Vec<WorldEvent>, BTreeMap<u32, Vec<u64>>) {
         self.closed.extend(self.open.into_values());
         self.closed
