@@ -17,6 +17,7 @@ mod log;
 mod many_drives;
 mod peers;
 mod real_drives;
+mod recall;
 mod release_gate;
 mod s3;
 mod simulated_round;
