@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
+use tch::{Device, Kind};
 
 /// Trains and predicts with libtorch; normally started by `driveloop train` and `driveloop round`.
 #[derive(Debug, Parser)]
@@ -78,6 +79,32 @@ pub(crate) struct DoctorArgs {
     pub(crate) device: String,
 }
 
+/// Largest `shuffle_samples`: what a typing error could take, 20 GB.
+const SHUFFLE_SAMPLES_MAX: usize = 1 << 23;
+
+/// Floating-point numbers of the layers; weights, loss and optimiser are always in 32 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Precision {
+    /// `bf16` on a GPU, `f32` elsewhere.
+    Auto,
+    /// 32 bits.
+    F32,
+    /// bfloat16: the range of 32 bits with 8 bits of precision.
+    Bf16,
+}
+
+impl Precision {
+    /// What the layers compute in on a device.
+    pub(crate) fn kind(self, device: Device) -> Kind {
+        match self {
+            Self::Bf16 => Kind::BFloat16,
+            Self::Auto if device.is_cuda() => Kind::BFloat16,
+            Self::Auto | Self::F32 => Kind::Float,
+        }
+    }
+}
+
 /// Hyperparameters. The defaults train on some ten thousand samples in about a minute on one core.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -104,8 +131,10 @@ pub(crate) struct Params {
     pub(crate) validate_every_steps: u64,
     /// Evaluations without a better one after which the training ends.
     pub(crate) patience: u64,
-    /// Samples of all splits together at most: they are held in memory, 1.2 kB each.
-    pub(crate) samples_max: usize,
+    /// Samples that are shuffled together: twice as many are in memory, 1.2 kB each.
+    pub(crate) shuffle_samples: usize,
+    /// What the layers compute in while training.
+    pub(crate) precision: Precision,
     /// Threads of libtorch. The bytes of the weights are a function of it.
     pub(crate) threads: i32,
 }
@@ -124,7 +153,8 @@ impl Default for Params {
             context_dropout: 0.75,
             validate_every_steps: 25,
             patience: 20,
-            samples_max: 2_000_000,
+            shuffle_samples: 65_536,
+            precision: Precision::Auto,
             threads: 1,
         }
     }
@@ -157,6 +187,10 @@ impl Params {
                 (0.0..=1.0).contains(&params.context_dropout),
             ),
             ("validate_every_steps", params.validate_every_steps >= 1),
+            (
+                "shuffle_samples",
+                (1..=SHUFFLE_SAMPLES_MAX).contains(&params.shuffle_samples),
+            ),
             ("threads", (1..=256).contains(&params.threads)),
         ];
         for (name, admitted) in positive {
@@ -168,7 +202,7 @@ impl Params {
 
 #[cfg(test)]
 mod tests {
-    use super::Params;
+    use super::*;
 
     #[test]
     fn an_unknown_or_impossible_parameter_is_refused() {
@@ -187,5 +221,20 @@ mod tests {
                 .contains("`batch`")
         );
         assert!(Params::parse("[").is_err());
+    }
+
+    #[test]
+    fn reduced_precision_is_for_the_gpu_unless_it_is_asked_for() {
+        let kind = |json: &str, device| Params::parse(json).unwrap().precision.kind(device);
+        assert_eq!(kind("{}", Device::Cpu), Kind::Float);
+        assert_eq!(kind("{}", Device::Cuda(0)), Kind::BFloat16);
+        assert_eq!(
+            kind(r#"{"precision": "f32"}"#, Device::Cuda(0)),
+            Kind::Float
+        );
+        assert_eq!(
+            kind(r#"{"precision": "bf16"}"#, Device::Cpu),
+            Kind::BFloat16
+        );
     }
 }

@@ -1,31 +1,7 @@
-//! Samples as tensors.
-//!
-//! The files are read batch by batch; what is kept of a sample are its `f32` features (1.2 kB), its name and its pose,
-//! bounded by `samples_max`. Tens of thousands of samples are tens of megabytes.
+//! Samples as tensors, and what training does to them.
 
-use std::fs::File;
-use std::io::BufReader;
-use std::path::Path;
-
-use anyhow::{Context, ensure};
-use arrow::ipc::reader::FileReader;
-use driveloop_schemas::Row;
-use driveloop_schemas::forecast::{
-    ForecastSample, HISTORY_CHANNELS, HISTORY_STEPS, HORIZON_STEPS, LANE_CHANNELS, LANE_POINTS,
-    NEIGHBOUR_CHANNELS, NEIGHBOURS,
-};
-use driveloop_schemas::pose::Pose;
+use driveloop_schemas::forecast::{HISTORY_CHANNELS, LANE_CHANNELS, NEIGHBOUR_CHANNELS};
 use tch::{Device, Tensor};
-
-/// The samples of one split.
-pub(crate) struct Split {
-    /// Their names.
-    pub(crate) sample_ids: Vec<String>,
-    /// `map_from_actor` at the present.
-    pub(crate) map_from_actor: Vec<Pose>,
-    /// Their tensors, sample first.
-    pub(crate) batch: Batch,
-}
 
 /// Tensors of some samples; the first dimension is the sample.
 pub(crate) struct Batch {
@@ -48,27 +24,10 @@ const MIRROR_NEIGHBOUR: [f32; NEIGHBOUR_CHANNELS] =
 const MIRROR_LANE: [f32; LANE_CHANNELS] = [1.0, 1.0, -1.0];
 const MIRROR_FUTURE: [f32; 2] = [1.0, -1.0];
 
-impl Split {
-    /// Reads `<folder>/<name>.arrow`.
-    pub(crate) fn read(folder: &Path, name: &str, samples_max: usize) -> anyhow::Result<Self> {
-        let path = folder.join(format!("{name}.arrow"));
-        let mut rows = Rows::default();
-        rows.read(&path, samples_max)
-            .with_context(|| format!("cannot read samples from {}", path.display()))?;
-        Ok(rows.into_split())
-    }
-
+impl Batch {
     /// Number of samples.
     pub(crate) fn len(&self) -> usize {
-        self.sample_ids.len()
-    }
-}
-
-impl Batch {
-    /// The samples at some indices.
-    pub(crate) fn select(&self, indices: &[i64]) -> Self {
-        let index = Tensor::from_slice(indices).to_device(self.weight.device());
-        self.map(|tensor| tensor.index_select(0, &index))
+        self.weight.size().first().map_or(0, |n| *n as usize)
     }
 
     /// A run of samples.
@@ -119,112 +78,6 @@ impl Batch {
             neighbours: f(&self.neighbours),
             lane: f(&self.lane),
             future: f(&self.future),
-        }
-    }
-}
-
-/// Rows as flat columns, as they come from the file.
-#[derive(Default)]
-struct Rows {
-    sample_ids: Vec<String>,
-    map_from_actor: Vec<Pose>,
-    weight: Vec<f32>,
-    history: Vec<f32>,
-    neighbours: Vec<f32>,
-    lane: Vec<f32>,
-    future: Vec<f32>,
-}
-
-impl Rows {
-    fn read(&mut self, path: &Path, samples_max: usize) -> anyhow::Result<()> {
-        let reader = FileReader::try_new(BufReader::new(File::open(path)?), None)?;
-        for batch in reader {
-            let samples = ForecastSample::from_batch(&batch?)?;
-            let total = self.sample_ids.len() + samples.len();
-            ensure!(
-                total <= samples_max,
-                "expected at most {samples_max} samples (`samples_max`), got more"
-            );
-            for sample in samples {
-                self.push(sample)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, sample: ForecastSample) -> anyhow::Result<()> {
-        let columns = [
-            (
-                "history",
-                &mut self.history,
-                &sample.history,
-                HISTORY_STEPS * HISTORY_CHANNELS,
-            ),
-            (
-                "neighbours",
-                &mut self.neighbours,
-                &sample.neighbours,
-                NEIGHBOURS * NEIGHBOUR_CHANNELS,
-            ),
-            (
-                "lane",
-                &mut self.lane,
-                &sample.lane,
-                LANE_POINTS * LANE_CHANNELS,
-            ),
-            (
-                "future",
-                &mut self.future,
-                &sample.future,
-                HORIZON_STEPS * 2,
-            ),
-        ];
-        for (name, column, values, expected) in columns {
-            let actual = values.len();
-            ensure!(
-                actual == expected,
-                "sample `{}`: `{name}`: expected {expected} values, got {actual}",
-                sample.sample_id
-            );
-            ensure!(
-                values.iter().all(|value| value.is_finite()),
-                "sample `{}`: `{name}`: expected finite values",
-                sample.sample_id
-            );
-            column.extend_from_slice(values);
-        }
-        ensure!(
-            sample.weight.is_finite() && sample.weight >= 0.0,
-            "sample `{}`: expected a weight of zero or more, got {}",
-            sample.sample_id,
-            sample.weight
-        );
-        self.weight.push(sample.weight as f32);
-        self.map_from_actor.push(Pose::planar(
-            sample.anchor_x_m,
-            sample.anchor_y_m,
-            sample.anchor_yaw_rad,
-        ));
-        self.sample_ids.push(sample.sample_id);
-        Ok(())
-    }
-
-    fn into_split(self) -> Split {
-        let n = self.sample_ids.len() as i64;
-        let shaped = |values: &[f32], rows: usize, columns: usize| {
-            Tensor::from_slice(values).view([n, rows as i64, columns as i64])
-        };
-        let batch = Batch {
-            weight: Tensor::from_slice(&self.weight),
-            history: shaped(&self.history, HISTORY_STEPS, HISTORY_CHANNELS),
-            neighbours: shaped(&self.neighbours, NEIGHBOURS, NEIGHBOUR_CHANNELS),
-            lane: shaped(&self.lane, LANE_POINTS, LANE_CHANNELS),
-            future: shaped(&self.future, HORIZON_STEPS, 2),
-        };
-        Split {
-            sample_ids: self.sample_ids,
-            map_from_actor: self.map_from_actor,
-            batch,
         }
     }
 }

@@ -1,13 +1,19 @@
 //! What the forecaster minimises, and the errors that people read.
 
+use std::time::Duration;
+
 use tch::{Kind, Reduction, Tensor};
 
 use crate::args::Params;
 use crate::data::Batch;
 use crate::model::Forecaster;
+use crate::prefetch::Prefetch;
+use crate::source::Source;
 
 /// Samples evaluated at once.
 const EVALUATION_BATCH: usize = 1024;
+/// Blocks of a split that are read ahead.
+const BLOCKS_AHEAD: usize = 2;
 
 /// Loss of each sample, metres: the mean Huber distance per step, plus that of the last step once more, weighted.
 /// Divided by its threshold, the Huber loss is a distance in metres for large errors.
@@ -34,36 +40,43 @@ pub(crate) struct Evaluation {
     pub(crate) fde_m: f64,
 }
 
-/// Evaluates a split; `None` where it is empty.
-pub(crate) fn evaluate(model: &Forecaster, split: &Batch, params: &Params) -> Option<Evaluation> {
-    let samples = split.weight.size()[0] as usize;
+/// Evaluates a split; `None` where it is empty. Adds to `waited` how long it waited for data.
+pub(crate) fn evaluate(
+    model: &Forecaster,
+    split: &Source,
+    params: &Params,
+    waited: &mut Duration,
+) -> anyhow::Result<Option<Evaluation>> {
     let mut sums = [0.0; 3];
-    for start in (0..samples).step_by(EVALUATION_BATCH) {
-        let batch = split.narrow(start, EVALUATION_BATCH.min(samples - start));
-        let chunk = tch::no_grad(|| {
-            let predicted = model.forward(&batch);
-            let displacement_m = (&predicted - &batch.future)
-                .square()
-                .sum_dim_intlist(2, false, Kind::Float)
-                .sqrt();
-            [
-                sample_loss(&predicted, &batch.future, params)
-                    .sum(Kind::Double)
-                    .double_value(&[]),
-                displacement_m
-                    .mean_dim(1, false, Kind::Float)
-                    .sum(Kind::Double)
-                    .double_value(&[]),
-                displacement_m
-                    .select(1, -1)
-                    .sum(Kind::Double)
-                    .double_value(&[]),
-            ]
-        });
-        for (sum, value) in sums.iter_mut().zip(chunk) {
-            *sum += value;
+    let mut blocks = Prefetch::spawn(BLOCKS_AHEAD, split.blocks()?)?;
+    for block in &mut blocks {
+        let block = block?.rows.batch();
+        for start in (0..block.len()).step_by(EVALUATION_BATCH) {
+            let batch = block.narrow(start, EVALUATION_BATCH.min(block.len() - start));
+            let batch = batch.to_device(model.device());
+            let chunk = tch::no_grad(|| sums_of(model, &batch, params));
+            for (sum, value) in sums.iter_mut().zip(chunk) {
+                *sum += value;
+            }
         }
     }
+    *waited += blocks.waited();
+    let samples = split.len();
     let [loss, ade_m, fde_m] = sums.map(|sum| sum / samples as f64);
-    (samples > 0).then_some(Evaluation { loss, ade_m, fde_m })
+    Ok((samples > 0).then_some(Evaluation { loss, ade_m, fde_m }))
+}
+
+/// The sums over a batch of loss, average and final displacement.
+fn sums_of(model: &Forecaster, batch: &Batch, params: &Params) -> [f64; 3] {
+    let predicted = model.forward(batch);
+    let displacement_m = (&predicted - &batch.future)
+        .square()
+        .sum_dim_intlist(2, false, Kind::Float)
+        .sqrt();
+    let figures = [
+        sample_loss(&predicted, &batch.future, params),
+        displacement_m.mean_dim(1, false, Kind::Float),
+        displacement_m.select(1, -1),
+    ];
+    figures.map(|figure| figure.sum(Kind::Double).double_value(&[]))
 }

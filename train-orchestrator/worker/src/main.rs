@@ -3,7 +3,8 @@
 //! It knows Arrow files, safetensors files and the contract of `train-orchestrator/CONTRACT.md`; neither the lake nor
 //! a query engine is linked into it, so that the binary is small enough to travel to the nodes of a cluster.
 //!
-//! * [`data`] reads Arrow samples into tensors.
+//! * [`source`] reads a file of samples block by block, [`loader`] makes batches of it ahead of the step that takes them, in the
+//!   order that [`order`] says; [`data`] are samples as tensors.
 //! * [`model`] is the motion forecaster, [`loss`] what it minimises, [`adam`] how.
 //! * [`checkpoint`] holds all that a killed run needs to end with the same bytes.
 //! * [`train`] and [`predict`] are the verbs; [`doctor`] says what is wrong with a machine.
@@ -15,11 +16,15 @@ mod data;
 mod device;
 mod doctor;
 mod files;
+mod loader;
 mod loss;
 mod metrics;
 mod model;
 mod order;
 mod predict;
+mod prefetch;
+mod rows;
+mod source;
 mod train;
 
 use std::io::Write;

@@ -157,6 +157,11 @@ impl Forecaster {
         &self.weights
     }
 
+    /// Where the weights are.
+    pub(crate) fn device(&self) -> Device {
+        self.elapsed_s.device()
+    }
+
     /// Number of weights.
     pub(crate) fn weight_count(&self) -> u64 {
         self.weights
@@ -167,33 +172,30 @@ impl Forecaster {
 
     /// Positions in the frame of the actor, metres: `[n, HORIZON_STEPS, 2]`.
     pub(crate) fn forward(&self, batch: &Batch) -> Tensor {
-        let n = batch.history.size()[0];
-        let history = (&batch.history / &self.history_scale).view([n, -1]);
-        let history = self
-            .layer("history.1", &self.layer("history.0", &history).relu())
-            .relu();
-        let lane = self
-            .layer("lane.0", &(&batch.lane / &self.lane_scale).view([n, -1]))
-            .relu();
-        let joined = Tensor::cat(&[history, self.neighbours(batch), lane], 1);
-        let head = self
-            .layer("head.1", &self.layer("head.0", &joined).relu())
-            .relu();
-        let correction = self
-            .layer(LAST_LAYER, &head)
-            .view([n, HORIZON_STEPS as i64, 2]);
-        self.constant_velocity(batch) + correction * &self.correction_m
+        self.forward_in(batch, Kind::Float)
     }
 
-    /// The maximum over the neighbours that are there; zero where none is.
-    fn neighbours(&self, batch: &Batch) -> Tensor {
-        let scaled = &batch.neighbours / &self.neighbour_scale;
-        let encoded = self
-            .layer("neighbour.1", &self.layer("neighbour.0", &scaled).relu())
-            .relu();
+    /// The same with layers that compute in another kind of number.
+    ///
+    /// What autocast does to a linear layer: its input and weights are cast, its output is cast back. (The autocast of `tch`
+    /// knows CUDA's default, 16-bit floats of small range, which would need a scaled loss.)
+    pub(crate) fn forward_in(&self, batch: &Batch, kind: Kind) -> Tensor {
+        let n = batch.history.size()[0];
+        let relu = |name: &str, input: &Tensor| self.layer(name, input, kind).relu();
+        let history = (&batch.history / &self.history_scale).view([n, -1]);
+        let history = relu("history.1", &relu("history.0", &history));
+        let lane = relu("lane.0", &(&batch.lane / &self.lane_scale).view([n, -1]));
+        let neighbours = &batch.neighbours / &self.neighbour_scale;
+        let neighbours = relu("neighbour.1", &relu("neighbour.0", &neighbours));
+        // The maximum over the neighbours that are there; zero where none is.
         // Encodings are not negative, so that absent ones as zeros never win against present ones.
         let present = batch.neighbours.narrow(2, 0, 1);
-        (encoded * present).amax(1, false)
+        let neighbours = (neighbours * present).amax(1, false);
+        let joined = Tensor::cat(&[history, neighbours, lane], 1);
+        let head = relu("head.1", &relu("head.0", &joined));
+        let correction = self.layer(LAST_LAYER, &head, kind);
+        let correction = correction.view([n, HORIZON_STEPS as i64, 2]);
+        self.constant_velocity(batch) + correction * &self.correction_m
     }
 
     /// The baseline that is corrected: the velocity at the present goes on.
@@ -202,11 +204,12 @@ impl Forecaster {
         present.narrow(2, HISTORY_CHANNELS as i64 - 2, 2) * &self.elapsed_s
     }
 
-    fn layer(&self, name: &str, input: &Tensor) -> Tensor {
-        input.linear(
-            &self.weights[&format!("{name}.weight")],
-            Some(&self.weights[&format!("{name}.bias")]),
-        )
+    fn layer(&self, name: &str, input: &Tensor, kind: Kind) -> Tensor {
+        let part = |part: &str| self.weights[&format!("{name}.{part}")].to_kind(kind);
+        let output = input
+            .to_kind(kind)
+            .linear(&part("weight"), Some(&part("bias")));
+        output.to_kind(Kind::Float)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `driveloop-worker train`.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use tch::{Device, Tensor};
@@ -8,12 +8,14 @@ use tch::{Device, Tensor};
 use crate::adam::{Adam, learning_rate};
 use crate::args::{Params, TrainArgs};
 use crate::checkpoint::{self, Best, Progress};
-use crate::data::{Batch, Split};
+use crate::data::Batch;
 use crate::loss::{Evaluation, evaluate, sample_loss, weighted_mean};
-use crate::metrics::{Line, Metrics};
+use crate::metrics::{Line, Metrics, Rate, memory_peak_mb};
 use crate::model::{Forecaster, Weights, check, write_weights};
 use crate::order::Order;
-use crate::{device, predict};
+use crate::prefetch::Prefetch;
+use crate::source::Source;
+use crate::{device, loader, predict};
 
 /// Steps between lines of the metrics file.
 const METRICS_EVERY_STEPS: u64 = 20;
@@ -30,7 +32,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     std::fs::create_dir_all(&args.checkpoint_dir)
         .with_context(|| format!("cannot create {}", args.checkpoint_dir.display()))?;
 
-    let [train, validation, test] = read_splits(args, &params)?;
+    let [train, validation, test] = open_splits(args)?;
     let mut metrics = Metrics::open(args.common.metrics.as_deref())?;
     let mut run = Run::new(args, &params, device, &train, &validation)?;
     metrics.write(&Line::Start {
@@ -43,45 +45,66 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     })?;
     run.steps(&mut metrics)?;
 
+    let (samples_per_s, data_wait) = (run.rate.samples_per_s(), run.rate.data_wait());
     let best = run.progress.best;
     write_weights(&best.weights, &args.model_out)?;
     let model = Forecaster::with_weights(best.weights, device);
-    predict::write(
-        &model,
-        &[&validation, &test],
-        device,
-        &args.common.predictions_out,
-    )?;
+    predict::write(&model, &[&validation, &test], &args.common.predictions_out)?;
     metrics.write(&Line::End {
         step: run.progress.step,
         best_step: best.step,
         validation_loss: best.loss,
+        samples_per_s,
+        data_wait,
+        memory_peak_mb: memory_peak_mb(),
     })
 }
 
-fn read_splits(args: &TrainArgs, params: &Params) -> anyhow::Result<[Split; 3]> {
+fn open_splits(args: &TrainArgs) -> anyhow::Result<[Source; 3]> {
     let folder = &args.common.dataset_dir;
-    let train = Split::read(folder, "train", params.samples_max)?;
+    let open = |split: &str| Source::open(folder, split);
+    let [train, validation, test] = [open("train")?, open("validation")?, open("test")?];
     ensure!(
         train.len() > 0,
         "the training split of {} is empty\nhint: freeze a dataset with more drives, or another split",
         folder.display()
     );
-    let left = params.samples_max - train.len();
-    let validation = Split::read(folder, "validation", left)?;
-    let test = Split::read(folder, "test", left.saturating_sub(validation.len()))?;
     Ok([train, validation, test])
+}
+
+/// A digest of all that must be the same for a run to go on. Of the samples these are the manifest of the export and the shape of the
+/// files: reading all of them to start again would take longer than what was lost.
+fn identity(
+    args: &TrainArgs,
+    params: &Params,
+    train: &Source,
+    validation: &Source,
+) -> anyhow::Result<Vec<u8>> {
+    let path = args.common.dataset_dir.join("manifest.json");
+    let manifest = std::fs::read(&path)
+        .with_context(|| format!("cannot read the manifest {}", path.display()))?;
+    Ok(checkpoint::identity(&[
+        format!("{params:?}").as_bytes(),
+        &args.seed.to_le_bytes(),
+        &manifest,
+        train.identity().as_bytes(),
+        validation.identity().as_bytes(),
+    ]))
 }
 
 /// A training run in progress.
 struct Run<'a> {
     args: &'a TrainArgs,
     params: &'a Params,
-    train: Batch,
-    validation: Batch,
+    validation: &'a Source,
     order: Order,
+    batches: Prefetch<anyhow::Result<Batch>>,
     identity: Vec<u8>,
     progress: Progress,
+    /// Of this attempt.
+    rate: Rate,
+    /// Waiting for the validation split since the last step.
+    waited: Duration,
 }
 
 impl<'a> Run<'a> {
@@ -89,37 +112,29 @@ impl<'a> Run<'a> {
         args: &'a TrainArgs,
         params: &'a Params,
         device: Device,
-        train: &Split,
-        validation: &Split,
+        train: &Source,
+        validation: &'a Source,
     ) -> anyhow::Result<Self> {
-        let order = Order::new(args.seed, train.len(), params.batch);
-        let ids = [
-            train.sample_ids.join("\n"),
-            validation.sample_ids.join("\n"),
-        ];
-        let identity = checkpoint::identity(&[
-            format!("{params:?}").as_bytes(),
-            &args.seed.to_le_bytes(),
-            ids[0].as_bytes(),
-            ids[1].as_bytes(),
-        ]);
-        let validation = validation.batch.to_device(device);
+        let identity = identity(args, params, train, validation)?;
         let progress = match checkpoint::read(&args.checkpoint_dir, &identity, device)? {
             Some(progress) => {
                 check(progress.model.weights(), params.hidden)?;
                 progress
             }
-            None => first_progress(args, params, device, &validation),
+            None => first_progress(args, params, device, validation)?,
         };
-        let train = train.batch.to_device(device);
+        let blocks = train.block_samples();
+        let order = Order::new(args.seed, params.batch, params.shuffle_samples, blocks);
         Ok(Self {
             args,
             params,
-            train,
             validation,
+            batches: loader::batches(train, &order, params, progress.step)?,
             order,
             identity,
             progress,
+            rate: Rate::start(),
+            waited: Duration::ZERO,
         })
     }
 
@@ -127,16 +142,29 @@ impl<'a> Run<'a> {
     fn steps(&mut self, metrics: &mut Metrics) -> anyhow::Result<()> {
         let mut since = Since::new();
         while !self.is_done() {
-            let loss = self.step();
-            since.add(loss.0, loss.1);
+            let (loss, samples, waited) = self.step()?;
+            self.rate.add(samples, waited);
+            since.add(loss, samples, waited);
             let step = self.progress.step;
             let last = step == self.params.steps_max;
             if last || step.is_multiple_of(METRICS_EVERY_STEPS) {
-                metrics.write(&since.line(step, self.order.epoch(step - 1), self.rate(step)))?;
+                let loss = since.loss();
+                ensure!(
+                    loss.is_finite(),
+                    "the loss is no longer a number after step {step}\nhint: a smaller learning_rate may help"
+                );
+                metrics.write(&Line::Step {
+                    step,
+                    epoch: self.order.epoch(step - 1),
+                    loss,
+                    learning_rate: self.learning_rate(step),
+                    samples_per_s: since.rate.samples_per_s(),
+                    data_wait: since.rate.data_wait(),
+                })?;
                 since = Since::new();
             }
             if last || step.is_multiple_of(self.params.validate_every_steps) {
-                let evaluation = self.validate();
+                let evaluation = self.validate()?;
                 metrics.write(&Line::Validation {
                     step,
                     validation_loss: evaluation.map(|e| e.loss),
@@ -157,27 +185,23 @@ impl<'a> Run<'a> {
         progress.step >= self.params.steps_max || progress.best.stale >= self.params.patience.max(1)
     }
 
-    fn rate(&self, step: u64) -> f64 {
+    fn learning_rate(&self, step: u64) -> f64 {
         learning_rate(self.params.learning_rate, step, self.params.steps_max)
     }
 
-    /// One step of the optimiser: its loss and the number of its samples.
-    fn step(&mut self) -> (Tensor, usize) {
-        let index = self.progress.step;
-        let samples = self.order.batch(index);
-        let count = samples.len();
-        let mut batch = self.train.select(samples);
-        if self.params.mirror {
-            batch = batch.mirror(&self.order.mirrored(index, count));
-        }
-        let dropout = self.params.context_dropout;
-        if dropout > 0.0 {
-            batch = batch.hide_context(&self.order.context(index, count, dropout));
-        }
-        let step = index + 1;
-        let rate = self.rate(step);
+    /// One step of the optimiser: its loss, the number of its samples, and how long it and the evaluation before it waited for
+    /// data.
+    fn step(&mut self) -> anyhow::Result<(Tensor, usize, Duration)> {
+        let before = self.batches.waited();
+        let batch = self.batches.next().context("the data ended early")??;
+        let waited = self.batches.waited() - before + std::mem::take(&mut self.waited);
+        let step = self.progress.step + 1;
+        let rate = self.learning_rate(step);
         let progress = &mut self.progress;
-        let predicted = progress.model.forward(&batch);
+        let device = progress.model.device();
+        let batch = batch.to_device(device);
+        let kind = self.params.precision.kind(device);
+        let predicted = progress.model.forward_in(&batch, kind);
         let loss = weighted_mean(
             &sample_loss(&predicted, &batch.future, self.params),
             &batch.weight,
@@ -190,13 +214,18 @@ impl<'a> Run<'a> {
             self.params.weight_decay,
         );
         progress.step = step;
-        (loss.detach(), count)
+        Ok((loss.detach(), batch.len(), waited))
     }
 
     /// Evaluates, and keeps the weights where they are the best so far. Without validation samples the last are kept.
-    fn validate(&mut self) -> Option<Evaluation> {
+    fn validate(&mut self) -> anyhow::Result<Option<Evaluation>> {
         let progress = &mut self.progress;
-        let evaluation = evaluate(&progress.model, &self.validation, self.params);
+        let evaluation = evaluate(
+            &progress.model,
+            self.validation,
+            self.params,
+            &mut self.waited,
+        )?;
         let loss = evaluation.map(|e| e.loss);
         let better = match (loss, progress.best.loss) {
             (Some(new), Some(old)) => new < old,
@@ -213,7 +242,7 @@ impl<'a> Run<'a> {
         } else {
             progress.best.stale += 1;
         }
-        evaluation
+        Ok(evaluation)
     }
 }
 
@@ -222,10 +251,12 @@ fn first_progress(
     args: &TrainArgs,
     params: &Params,
     device: Device,
-    validation: &Batch,
-) -> Progress {
+    validation: &Source,
+) -> anyhow::Result<Progress> {
     let model = Forecaster::new(params.hidden, args.seed, device);
-    let loss = evaluate(&model, validation, params).map(|e| e.loss);
+    let mut waited = Duration::ZERO;
+    let evaluation = evaluate(&model, validation, params, &mut waited)?;
+    let loss = evaluation.map(|e| e.loss);
     let adam = Adam::new(model.weights());
     let best = Best {
         weights: copy(model.weights()),
@@ -233,12 +264,12 @@ fn first_progress(
         loss,
         stale: 0,
     };
-    Progress {
+    Ok(Progress {
         step: 0,
         model,
         adam,
         best,
-    }
+    })
 }
 
 fn copy(weights: &Weights) -> Weights {
@@ -250,43 +281,32 @@ fn copy(weights: &Weights) -> Weights {
 
 /// What happened since the last line of the metrics file.
 struct Since {
-    started: Instant,
+    rate: Rate,
     loss: Option<Tensor>,
     steps: f64,
-    samples: usize,
 }
 
 impl Since {
     fn new() -> Self {
         Self {
-            started: Instant::now(),
+            rate: Rate::start(),
             loss: None,
             steps: 0.0,
-            samples: 0,
         }
     }
 
-    fn add(&mut self, loss: Tensor, samples: usize) {
+    fn add(&mut self, loss: Tensor, samples: usize, waited: Duration) {
         self.loss = Some(match self.loss.take() {
             Some(sum) => sum + loss,
             None => loss,
         });
         self.steps += 1.0;
-        self.samples += samples;
+        self.rate.add(samples, waited);
     }
 
-    fn line(&self, step: u64, epoch: u64, learning_rate: f64) -> Line {
-        let loss = self
-            .loss
-            .as_ref()
-            .map_or(0.0, |sum| sum.double_value(&[]) / self.steps);
-        let elapsed_s = self.started.elapsed().as_secs_f64().max(1e-9);
-        Line::Step {
-            step,
-            epoch,
-            loss,
-            learning_rate,
-            samples_per_s: self.samples as f64 / elapsed_s,
-        }
+    /// The mean over the steps.
+    fn loss(&self) -> f64 {
+        let sum = self.loss.as_ref();
+        sum.map_or(0.0, |sum| sum.double_value(&[]) / self.steps)
     }
 }
