@@ -14,7 +14,7 @@ pub const WORST_MAX: usize = 5;
 /// The rows of `failure_slice` for the figures of one evaluation.
 ///
 /// * `regressed`: the whole interval of the paired difference is above zero, for any metric; most urgent first by the
-///   difference relative to the baseline.
+///   difference relative to the baseline, discomfort after everything else.
 /// * `worst`: the slices whose `fde_m` or `miss` is highest relative to that of `all`, and higher; [`WORST_MAX`] of them.
 ///
 /// Regressions come before the worst slices: what was better before is mended first.
@@ -23,7 +23,7 @@ pub fn failure_slices(slices: &[SliceMetric]) -> Vec<FailureSlice> {
     let mut regressed: Vec<_> = slices
         .iter()
         .filter(|row| row.difference_low.is_some_and(|low| low > 0.0))
-        .map(|row| (row.difference / row.baseline_value, row))
+        .map(|row| (relative_difference(row), row))
         .collect();
     regressed.sort_by(urgency);
     let mut worst: Vec<_> = slices
@@ -45,10 +45,22 @@ pub fn failure_slices(slices: &[SliceMetric]) -> Vec<FailureSlice> {
         .collect()
 }
 
-/// Larger first; where equal, by name.
+/// Discomfort last, larger first; where equal, by name.
 fn urgency(a: &(f64, &SliceMetric), b: &(f64, &SliceMetric)) -> Ordering {
+    let is_last = |row: &SliceMetric| row.metric == Metric::Discomfort.as_str();
     let name = |row: &SliceMetric| (row.slice.clone(), row.metric.clone());
-    b.0.total_cmp(&a.0).then_with(|| name(a.1).cmp(&name(b.1)))
+    is_last(a.1)
+        .cmp(&is_last(b.1))
+        .then_with(|| b.0.total_cmp(&a.0))
+        .then_with(|| name(a.1).cmp(&name(b.1)))
+}
+
+/// The difference in units of the baseline's value. Where that is next to nothing it counts as 10 cm, or as one sample in a hundred,
+/// so that a first failure in a thousand samples does not come before everything.
+fn relative_difference(row: &SliceMetric) -> f64 {
+    let is_length = row.metric.ends_with("_m");
+    let least = if is_length { 0.1 } else { 0.01 };
+    row.difference / row.baseline_value.max(least)
 }
 
 /// How much worse the slice is than everything; `None` where it is not, or is not ranked.
@@ -203,11 +215,24 @@ mod tests {
     }
 
     #[test]
-    fn a_regression_from_nothing_is_the_most_urgent() {
-        let rows = [
-            row("category=BUS", Metric::Ade, 9.0, 1.0, Some(7.0)),
-            row("category=DOG", Metric::Collision, 0.1, 0.0, Some(0.01)),
-        ];
-        assert_eq!(ranked(&rows)[0].1, "category=DOG");
+    fn a_regression_from_nothing_is_urgent_where_it_is_large() {
+        let first = |collision: f64| {
+            let rows = [
+                row("category=BUS", Metric::Ade, 9.0, 1.0, Some(7.0)),
+                row("category=CAT", Metric::Discomfort, 1.0, 0.0, Some(0.9)),
+                row(
+                    "category=DOG",
+                    Metric::Collision,
+                    collision,
+                    0.0,
+                    Some(0.01),
+                ),
+            ];
+            let ranked = ranked(&rows);
+            assert_eq!(ranked[2].1, "category=CAT", "discomfort comes last");
+            ranked[0].1.clone()
+        };
+        assert_eq!(first(0.1), "category=DOG");
+        assert_eq!(first(0.02), "category=BUS");
     }
 }

@@ -3,14 +3,14 @@
 //! [`evaluate`] reads the samples of a frozen dataset, what a model and a baseline predict for them, and what really
 //! happened (`object_track`); it writes one row per sample and metric (`sample_metric`), per slice and metric
 //! (`slice_metric`, with 95 % intervals that resample whole drives), and the slices to mend next (`failure_slice`), each
-//! with SQL that finds more of it.
+//! with SQL that finds more of it. [`compare`] scores two models side by side and writes nothing.
 //!
 //! # Contract
 //! * Model and baseline are scored on the same samples: those with both predictions and a complete future.
 //!   The others are counted in [`Missing`], never silently dropped.
 //! * The same lake, options and seed give the same rows, and a second run commits nothing.
 //!   A run that was killed between two tables is completed by the next one.
-//! * What is in memory: the samples of the split with their figures (at most [`SAMPLES_MAX`]), and the tracks and
+//! * What is in memory: the samples of the split with their figures (at most [`SAMPLES_MAX`]), and the tracks, maps and
 //!   predictions of a few windows of drives.
 //! * The rows of a model in a dataset are those of its last evaluation: another split replaces them.
 //!
@@ -33,11 +33,15 @@
 
 mod actors;
 mod bootstrap;
+mod comfort;
+mod compare;
 mod error;
 mod failures;
 mod forecaster;
+mod kind;
 mod metrics;
 mod options;
+mod road;
 mod run;
 mod samples;
 mod scoring;
@@ -47,11 +51,15 @@ mod write;
 
 pub use actors::difference_by_actor;
 pub use bootstrap::{ClusterSums, DRIVES_MIN, Interval, Intervals, intervals, stream_from_names};
+pub use comfort::{Motion, is_uncomfortable, motions};
+pub use compare::{Change, Compared, Comparison};
 pub use error::{Error, Result};
 pub use failures::{WORST_MAX, failure_slices};
 pub use forecaster::{CONSTANT_VELOCITY, Forecaster};
+pub use kind::ActorKind;
 pub use metrics::{MISS_M, Metric, Scores, score};
 pub use options::{EvaluateOptions, EvaluationReport, Missing, RESAMPLES_MAX, SAMPLES_MAX};
+pub use road::Road;
 pub use run::{compare, evaluate};
 pub use scoring::{Tally, score_scene};
 pub use slices::{SLICE_SAMPLES_MIN, Scored, slice_metrics, slices_of_sample};

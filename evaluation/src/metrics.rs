@@ -1,11 +1,16 @@
 //! The figures of one prediction.
 //!
-//! Displacement errors and the miss threshold of 2 m are those of the Argoverse motion forecasting benchmark
-//! (Chang et al., "Argoverse: 3D Tracking and Forecasting with Rich Maps", CVPR 2019, section 5.3), for one prediction
-//! per actor.
+//! Displacement errors are those of the Argoverse motion forecasting benchmark (Chang et al., "Argoverse: 3D Tracking and
+//! Forecasting with Rich Maps", CVPR 2019, section 5.3) for one prediction per actor, and so is the threshold of a miss, 2 m at the
+//! end of the horizon, which Argoverse 2 kept (`compute_is_missed_prediction` of its API). Waymo's motion challenge (Ettinger et
+//! al., ICCV 2021) has a box along the motion instead, 2 m along and 1 m across at 3 s.
+//!
+//! A figure is about the prediction, not about the world: where what really happened breaks the same rule, there is none.
 
 use driveloop_schemas::geometry::OrientedBox;
 
+use crate::comfort::is_uncomfortable;
+use crate::kind::ActorKind;
 use crate::truth::{State, Truth};
 
 /// A final displacement error above this is a miss.
@@ -30,11 +35,29 @@ pub enum Metric {
     /// others that it overlaps already at the present (a rider and the bicycle), and others that its real box overlaps
     /// at that step too: the fault is then in the labels, not in the prediction.
     Collision,
+    /// 1 where the predicted centre of a motor vehicle leaves the road, which is the drivable area of the map, or its lanes
+    /// where it has none (the off-road rate of the nuScenes prediction challenge; drivable area compliance of Argoverse, turned
+    /// round).
+    ///
+    /// Only for motor vehicles whose real centre is on the road from the present to the end of the horizon, in drives whose map
+    /// says where that is.
+    OffRoad,
+    /// 1 where a motor vehicle that drove as predicted would break a bound of comfort: [`is_uncomfortable`].
+    ///
+    /// Only for motor vehicles whose real path keeps the bounds.
+    Discomfort,
 }
 
 impl Metric {
     /// All of them, in the order of [`Scores`].
-    pub const ALL: [Self; 4] = [Self::Ade, Self::Fde, Self::Miss, Self::Collision];
+    pub const ALL: [Self; 6] = [
+        Self::Ade,
+        Self::Fde,
+        Self::Miss,
+        Self::Collision,
+        Self::OffRoad,
+        Self::Discomfort,
+    ];
 
     /// The name in the tables.
     #[must_use]
@@ -44,6 +67,8 @@ impl Metric {
             Self::Fde => "fde_m",
             Self::Miss => "miss",
             Self::Collision => "collision",
+            Self::OffRoad => "off_road",
+            Self::Discomfort => "discomfort",
         }
     }
 }
@@ -59,17 +84,24 @@ pub struct Scores {
     pub miss: bool,
     /// See [`Metric::Collision`].
     pub collision: bool,
+    /// See [`Metric::OffRoad`]; `None` where it has no meaning.
+    pub off_road: Option<bool>,
+    /// See [`Metric::Discomfort`]; `None` where it has no meaning.
+    pub discomfort: Option<bool>,
 }
 
 impl Scores {
-    /// The figure as a number; yes is 1.
+    /// The figure as a number, yes being 1; `None` where it has no meaning for the sample.
     #[must_use]
-    pub fn value(&self, metric: Metric) -> f64 {
+    pub fn value(&self, metric: Metric) -> Option<f64> {
+        let number = |yes: bool| f64::from(u8::from(yes));
         match metric {
-            Metric::Ade => self.ade_m,
-            Metric::Fde => self.fde_m,
-            Metric::Miss => f64::from(u8::from(self.miss)),
-            Metric::Collision => f64::from(u8::from(self.collision)),
+            Metric::Ade => Some(self.ade_m),
+            Metric::Fde => Some(self.fde_m),
+            Metric::Miss => Some(number(self.miss)),
+            Metric::Collision => Some(number(self.collision)),
+            Metric::OffRoad => self.off_road.map(number),
+            Metric::Discomfort => self.discomfort.map(number),
         }
     }
 }
@@ -84,12 +116,36 @@ pub fn score(truth: &Truth<'_>, predicted: &[[f64; 2]]) -> Scores {
         .map(|(state, p)| (p[0] - state.footprint.x_m).hypot(p[1] - state.footprint.y_m))
         .collect();
     let fde_m = off_m.last().copied().unwrap_or(0.0);
+    let is_vehicle = truth.present.kind == ActorKind::MotorVehicle;
     Scores {
         ade_m: off_m.iter().sum::<f64>() / off_m.len().max(1) as f64,
         fde_m,
         miss: fde_m > MISS_M,
         collision: collides(truth, predicted),
+        off_road: is_vehicle.then(|| off_road(truth, predicted)).flatten(),
+        discomfort: is_vehicle.then(|| discomfort(truth, predicted)).flatten(),
     }
+}
+
+/// The real path: the present and the future.
+fn real_path(truth: &Truth<'_>) -> Vec<[f64; 2]> {
+    let states = std::iter::once(truth.present).chain(truth.future.iter().copied());
+    states
+        .map(|state| [state.footprint.x_m, state.footprint.y_m])
+        .collect()
+}
+
+fn off_road(truth: &Truth<'_>, predicted: &[[f64; 2]]) -> Option<bool> {
+    let on_road = |path: &[[f64; 2]]| path.iter().all(|point| truth.road.contains(*point));
+    (truth.road.is_known() && on_road(&real_path(truth))).then(|| !on_road(predicted))
+}
+
+fn discomfort(truth: &Truth<'_>, predicted: &[[f64; 2]]) -> Option<bool> {
+    let mut path = real_path(truth);
+    let is_real_one_uncomfortable = is_uncomfortable(&path);
+    path.truncate(1);
+    path.extend_from_slice(predicted);
+    (!is_real_one_uncomfortable).then(|| is_uncomfortable(&path))
 }
 
 fn collides(truth: &Truth<'_>, predicted: &[[f64; 2]]) -> bool {
@@ -147,7 +203,11 @@ fn overlap(a: &OrientedBox, other: &State) -> bool {
 mod tests {
     use driveloop_schemas::forecast::HORIZON_STEPS;
 
+    use driveloop_schemas::MapArea;
+    use driveloop_schemas::time::Day;
+
     use super::*;
+    use crate::road::Road;
 
     fn state(x_m: f64, y_m: f64, yaw_rad: f64) -> State {
         let footprint = OrientedBox {
@@ -159,6 +219,7 @@ mod tests {
         };
         State {
             stamp_ns: 0,
+            kind: ActorKind::MotorVehicle,
             footprint,
             velocity_mps: None,
         }
@@ -176,12 +237,22 @@ mod tests {
         others: &[Vec<Option<State>>],
         predicted: &[[f64; 2]],
     ) -> Scores {
+        scored_on(&Road::default(), actor, others, predicted)
+    }
+
+    fn scored_on(
+        road: &Road,
+        actor: &[Option<State>],
+        others: &[Vec<Option<State>>],
+        predicted: &[[f64; 2]],
+    ) -> Scores {
         let future = actor[1..].iter().flatten().collect();
         let others = others.iter().map(Vec::as_slice).collect();
         let truth = Truth {
             present: actor[0].as_ref().unwrap(),
             future,
             others,
+            road,
         };
         score(&truth, predicted)
     }
@@ -220,7 +291,7 @@ mod tests {
         assert!(
             Metric::ALL
                 .into_iter()
-                .all(|metric| scores.value(metric) < 1e-12)
+                .all(|metric| scores.value(metric).is_none_or(|value| value < 1e-12))
         );
     }
 
@@ -265,5 +336,55 @@ mod tests {
         let yaws: Vec<f64> = boxes.iter().map(|b| b.yaw_rad).collect();
         let up = std::f64::consts::FRAC_PI_2;
         assert_eq!(yaws, [0.5, up, up]);
+    }
+
+    /// A road along x, 2.5 m to each side.
+    fn road() -> Road {
+        let area = MapArea {
+            log_id: "d".into(),
+            day: Day(0),
+            area_id: "a".into(),
+            kind: "drivable".into(),
+            polygon: vec![-5.0, -2.5, 50.0, -2.5, 50.0, 2.5, -5.0, 2.5],
+        };
+        Road::from_map(&[area], &[])
+    }
+
+    #[test]
+    fn off_road_is_where_the_prediction_leaves_what_the_actor_did_not() {
+        let off = |actor: &[Option<State>], drift_m| {
+            scored_on(&road(), actor, &[], &drifting(drift_m)).off_road
+        };
+        assert_eq!(off(&straight(), 0.08), Some(false)); // 2.4 m at the end
+        assert_eq!(off(&straight(), 0.09), Some(true)); // 2.7 m
+        // It left the road itself: there is nothing to learn from a prediction that does not.
+        let mut leaves = straight();
+        leaves[30] = Some(state(30.0, 2.6, 0.0));
+        assert_eq!(off(&leaves, 0.0), None);
+        assert_eq!(scored(&straight(), &[], &drifting(0.09)).off_road, None);
+        let mut walker = straight();
+        for step in walker.iter_mut().flatten() {
+            step.kind = ActorKind::Other;
+        }
+        let scores = scored_on(&road(), &walker, &[], &drifting(0.09));
+        assert_eq!((scores.off_road, scores.discomfort), (None, None));
+    }
+
+    #[test]
+    fn discomfort_is_that_of_the_prediction_alone() {
+        let stops: Vec<_> = (1..=HORIZON_STEPS)
+            .map(|k| [(k as f64).min(15.0), 0.0])
+            .collect();
+        let hard = |actor: &[Option<State>]| scored(actor, &[], &stops).discomfort;
+        assert_eq!(hard(&straight()), Some(true));
+        assert_eq!(
+            scored(&straight(), &[], &drifting(0.0)).discomfort,
+            Some(false)
+        );
+        let mut stopped = straight();
+        for (k, step) in stopped.iter_mut().enumerate() {
+            *step = Some(state((k as f64).min(15.0), 0.0, 0.0));
+        }
+        assert_eq!(hard(&stopped), None);
     }
 }

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use driveloop_lake::{Lake, sql_literal};
 use driveloop_schemas::forecast::{HORIZON_STEPS, STEP_NS, STEP_TOLERANCE_NS};
 use driveloop_schemas::time::NS_PER_S;
-use driveloop_schemas::{LogId, ObjectTrack, Prediction, Sample};
+use driveloop_schemas::{LogId, ObjectTrack, Prediction, Sample, SliceMetric};
 use futures::{StreamExt as _, TryStreamExt as _};
 
+use crate::compare::{Compared, Comparison};
 use crate::error::{Error, Result};
 use crate::failures::failure_slices;
 use crate::forecaster::{CONSTANT_VELOCITY, Forecaster};
 use crate::options::{EvaluateOptions, EvaluationReport};
+use crate::road::read_roads;
 use crate::samples::{batches_of_drives, read_samples};
 use crate::scoring::{Tally, score_scene};
-use crate::slices::slice_metrics;
+use crate::slices::{Scored, slice_metrics};
 use crate::truth::Scene;
 use crate::write::Writer;
 
@@ -35,26 +37,13 @@ pub async fn evaluate(lake: &Lake, options: &EvaluateOptions) -> Result<Evaluati
     options.check()?;
     let mut writer = Writer::new(lake, options).await?;
     let samples = read_samples(lake, options).await?;
-    let mut tally = Tally::default();
-    for batch in batches_of_drives(&samples) {
-        for stretch in score_batch(lake, options, batch).await? {
-            tally.extend(stretch);
-        }
-        let built_in = std::mem::take(&mut tally.built_in);
-        writer.built_in(batch, built_in).await?;
-    }
-    check_scored(&tally, samples.len(), options)?;
-    let (missing, scored, task_options) = (tally.missing, tally.scored, options.clone());
-    let task = move || (slice_metrics(&scored, &task_options), scored);
-    let (slices, scored) = tokio::task::spawn_blocking(task).await?;
+    let tally = score_split(lake, options, &samples, Some(&mut writer)).await?;
+    let missing = tally.missing;
+    let (slices, scored) = slices_of(tally.scored, options).await?;
     let failures = failure_slices(&slices);
     writer.tables(&scored, &slices, &failures).await?;
-    let drives: BTreeSet<&str> = scored
-        .iter()
-        .map(|item| item.sample.host_log_id.as_str())
-        .collect();
     Ok(EvaluationReport {
-        drives: drives.len(),
+        drives: drives_of(&scored),
         samples: scored.len(),
         slices,
         failures,
@@ -63,20 +52,58 @@ pub async fn evaluate(lake: &Lake, options: &EvaluateOptions) -> Result<Evaluati
     })
 }
 
-/// Evaluates one model of the lake against another, on split `test`.
+/// Scores a model on a split of a dataset next to another one, and writes nothing: who is better where.
 ///
 /// # Errors
 /// As [`evaluate`].
-pub async fn compare(
+pub async fn compare(lake: &Lake, options: &EvaluateOptions) -> Result<Comparison> {
+    options.check()?;
+    let samples = read_samples(lake, options).await?;
+    let tally = score_split(lake, options, &samples, None).await?;
+    let missing = tally.missing;
+    let (slices, scored) = slices_of(tally.scored, options).await?;
+    Ok(Comparison {
+        drives: drives_of(&scored),
+        samples: scored.len(),
+        slices: slices.into_iter().map(Compared::new).collect(),
+        missing,
+    })
+}
+
+/// Scores all samples. The writer takes the predictions of the built-in baseline as they come.
+async fn score_split(
     lake: &Lake,
-    candidate_id: &str,
-    baseline_id: &str,
-    dataset: &str,
-    run_id: &str,
-) -> Result<EvaluationReport> {
-    let mut options = EvaluateOptions::new(candidate_id, dataset, run_id);
-    options.baseline_id = baseline_id.into();
-    evaluate(lake, &options).await
+    options: &EvaluateOptions,
+    samples: &[Sample],
+    mut writer: Option<&mut Writer<'_>>,
+) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for batch in batches_of_drives(samples) {
+        for stretch in score_batch(lake, options, batch).await? {
+            tally.extend(stretch);
+        }
+        let built_in = std::mem::take(&mut tally.built_in);
+        if let Some(writer) = writer.as_deref_mut() {
+            writer.built_in(batch, built_in).await?;
+        }
+    }
+    check_scored(&tally, samples.len(), options)?;
+    Ok(tally)
+}
+
+/// The figures of the slices, off the threads that read.
+async fn slices_of(
+    scored: Vec<Scored>,
+    options: &EvaluateOptions,
+) -> Result<(Vec<SliceMetric>, Vec<Scored>)> {
+    let options = options.clone();
+    let task = move || (slice_metrics(&scored, &options), scored);
+    Ok(tokio::task::spawn_blocking(task).await?)
+}
+
+fn drives_of(scored: &[Scored]) -> usize {
+    let drives = scored.iter().map(|item| item.sample.host_log_id.as_str());
+    drives.collect::<BTreeSet<_>>().len()
 }
 
 /// Refuses an evaluation of nothing.
@@ -166,6 +193,9 @@ async fn score_read(
         .filter_map(|stretch| tracks_filter(stretch));
     let filter = tracks.collect::<Vec<_>>().join(" OR ");
     let rows = lake.read::<ObjectTrack>(Some(&filter)).await?;
+    let drives = stretches.iter().filter_map(|stretch| stretch.first());
+    let drives = drives.map(|sample| (sample.log_id.clone(), sample.host_log_id.clone()));
+    let mut roads = read_roads(&lake, &drives.collect()).await?;
     let task = move || {
         let mut drives: BTreeMap<LogId, Vec<ObjectTrack>> = BTreeMap::new();
         for row in rows {
@@ -173,7 +203,10 @@ async fn score_read(
         }
         let scenes: BTreeMap<_, _> = drives
             .into_iter()
-            .map(|(log_id, rows)| (log_id, Scene::from_rows(rows)))
+            .map(|(log_id, rows)| {
+                let road = roads.remove(&log_id).unwrap_or_default();
+                (log_id, Scene::from_rows(rows).with_road(road))
+            })
             .collect();
         let (mut tally, nothing) = (Tally::default(), Scene::default());
         for stretch in stretches {

@@ -52,7 +52,8 @@ pub fn slices_of_sample(sample: &Sample) -> Vec<String> {
     slices
 }
 
-/// The rows of `slice_metric`: every slice with at least [`SLICE_SAMPLES_MIN`] samples and `all`, by slice and metric.
+/// The rows of `slice_metric`: every slice with at least [`SLICE_SAMPLES_MIN`] samples and `all`, by slice and metric. Where so few
+/// samples have a figure of a metric, or none of all, there is no row of it.
 ///
 /// The mean of a slice counts each sample once; intervals resample the recorded drives (`host_log_id`).
 #[must_use]
@@ -72,7 +73,7 @@ pub fn slice_metrics(scored: &[Scored], options: &EvaluateOptions) -> Vec<SliceM
         .collect();
     figures
         .into_par_iter()
-        .map(|(slice, items, metric)| slice_metric(slice, items, metric, options))
+        .filter_map(|(slice, items, metric)| slice_metric(slice, items, metric, options))
         .collect()
 }
 
@@ -81,15 +82,18 @@ fn slice_metric(
     items: &[&Scored],
     metric: Metric,
     options: &EvaluateOptions,
-) -> SliceMetric {
+) -> Option<SliceMetric> {
     let drives = sums_by_drive(items, metric);
-    let total = |sum: fn(&ClusterSums) -> f64| {
-        drives.iter().map(sum).sum::<f64>() / items.len().max(1) as f64
-    };
-    let (value, baseline_value) = (total(|drive| drive.value), total(|drive| drive.baseline));
+    let samples: u64 = drives.iter().map(|drive| drive.samples).sum();
+    let least = if slice == ALL { 1 } else { SLICE_SAMPLES_MIN };
+    if samples < least as u64 {
+        return None;
+    }
+    let mean = |sum: fn(&ClusterSums) -> f64| drives.iter().map(sum).sum::<f64>() / samples as f64;
+    let (value, baseline_value) = (mean(|drive| drive.value), mean(|drive| drive.baseline));
     let stream = stream_from_names(options.seed, slice, metric.as_str());
     let intervals = intervals(&drives, options.resamples, stream);
-    SliceMetric {
+    Some(SliceMetric {
         model_id: options.model_id.clone(),
         dataset: options.dataset.clone(),
         baseline_id: options.baseline_id.clone(),
@@ -102,18 +106,22 @@ fn slice_metric(
         difference: value - baseline_value,
         difference_low: intervals.map(|i| i.difference.low),
         difference_high: intervals.map(|i| i.difference.high),
-        samples: items.len() as i64,
+        samples: samples as i64,
         drives: drives.len() as i64,
-    }
+    })
 }
 
+/// Whether a metric has a figure depends on what really happened alone, so that both models have it or neither.
 fn sums_by_drive(items: &[&Scored], metric: Metric) -> Vec<ClusterSums> {
     let mut drives: BTreeMap<&str, ClusterSums> = BTreeMap::new();
     for item in items {
-        let sums = drives.entry(&item.sample.host_log_id).or_default();
-        sums.value += item.model.value(metric);
-        sums.baseline += item.baseline.value(metric);
-        sums.samples += 1;
+        let values = item.model.value(metric).zip(item.baseline.value(metric));
+        if let Some((value, baseline)) = values {
+            let sums = drives.entry(&item.sample.host_log_id).or_default();
+            sums.value += value;
+            sums.baseline += baseline;
+            sums.samples += 1;
+        }
     }
     drives.into_values().collect()
 }

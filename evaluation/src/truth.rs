@@ -6,21 +6,27 @@ use driveloop_schemas::forecast::{HORIZON_STEPS, STEP_NS, STEP_TOLERANCE_NS};
 use driveloop_schemas::geometry::OrientedBox;
 use driveloop_schemas::{ObjectTrack, TrackId};
 
+use crate::kind::ActorKind;
+use crate::road::Road;
+
 /// An actor at a stamp.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct State {
     /// Stamp.
     pub stamp_ns: i64,
+    /// What the actor is.
+    pub kind: ActorKind,
     /// The box seen from above, in the map frame.
     pub footprint: OrientedBox,
     /// Velocity over ground in the map frame, where known.
     pub velocity_mps: Option<[f64; 2]>,
 }
 
-/// The tracks of one stretch of one drive, each in the order of time.
+/// The tracks of one stretch of one drive, each in the order of time, and the road.
 #[derive(Debug, Default)]
 pub struct Scene {
     tracks: BTreeMap<TrackId, Vec<State>>,
+    road: Road,
 }
 
 impl Scene {
@@ -35,7 +41,14 @@ impl Scene {
         for track in tracks.values_mut() {
             track.sort_by_key(|state| state.stamp_ns);
         }
-        Self { tracks }
+        let road = Road::default();
+        Self { tracks, road }
+    }
+
+    /// The same with a road.
+    #[must_use]
+    pub fn with_road(self, road: Road) -> Self {
+        Self { road, ..self }
     }
 
     /// All actors at a stamp and at the steps after it.
@@ -55,7 +68,10 @@ impl Scene {
             })
             .filter(|(_, steps)| steps.iter().any(Option::is_some))
             .collect();
-        Moment { actors }
+        Moment {
+            actors,
+            road: &self.road,
+        }
     }
 }
 
@@ -63,6 +79,7 @@ impl Scene {
 #[derive(Debug)]
 pub struct Moment<'a> {
     actors: BTreeMap<&'a str, Vec<Option<State>>>,
+    road: &'a Road,
 }
 
 impl Moment<'_> {
@@ -83,6 +100,7 @@ impl Moment<'_> {
             present,
             future: future.to_vec(),
             others: others.map(|(_, steps)| steps.as_slice()).collect(),
+            road: self.road,
         })
     }
 }
@@ -96,11 +114,14 @@ pub struct Truth<'a> {
     pub future: Vec<&'a State>,
     /// Every other actor: at the present, then at each step.
     pub others: Vec<&'a [Option<State>]>,
+    /// Where one may drive.
+    pub road: &'a Road,
 }
 
 fn state_from_row(row: &ObjectTrack) -> State {
     State {
         stamp_ns: row.stamp_ns,
+        kind: ActorKind::from_category(&row.category),
         footprint: OrientedBox {
             x_m: row.x_m,
             y_m: row.y_m,
@@ -140,6 +161,7 @@ mod tests {
             .iter()
             .map(|&stamp_ns| State {
                 stamp_ns,
+                kind: ActorKind::Other,
                 footprint,
                 velocity_mps: None,
             })

@@ -25,7 +25,7 @@ impl<'a> Writer<'a> {
     /// Remembers the versions of the tables that are about to be read.
     pub(crate) async fn new(lake: &'a Lake, options: &'a EvaluateOptions) -> Result<Self> {
         let mut inputs = Versions::new();
-        for table in ["sample", "prediction", "object_track"] {
+        for table in ["sample", "prediction", "object_track", "map_area", "lane"] {
             if let Some(version) = lake.version(table).await? {
                 inputs.insert(table.into(), version);
             }
@@ -177,17 +177,20 @@ fn sample_metrics(
     model_id: &str,
     scores: fn(&Scored) -> &Scores,
 ) -> Vec<SampleMetric> {
-    let row = |item: &Scored, metric: Metric| SampleMetric {
-        model_id: model_id.into(),
-        dataset: item.sample.dataset.clone(),
-        sample_id: item.sample.sample_id.clone(),
-        host_log_id: item.sample.host_log_id.clone(),
-        metric: metric.as_str().into(),
-        value: scores(item).value(metric),
+    let row = |item: &Scored, metric: Metric| {
+        Some(SampleMetric {
+            model_id: model_id.into(),
+            dataset: item.sample.dataset.clone(),
+            sample_id: item.sample.sample_id.clone(),
+            host_log_id: item.sample.host_log_id.clone(),
+            metric: metric.as_str().into(),
+            value: scores(item).value(metric)?,
+        })
     };
     let mut rows: Vec<_> = scored
         .iter()
         .flat_map(|item| Metric::ALL.map(|metric| row(item, metric)))
+        .flatten()
         .collect();
     rows.sort_by(|a, b| (&a.metric, &a.sample_id).cmp(&(&b.metric, &b.sample_id)));
     rows

@@ -6,7 +6,7 @@ use driveloop_schemas::forecast::{HORIZON_STEPS, STEP_NS};
 use driveloop_schemas::pose::Quat;
 use driveloop_schemas::time::{NS_PER_S, day_from_stamp_ns, seconds_between};
 use driveloop_schemas::{
-    Drive, EGO_CATEGORY, EGO_TRACK_ID, Episode, ObjectTrack, Prediction, Row, Sample,
+    Drive, EGO_CATEGORY, EGO_TRACK_ID, Episode, MapArea, ObjectTrack, Prediction, Row, Sample,
 };
 
 /// Dataset of the fixtures.
@@ -120,6 +120,17 @@ pub(crate) fn tracks(log_id: &str) -> Vec<ObjectTrack> {
         .iter()
         .flat_map(|motion| track(log_id, motion))
         .collect()
+}
+
+/// The lane of the car, from 1.5 m to 6 m beside the path of the ego: the only drivable area.
+pub(crate) fn area(log_id: &str) -> MapArea {
+    MapArea {
+        log_id: log_id.into(),
+        day: day_from_stamp_ns(START_NS),
+        area_id: "lane".into(),
+        kind: "drivable".into(),
+        polygon: vec![-50.0, 1.5, 200.0, 1.5, 200.0, 6.0, -50.0, 6.0],
+    }
 }
 
 /// A sample of the car and one of the walker at each present.

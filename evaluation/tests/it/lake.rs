@@ -1,12 +1,12 @@
 //! Evaluations over a lake.
 
 use driveloop_evaluation::{
-    CONSTANT_VELOCITY, Error, EvaluateOptions, compare, evaluate, failure_slices,
+    CONSTANT_VELOCITY, Change, Error, EvaluateOptions, compare, evaluate, failure_slices,
 };
 use driveloop_schemas::{FailureSlice, ObjectTrack, Prediction, Sample, SampleMetric, SliceMetric};
 
 use crate::fixtures::{
-    DATASET, SCENE, TestLake, options, prediction, samples, track, tracks, unseen_drive,
+    SCENE, TestLake, area, options, prediction, samples, track, tracks, unseen_drive,
 };
 
 const DRIVES: [&str; 4] = ["d1", "d2", "d3", "d4"];
@@ -85,7 +85,8 @@ async fn figures_are_those_computed_by_hand() {
     near(all.difference_high.unwrap(), all.difference);
 
     let (sample_metrics, slices, failures, predictions) = all_rows(&test).await;
-    assert_eq!(sample_metrics.len(), 2 * 4 * 80);
+    // Four figures of each sample, and the discomfort of the car; without a map nothing is off the road.
+    assert_eq!(sample_metrics.len(), 2 * (4 * 80 + 40));
     assert_eq!(slices.len(), report.slices.len());
     assert_eq!(failures.len(), report.failures.len());
     let built_in = predictions
@@ -168,12 +169,16 @@ async fn another_seed_changes_intervals_alone() {
 }
 
 #[tokio::test]
-async fn models_are_compared_with_each_other_and_back() {
+async fn a_baseline_may_be_a_model_and_each_comparison_has_its_rows() {
     let test = TestLake::with_drives(&DRIVES).await;
     test.predict("a", |_| 2.5).await;
     test.predict("b", |_| 1.0).await;
     let first = evaluate(&test.lake, &options("a")).await.unwrap();
-    let report = compare(&test.lake, "a", "b", DATASET, "run").await.unwrap();
+    let against_b = EvaluateOptions {
+        baseline_id: "b".into(),
+        ..options("a")
+    };
+    let report = evaluate(&test.lake, &against_b).await.unwrap();
     let all = find(&report.slices, "all", "fde_m");
     near(all.value, 2.5);
     near(all.baseline_value, 1.0);
@@ -184,7 +189,7 @@ async fn models_are_compared_with_each_other_and_back() {
             .iter()
             .all(|failure| failure.reason == "regressed")
     );
-    // The comparison replaced the slices to mend; the first evaluation brings its own back.
+    // The second one replaced the slices to mend; the first evaluation brings its own back.
     let back = evaluate(&test.lake, &options("a")).await.unwrap();
     assert_eq!(back.failures, first.failures);
     assert_eq!(back.committed.keys().collect::<Vec<_>>(), ["failure_slice"]);
@@ -194,6 +199,100 @@ async fn models_are_compared_with_each_other_and_back() {
         .await
         .unwrap();
     assert_eq!(of_a.len(), first.slices.len() + report.slices.len());
+}
+
+#[tokio::test]
+async fn a_comparison_says_who_is_better_and_writes_nothing() {
+    let test = TestLake::with_drives(&DRIVES).await;
+    // Better on the car, worse on the walker, by more in some drives than in others.
+    test.predict("a", |sample| {
+        let drive = f64::from(sample.log_id.as_bytes()[1] - b'0') / 10.0;
+        if sample.track_id == "car" {
+            0.5
+        } else {
+            1.2 + drive
+        }
+    })
+    .await;
+    test.predict("b", |_| 1.0).await;
+    let versions = test.lake.versions().await.unwrap();
+    let against_b = EvaluateOptions {
+        baseline_id: "b".into(),
+        ..options("a")
+    };
+    let comparison = compare(&test.lake, &against_b).await.unwrap();
+    assert_eq!((comparison.samples, comparison.drives), (80, 4));
+    let change = |slice: &str, metric: &str| {
+        let found = comparison.slices.iter();
+        let mut found =
+            found.filter(|row| row.figures.slice == slice && row.figures.metric == metric);
+        found.next().unwrap().change
+    };
+    assert_eq!(change("scenario=lead_hard_brake", "fde_m"), Change::Better);
+    assert_eq!(change("category=PEDESTRIAN", "fde_m"), Change::Worse);
+    // Half a metre less for the one, 0.3 to 0.6 m more for the other: -0.025 m on average, from -0.1 to 0.05 m by drive.
+    assert_eq!(change("all", "fde_m"), Change::Unclear);
+    let back = EvaluateOptions {
+        baseline_id: "a".into(),
+        ..options("b")
+    };
+    let back = compare(&test.lake, &back).await.unwrap();
+    for (row, other) in comparison.slices.iter().zip(&back.slices) {
+        near(row.figures.difference, -other.figures.difference);
+    }
+    assert_eq!(test.lake.versions().await.unwrap(), versions);
+
+    let few = TestLake::with_drives(&DRIVES[..2]).await;
+    few.predict("a", |_| 0.5).await;
+    few.predict("b", |_| 1.0).await;
+    let few = compare(&few.lake, &against_b).await.unwrap();
+    assert!(
+        few.slices
+            .iter()
+            .all(|row| row.change == Change::NoInterval)
+    );
+}
+
+#[tokio::test]
+async fn what_leaves_the_road_of_the_map_is_counted() {
+    let test = TestLake::with_drives(&DRIVES).await;
+    let composed: Vec<_> = samples("d4")
+        .into_iter()
+        .map(|sample| Sample {
+            sample_id: format!("composed/{}", sample.sample_id).into(),
+            log_id: "composed".into(),
+            source: "synthetic".into(),
+            ..sample
+        })
+        .collect();
+    test.add(&tracks("composed")).await;
+    test.add(&composed).await;
+    // No map of the third drive; that of the composed one is its host's.
+    test.add(&["d1", "d2", "d4"].map(area)).await;
+    test.predict("m", |sample| {
+        match (sample.track_id.as_str(), sample.log_id.as_str()) {
+            ("car", "d1" | "composed") => -2.1,
+            ("car", _) => 2.4,
+            _ => 9.0,
+        }
+    })
+    .await;
+    let report = evaluate(&test.lake, &options("m")).await.unwrap();
+    let all = find(&report.slices, "all", "off_road");
+    assert_eq!((all.samples, all.drives), (40, 3));
+    near(all.value, 0.5);
+    near(all.baseline_value, 0.0);
+    near(
+        find(&report.slices, "category=REGULAR_VEHICLE", "off_road").value,
+        0.5,
+    );
+    let has = |slice: &str| {
+        report
+            .slices
+            .iter()
+            .any(|row| row.slice == slice && row.metric == "off_road")
+    };
+    assert!(!has("category=PEDESTRIAN"), "only vehicles are on the road");
 }
 
 #[tokio::test]

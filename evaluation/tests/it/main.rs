@@ -5,3 +5,4 @@
 mod fixtures;
 mod lake;
 mod metamorphic;
+mod peers;

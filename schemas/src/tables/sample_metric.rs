@@ -13,7 +13,7 @@ table! {
     ["-"] sample_id: SampleId,
     /// The recorded drive behind the sample: the cluster of intervals.
     ["-"] host_log_id: LogId,
-    /// `ade_m`, `fde_m`, `miss`, `collision`.
+    /// `ade_m`, `fde_m`, `miss`, `collision`; of motor vehicles also `off_road` and `discomfort`.
     ["-"] metric: String,
     /// Value; for yes-or-no metrics 1 or 0, 1 being the failure.
     ["see metric"] value: f64,

@@ -28,7 +28,7 @@ table! {
     ["see metric"] difference_low: Option<f64>,
     /// Upper end of its 95 % interval.
     ["see metric"] difference_high: Option<f64>,
-    /// Samples.
+    /// Samples that have the metric.
     ["1"] samples: i64,
     /// Drives behind them.
     ["1"] drives: i64,
