@@ -47,14 +47,23 @@ pub(super) struct Edit<'a> {
     pub(super) tracks: &'a [String],
 }
 
-/// The samples of a drive without their split, ordered by sample id.
+/// A sample that a drive offers.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    /// Without its split and its weight.
+    pub(super) sample: Sample,
+    /// Whether episodes or query select it.
+    pub(super) is_chosen: bool,
+}
+
+/// The samples of a drive, ordered by track and stamp.
 pub(super) fn samples(
     source: &Source<'_>,
     tracks: &Tracks,
     episodes: &EpisodesOfDrive,
     selected: &Selected,
     options: &FreezeOptions,
-) -> Vec<Sample> {
+) -> Vec<Candidate> {
     let mut samples = Vec::new();
     for track in tracks.iter() {
         let wanted = track.first().is_some_and(|row| {
@@ -65,7 +74,6 @@ pub(super) fn samples(
             samples.extend(samples_of_track(source, track, episodes, selected, options));
         }
     }
-    samples.sort_by(|a, b| a.sample_id.cmp(&b.sample_id));
     samples
 }
 
@@ -75,7 +83,7 @@ fn samples_of_track<'a>(
     episodes: &'a EpisodesOfDrive,
     selected: &'a Selected,
     options: &'a FreezeOptions,
-) -> impl Iterator<Item = Sample> + 'a {
+) -> impl Iterator<Item = Candidate> + 'a {
     let stride_ns = options.stride_ns() - STEP_TOLERANCE_NS;
     let from_ns = source.edit.as_ref().map_or(i64::MIN, |edit| edit.from_ns);
     let mut last_ns: Option<i64> = None;
@@ -100,15 +108,15 @@ fn samples_of_track<'a>(
                 .chain(&window.future)
                 .all(|other| (other.x_m - row.x_m).hypot(other.y_m - row.y_m) <= STILL_M);
             let scenarios = episodes.scenarios(&row.track_id, row.stamp_ns);
-            let chosen = if selected.is_some() {
+            let is_chosen = if selected.is_some() {
                 selected.contains(&row.log_id, &row.track_id, row.stamp_ns)
             } else {
                 !scenarios.is_empty()
             };
             let sample_id = format!("{}/{}/{}", row.log_id, row.track_id, row.stamp_ns);
             let is_sample =
-                chosen || source.edit.is_some() || is_drawn(&sample_id, is_still, options);
-            is_sample.then(|| Sample {
+                is_chosen || source.edit.is_some() || is_drawn(&sample_id, is_still, options);
+            let sample = || Sample {
                 dataset: options.name.clone(),
                 dataset_digest: String::new(),
                 sample_id: sample_id.into(),
@@ -127,8 +135,12 @@ fn samples_of_track<'a>(
                 category: row.category.clone(),
                 ego_distance_m,
                 speed_mps: vx_mps.hypot(vy_mps),
-                scenarios: scenarios.into_iter().map(str::to_owned).collect(),
-                weight: if chosen { options.scenario_weight } else { 1.0 },
+                scenarios: scenarios.iter().map(|name| (*name).to_owned()).collect(),
+                weight: 1.0,
+            };
+            is_sample.then(|| Candidate {
+                sample: sample(),
+                is_chosen,
             })
         })
 }

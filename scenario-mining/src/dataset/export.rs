@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use arrow::ipc::writer::FileWriter;
 use driveloop_lake::{Lake, sql_literal};
 use driveloop_schemas::forecast::ForecastSample;
-use driveloop_schemas::{Row, Sample};
+use driveloop_schemas::{LogId, Row, Sample};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::SPLITS;
+use super::content::{digest_of_drive, digest_of_drives};
 use super::features::features;
 use super::lanes::Lanes;
 use super::tracks::Tracks;
@@ -62,7 +63,7 @@ struct SplitFile {
 /// renamed into place once they are whole. A folder that holds them already is left as it is.
 ///
 /// # Errors
-/// When there is no such dataset, its tracks are gone, or the lake or the folder fails.
+/// When there is no such dataset, its tracks are gone or others, or the lake or the folder fails.
 pub async fn export(lake: &Lake, dataset: &str, folder: &Path) -> Result<ExportReport> {
     let drives = drives(lake, dataset).await?;
     let Some(dataset_digest) = drives.first().map(|drive| drive.dataset_digest.clone()) else {
@@ -83,13 +84,17 @@ pub async fn export(lake: &Lake, dataset: &str, folder: &Path) -> Result<ExportR
             .map_err(|source| Error::file("remove", &manifest, source))?;
     }
     let mut files = SPLITS.map(|split| SplitWriter::new(folder, split));
+    let mut digests = BTreeMap::new();
     for drive in &drives {
-        for sample in samples_of_drive(lake, dataset, drive).await? {
+        let (samples, digest) = samples_of_drive(lake, dataset, drive).await?;
+        digests.insert(drive.log_id.clone(), digest);
+        for sample in samples {
             if let Some(file) = files.iter_mut().find(|file| file.split == sample.split) {
                 file.push(sample)?;
             }
         }
     }
+    check_content(dataset, &dataset_digest, &digest_of_drives(&digests))?;
     let mut splits = BTreeMap::new();
     for file in files {
         splits.insert(file.split.to_owned(), file.finish()?);
@@ -104,9 +109,23 @@ pub async fn export(lake: &Lake, dataset: &str, folder: &Path) -> Result<ExportR
     Ok(report(manifest, false))
 }
 
+/// That samples and tracks are what the dataset was frozen from.
+fn check_content(dataset: &str, frozen: &str, actual: &str) -> Result<()> {
+    if frozen == actual {
+        return Ok(());
+    }
+    Err(Error::Dataset {
+        dataset: dataset.to_owned(),
+        reason: format!(
+            "its samples or their tracks are no longer what was frozen: expected digest {frozen}, got {actual}; \
+             freeze it again under another name"
+        ),
+    })
+}
+
 /// A drive with samples of the dataset.
 struct DriveOfDataset {
-    log_id: String,
+    log_id: LogId,
     host_log_id: String,
     dataset_digest: String,
 }
@@ -124,7 +143,7 @@ async fn drives(lake: &Lake, dataset: &str) -> Result<Vec<DriveOfDataset>> {
                 .unwrap_or_default()
         };
         drives.extend((0..batch.num_rows()).map(|row| DriveOfDataset {
-            log_id: text(0, row),
+            log_id: text(0, row).into(),
             host_log_id: text(1, row),
             dataset_digest: text(2, row),
         }));
@@ -133,20 +152,23 @@ async fn drives(lake: &Lake, dataset: &str) -> Result<Vec<DriveOfDataset>> {
     Ok(drives)
 }
 
+/// The features of a drive's samples, and the digest of what they were made from.
 async fn samples_of_drive(
     lake: &Lake,
     dataset: &str,
     drive: &DriveOfDataset,
-) -> Result<Vec<ForecastSample>> {
+) -> Result<(Vec<ForecastSample>, String)> {
     let filter = format!(
         "dataset = {} AND log_id = {}",
         sql_literal(dataset),
         sql_literal(&drive.log_id)
     );
-    let samples = lake.read::<Sample>(Some(&filter)).await?;
+    let mut samples = lake.read::<Sample>(Some(&filter)).await?;
+    samples.sort_by(|a, b| a.sample_id.cmp(&b.sample_id));
     let tracks = Tracks::read(lake, &drive.log_id).await?;
     let lanes = Lanes::read(lake, &drive.log_id, &drive.host_log_id).await?;
-    samples
+    let digest = digest_of_drive(&samples.iter().collect::<Vec<_>>(), &tracks.digest());
+    let features: Result<Vec<_>> = samples
         .par_iter()
         .map(|sample| {
             features(sample, &tracks, &lanes).ok_or_else(|| Error::Dataset {
@@ -157,7 +179,8 @@ async fn samples_of_drive(
                 ),
             })
         })
-        .collect()
+        .collect();
+    Ok((features?, digest))
 }
 
 /// One file, written under a temporary name.

@@ -1,15 +1,20 @@
 //! Choosing the samples of a dataset, once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use driveloop_lake::{Commit, Lake, Outcome, digest, sql_literal};
 use driveloop_schemas::time::NS_PER_S;
 use driveloop_schemas::{Drive, ItemId, LogId, Sample, SyntheticItem};
 
-use super::candidates::{Edit, Source, samples};
+use super::candidates::{Candidate, Edit, Source, samples};
+use super::content::digest_of;
+use super::describe::transaction;
+use super::near::Seen;
+use super::report::{FreezeOutcome, FreezeReport, report};
 use super::selection::{EpisodesOfDrive, Selected};
-use super::split::split_hosts;
+use super::split::{check_splits, split_hosts};
 use super::tracks::Tracks;
+use super::weigh::{Balance, weigh};
 use crate::error::{Error, Result};
 
 /// A composed drive is worth samples from this long before its edit on.
@@ -33,6 +38,13 @@ pub struct FreezeOptions {
     pub still_fraction: f64,
     /// Weight of a selected sample; the others weigh 1.
     pub scenario_weight: f64,
+    /// Weights of the samples of some scenarios, by name, in place of `scenario_weight`; of several the largest.
+    pub scenario_weights: BTreeMap<String, f64>,
+    /// Whether weights are made to even out the scenarios.
+    pub balance: Balance,
+    /// A candidate is dropped where one of the same drive, or of one composed from it, is in the dataset that is like it: same
+    /// category and scenarios, past and future within this distance at every step, and the same neighbours. Zero keeps all.
+    pub near_identical_m: f64,
     /// Largest distance of an actor to the ego.
     pub ego_distance_max_m: f64,
     /// Shares of train, validation and test among the recorded drives.
@@ -57,6 +69,9 @@ impl FreezeOptions {
             background_fraction: 1.0,
             still_fraction: 0.1,
             scenario_weight: 4.0,
+            scenario_weights: BTreeMap::new(),
+            balance: Balance::AsWeighted,
+            near_identical_m: 0.1,
             ego_distance_max_m: 60.0,
             splits: [0.6, 0.2, 0.2],
             seed: 0,
@@ -93,50 +108,18 @@ impl FreezeOptions {
         if !self.splits.iter().all(is_share) || self.splits[0] <= 0.0 {
             return wrong("expected split fractions from 0 to 1, that of training above 0");
         }
-        if !(self.scenario_weight > 0.0 && self.scenario_weight.is_finite()) {
-            return wrong("expected a positive scenario weight");
+        let mut weights = self
+            .scenario_weights
+            .values()
+            .chain([&self.scenario_weight]);
+        if !weights.all(|weight| *weight > 0.0 && weight.is_finite()) {
+            return wrong("expected positive scenario weights");
+        }
+        if !(0.0..=1.0).contains(&self.near_identical_m) {
+            return wrong("expected near-identical samples to be within 0 to 1 m");
         }
         Ok(())
     }
-}
-
-/// Whether the dataset was frozen now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FreezeOutcome {
-    /// It was.
-    Frozen,
-    /// The lake has a dataset of this name and content.
-    AlreadyThere,
-}
-
-/// A dataset, as frozen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FreezeReport {
-    /// Name.
-    pub dataset: String,
-    /// Digest of its samples: names, splits, sources, scenarios and weights.
-    pub dataset_digest: String,
-    /// Whether it was frozen now.
-    pub outcome: FreezeOutcome,
-    /// Samples.
-    pub samples: usize,
-    /// By split.
-    pub splits: BTreeMap<String, SplitCount>,
-    /// Samples of each scenario.
-    pub scenarios: BTreeMap<String, usize>,
-    /// What a reader should know: empty splits, drives passed over.
-    pub notes: Vec<String>,
-}
-
-/// One split of a dataset.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SplitCount {
-    /// Samples of recorded and simulated drives.
-    pub real: usize,
-    /// Samples of composed drives.
-    pub synthetic: usize,
-    /// Recorded and simulated drives behind them.
-    pub hosts: usize,
 }
 
 /// Chooses the samples of a dataset and writes them; a dataset never changes afterwards.
@@ -150,25 +133,25 @@ pub struct SplitCount {
 pub async fn freeze(lake: &Lake, options: &FreezeOptions) -> Result<FreezeReport> {
     options.check()?;
     let inputs = lake.versions().await?;
-    let mut notes = Vec::new();
-    let mut rows = candidates(lake, options, &mut notes).await?;
-    let hosts: BTreeSet<&str> = rows.iter().map(|row| row.host_log_id.as_str()).collect();
-    let split_of: BTreeMap<LogId, &'static str> = split_hosts(&hosts, options.splits, options.seed)
-        .into_iter()
-        .map(|(host, split)| (host.into(), split))
-        .collect();
-    for row in &mut rows {
-        row.split = split_of
-            .get(&row.host_log_id)
-            .copied()
-            .unwrap_or_default()
-            .to_owned();
+    let Candidates {
+        rows: mut candidates,
+        tracks,
+        near_identical,
+        notes,
+    } = candidates(lake, options).await?;
+    let hosts = candidates.iter().map(|c| c.sample.host_log_id.as_str());
+    let split_of: BTreeMap<LogId, &'static str> =
+        split_hosts(&hosts.collect(), options.splits, options.seed)
+            .into_iter()
+            .map(|(host, split)| (host.into(), split))
+            .collect();
+    for Candidate { sample, .. } in &mut candidates {
+        let split = split_of.get(&sample.host_log_id).copied();
+        sample.split = split.unwrap_or_default().to_owned();
     }
+    weigh(&mut candidates, options);
+    let mut rows: Vec<Sample> = candidates.into_iter().map(|c| c.sample).collect();
     rows.sort_by(|a, b| a.sample_id.cmp(&b.sample_id));
-    let dataset_digest = digest_of(&rows);
-    for row in &mut rows {
-        row.dataset_digest.clone_from(&dataset_digest);
-    }
     if rows.is_empty() {
         let reason =
             "no actor has the past and future of a sample: are there drives, and episodes?";
@@ -177,16 +160,35 @@ pub async fn freeze(lake: &Lake, options: &FreezeOptions) -> Result<FreezeReport
             reason: reason.into(),
         });
     }
+    check_splits(&options.name, &rows)?;
+    let dataset_digest = digest_of(&rows, &tracks);
+    for row in &mut rows {
+        row.dataset_digest.clone_from(&dataset_digest);
+    }
     let outcome = commit(lake, options, &rows, &dataset_digest, inputs).await?;
-    Ok(report(options, &rows, dataset_digest, outcome, notes))
+    Ok(report(
+        options,
+        &rows,
+        dataset_digest,
+        outcome,
+        near_identical,
+        notes,
+    ))
 }
 
-/// The samples of all drives, read one drive at a time.
-async fn candidates(
-    lake: &Lake,
-    options: &FreezeOptions,
-    notes: &mut Vec<String>,
-) -> Result<Vec<Sample>> {
+/// What all drives offer.
+#[derive(Default)]
+struct Candidates {
+    rows: Vec<Candidate>,
+    /// Digest of the tracks of each drive with a sample.
+    tracks: BTreeMap<LogId, String>,
+    near_identical: usize,
+    notes: Vec<String>,
+}
+
+/// The samples of all drives, read one drive at a time; those of one host follow each other, so that what is like another one is found
+/// with the samples of one host in memory.
+async fn candidates(lake: &Lake, options: &FreezeOptions) -> Result<Candidates> {
     let selected = Selected::query(lake, options.from_sql.as_deref(), options.stride_ns()).await?;
     let items: BTreeMap<ItemId, SyntheticItem> = lake
         .read::<SyntheticItem>(Some("state = 'accepted'"))
@@ -194,19 +196,25 @@ async fn candidates(
         .into_iter()
         .map(|item| (item.item_id.clone(), item))
         .collect();
-    let mut rows = Vec::new();
-    for drive in &lake.read::<Drive>(None).await? {
-        let Some(source) = source(drive, &items) else {
-            notes.push(format!(
-                "composed drive {} has no accepted item: passed over",
-                drive.log_id
-            ));
-            continue;
-        };
-        let tracks = Tracks::read(lake, &drive.log_id).await?;
-        let episodes = EpisodesOfDrive::read(lake, &drive.log_id, &options.scenarios).await?;
-        rows.extend(samples(&source, &tracks, &episodes, &selected, options));
-        if rows.len() > options.samples_max {
+    let drives = lake.read::<Drive>(None).await?;
+    let mut found = Candidates::default();
+    let sources = sources(&drives, &items, &mut found.notes);
+    let mut seen = Seen::new("", options.near_identical_m);
+    for source in &sources {
+        if seen.host_log_id() != source.host_log_id {
+            found.near_identical += seen.dropped();
+            seen = Seen::new(source.host_log_id, options.near_identical_m);
+        }
+        let log_id = &source.drive.log_id;
+        let tracks = Tracks::read(lake, log_id).await?;
+        let episodes = EpisodesOfDrive::read(lake, log_id, &options.scenarios).await?;
+        let mut rows = samples(source, &tracks, &episodes, &selected, options);
+        rows.retain(|row| seen.is_new(&row.sample, &tracks));
+        if !rows.is_empty() {
+            found.tracks.insert(log_id.clone(), tracks.digest());
+        }
+        found.rows.extend(rows);
+        if found.rows.len() > options.samples_max {
             let what = format!("samples of dataset `{}`", options.name);
             return Err(Error::Limit {
                 what,
@@ -214,7 +222,59 @@ async fn candidates(
             });
         }
     }
-    Ok(rows)
+    found.near_identical += seen.dropped();
+    Ok(found)
+}
+
+/// The drives with what they are to the dataset: by host, what was recorded before what was composed.
+fn sources<'a>(
+    drives: &'a [Drive],
+    items: &'a BTreeMap<ItemId, SyntheticItem>,
+    notes: &mut Vec<String>,
+) -> Vec<Source<'a>> {
+    // Two drives from the same bytes are one, whatever their names: in two splits they would be known by heart.
+    let mut first_of: BTreeMap<&str, &LogId> = BTreeMap::new();
+    for drive in drives.iter().filter(|drive| !drive.composed) {
+        let first = first_of
+            .entry(drive.source_digest.as_str())
+            .or_insert(&drive.log_id);
+        *first = (*first).min(&drive.log_id);
+    }
+    let same_as: BTreeMap<&str, &str> = drives
+        .iter()
+        .filter(|drive| !drive.composed)
+        .map(|drive| {
+            (
+                drive.log_id.as_str(),
+                first_of[drive.source_digest.as_str()].as_str(),
+            )
+        })
+        .collect();
+    let mut sources = Vec::new();
+    for drive in drives {
+        let Some(mut source) = source(drive, items) else {
+            notes.push(format!(
+                "composed drive {} has no accepted item: passed over",
+                drive.log_id
+            ));
+            continue;
+        };
+        if let Some(&first) = same_as.get(source.host_log_id) {
+            if source.edit.is_none() && first != source.host_log_id {
+                notes.push(format!("drive {} is the same log as {first}", drive.log_id));
+            }
+            source.host_log_id = first;
+        }
+        sources.push(source);
+    }
+    sources.sort_by_key(|source| {
+        (
+            source.host_log_id,
+            source.drive.composed,
+            source.drive.log_id.as_str(),
+        )
+    });
+    sources
 }
 
 fn source<'a>(drive: &'a Drive, items: &'a BTreeMap<ItemId, SyntheticItem>) -> Option<Source<'a>> {
@@ -238,20 +298,6 @@ fn source<'a>(drive: &'a Drive, items: &'a BTreeMap<ItemId, SyntheticItem>) -> O
     })
 }
 
-fn digest_of(rows: &[Sample]) -> String {
-    digest(rows.iter().map(|row| {
-        let scenarios = row.scenarios.join(",");
-        digest([
-            row.sample_id.as_str(),
-            &row.host_log_id,
-            &row.split,
-            &row.source,
-            &scenarios,
-            &row.weight.to_string(),
-        ])
-    }))
-}
-
 /// Commits under an id that only the name decides: of two that freeze a name at once, one wins and the other compares.
 async fn commit(
     lake: &Lake,
@@ -265,7 +311,7 @@ async fn commit(
     }
     let mut commit = Commit::new("dataset", &options.run_id)
         .with_inputs(inputs)
-        .with_transactions([format!("dataset/{}", options.name)]);
+        .with_transactions([transaction(&options.name)]);
     commit.params_digest = digest([format!(
         "{:?}",
         FreezeOptions {
@@ -303,49 +349,4 @@ async fn compare(lake: &Lake, name: &str, dataset_digest: &str) -> Result<Option
         frozen,
         actual: dataset_digest.to_owned(),
     })
-}
-
-fn report(
-    options: &FreezeOptions,
-    rows: &[Sample],
-    dataset_digest: String,
-    outcome: FreezeOutcome,
-    mut notes: Vec<String>,
-) -> FreezeReport {
-    let mut splits: BTreeMap<String, SplitCount> = super::SPLITS
-        .iter()
-        .map(|split| ((*split).to_owned(), SplitCount::default()))
-        .collect();
-    let mut hosts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let mut scenarios = BTreeMap::new();
-    for row in rows {
-        let count = splits.entry(row.split.clone()).or_default();
-        if row.source == "real" {
-            count.real += 1;
-        } else {
-            count.synthetic += 1;
-        }
-        hosts
-            .entry(&row.split)
-            .or_default()
-            .insert(&row.host_log_id);
-        for scenario in &row.scenarios {
-            *scenarios.entry(scenario.clone()).or_default() += 1;
-        }
-    }
-    for (split, count) in &mut splits {
-        count.hosts = hosts.get(split.as_str()).map_or(0, BTreeSet::len);
-        if count.hosts == 0 {
-            notes.push(format!("{split} is empty: there are too few drives"));
-        }
-    }
-    FreezeReport {
-        dataset: options.name.clone(),
-        dataset_digest,
-        outcome,
-        samples: rows.len(),
-        splits,
-        scenarios,
-        notes,
-    }
 }

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use driveloop_lake::digest;
+use driveloop_schemas::Sample;
 
 use super::SPLITS;
+use crate::error::{Error, Result};
 
 /// Assigns each host to a split: hosts are ordered by a seeded hash and the order is cut by the fractions of
 /// train, validation and test. With three hosts or more no split is empty; with two there are train and test; with one,
@@ -23,6 +25,32 @@ pub(super) fn split_hosts<'a>(
         .zip(counts)
         .flat_map(|(name, count)| std::iter::repeat_n(*name, count));
     ranked.into_iter().zip(names).collect()
+}
+
+/// That no host is in two splits and every sample is in one: asserted of what is about to be written, however it came about.
+pub(super) fn check_splits(dataset: &str, rows: &[Sample]) -> Result<()> {
+    let wrong = |reason: String| {
+        Err(Error::Dataset {
+            dataset: dataset.to_owned(),
+            reason,
+        })
+    };
+    let mut split_of: BTreeMap<&str, &str> = BTreeMap::new();
+    for row in rows {
+        if !SPLITS.contains(&row.split.as_str()) {
+            return wrong(format!("sample `{}` is in no split", row.sample_id));
+        }
+        for drive in [row.host_log_id.as_str(), row.log_id.as_str()] {
+            let split = *split_of.entry(drive).or_insert(&row.split);
+            if split != row.split {
+                return wrong(format!(
+                    "drive `{drive}` is in the splits {split} and {}",
+                    row.split
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn counts(hosts: usize, fractions: [f64; 3]) -> [usize; 3] {
@@ -60,5 +88,42 @@ mod tests {
         assert_eq!(split(1), split(1));
         assert_ne!(split(1), split(2));
         assert_eq!(split(1).len(), 20);
+    }
+
+    #[test]
+    fn a_drive_on_both_sides_of_a_cut_is_refused() {
+        let row = |log_id: &str, host: &str, split: &str| Sample {
+            dataset: "d".into(),
+            dataset_digest: String::new(),
+            sample_id: format!("{log_id}/t/0").into(),
+            split: split.into(),
+            source: "real".into(),
+            log_id: log_id.into(),
+            host_log_id: host.into(),
+            day: driveloop_schemas::time::Day(0),
+            track_id: "t".into(),
+            stamp_ns: 0,
+            category: "BUS".into(),
+            ego_distance_m: 0.0,
+            speed_mps: 0.0,
+            scenarios: Vec::new(),
+            weight: 1.0,
+        };
+        let check = |rows: &[Sample]| check_splits("d", rows).map_err(|error| error.to_string());
+        let (a, b) = (row("a", "a", "train"), row("b", "b", "test"));
+        assert_eq!(
+            check(&[a.clone(), b.clone(), row("c", "a", "train")]),
+            Ok(())
+        );
+        let leak = check(&[a.clone(), b, row("c", "a", "test")]).unwrap_err();
+        assert!(
+            leak.contains("drive `a` is in the splits train and test"),
+            "{leak}"
+        );
+        assert!(
+            check(&[a, row("e", "e", "")])
+                .unwrap_err()
+                .contains("no split")
+        );
     }
 }

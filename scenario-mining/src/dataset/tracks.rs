@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use driveloop_lake::{Lake, sql_literal};
+use driveloop_lake::{Lake, digest, sql_literal};
 use driveloop_schemas::forecast::{HISTORY_STEPS, HORIZON_STEPS, STEP_NS, STEP_TOLERANCE_NS};
 use driveloop_schemas::{ObjectTrack, TrackId};
 
@@ -46,6 +46,28 @@ impl Tracks {
             by_track,
             by_stamp,
         }
+    }
+
+    /// A digest of all that samples are made of.
+    pub(super) fn digest(&self) -> String {
+        digest(self.rows.iter().map(|row| {
+            let numbers = [
+                row.x_m,
+                row.y_m,
+                row.yaw_rad,
+                row.vx_mps.unwrap_or(f64::NAN),
+                row.vy_mps.unwrap_or(f64::NAN),
+                row.length_m,
+                row.width_m,
+            ];
+            let mut bytes = Vec::with_capacity(128);
+            bytes.extend(row.stamp_ns.to_le_bytes());
+            bytes.extend(numbers.into_iter().flat_map(f64::to_le_bytes));
+            bytes.extend((row.track_id.len() as u64).to_le_bytes());
+            bytes.extend(row.track_id.as_bytes());
+            bytes.extend(row.category.as_bytes());
+            bytes
+        }))
     }
 
     /// The tracks, by name.

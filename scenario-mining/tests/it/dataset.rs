@@ -5,15 +5,17 @@ use std::fs::File;
 use std::path::Path;
 
 use arrow::ipc::reader::FileReader;
-use driveloop_lake::Lake;
-use driveloop_scenario_mining::dataset::{FreezeOptions, FreezeOutcome, export, freeze};
+use driveloop_lake::{Commit, Lake};
+use driveloop_scenario_mining::dataset::{
+    Balance, FreezeOptions, FreezeOutcome, describe, export, freeze,
+};
 use driveloop_scenario_mining::{Catalogue, Error, MineOptions, mine};
 use driveloop_schemas::forecast::{
     ForecastSample, HISTORY_STEPS, HORIZON_STEPS, LANE_POINTS, NEIGHBOURS,
 };
-use driveloop_schemas::{Row, Sample};
+use driveloop_schemas::{Drive, ObjectTrack, Row, Sample};
 
-use crate::scene::{EGO, PARKED, SLOW, START_NS, add_drive, lake};
+use crate::scene::{EGO, Mover, PARKED, SLOW, START_NS, add_drive, lake};
 
 async fn mined_lake(logs: &[&str]) -> (tempfile::TempDir, Lake) {
     let (folder, lake) = lake().await;
@@ -135,6 +137,165 @@ async fn a_query_selects_samples() {
         freeze(&lake, &options).await,
         Err(Error::Dataset { .. })
     ));
+}
+
+#[tokio::test]
+async fn near_identical_samples_are_dropped_and_counted() {
+    // Nothing moves: of each car, one sample says all; and the ego of the drive that moves sees the parked car from everywhere.
+    let (_folder, lake) = lake().await;
+    let standing = Mover {
+        speed_mps: 0.0,
+        ..EGO
+    };
+    add_drive(&lake, "queue", None, &[standing, PARKED]).await;
+    add_drive(&lake, "moving", None, &[EGO, PARKED]).await;
+    let mut options = FreezeOptions::new("all", "run");
+    options.still_fraction = 1.0;
+    options.near_identical_m = 0.0;
+    let all = freeze(&lake, &options).await.unwrap();
+    options.name = "distinct".into();
+    options.near_identical_m = 0.1;
+    let distinct = freeze(&lake, &options).await.unwrap();
+    assert_eq!(all.near_identical, 0);
+    assert_eq!(distinct.samples + distinct.near_identical, all.samples);
+    let of = |dataset: &str, log_id: &str, track_id: &str| {
+        let filter =
+            format!("dataset = '{dataset}' AND log_id = '{log_id}' AND track_id = '{track_id}'");
+        let lake = lake.clone();
+        async move { lake.read::<Sample>(Some(&filter)).await.unwrap().len() }
+    };
+    // Presents from 1.9 s to 6.9 s, every half second.
+    assert_eq!(of("all", "queue", "parked").await, 11);
+    assert_eq!(of("distinct", "queue", "parked").await, 1);
+    assert_eq!(of("distinct", "queue", "ego").await, 1);
+    assert_eq!(of("distinct", "moving", "parked").await, 11);
+    assert_eq!(of("distinct", "moving", "ego").await, 11);
+}
+
+#[tokio::test]
+async fn a_log_under_two_names_is_one_drive() {
+    let (_folder, lake) = lake().await;
+    for log_id in ["a", "b", "c", "d"] {
+        add_drive(&lake, log_id, None, &[EGO, SLOW]).await;
+    }
+    let mut copy = lake.read::<Drive>(Some("log_id = 'a'")).await.unwrap();
+    let mut rows = lake
+        .read::<ObjectTrack>(Some("log_id = 'a'"))
+        .await
+        .unwrap();
+    rows.iter_mut().for_each(|row| row.log_id = "z".into());
+    copy[0].log_id = "z".into();
+    let commit = Commit::new("test", "run").with_transactions(["drive/z"]);
+    lake.append(&rows, &commit).await.unwrap();
+    lake.append(&copy, &commit).await.unwrap();
+    let report = freeze(&lake, &FreezeOptions::new("one", "run"))
+        .await
+        .unwrap();
+    assert_eq!(report.notes, ["drive z is the same log as a"]);
+    assert_eq!(report.near_identical, 22, "eleven stamps of two actors");
+    let rows = lake.read::<Sample>(None).await.unwrap();
+    assert!(rows.iter().all(|row| row.log_id != "z"));
+    let kept = FreezeOptions {
+        near_identical_m: 0.0,
+        ..FreezeOptions::new("two", "run")
+    };
+    freeze(&lake, &kept).await.unwrap();
+    let rows = lake
+        .read::<Sample>(Some("dataset = 'two' AND log_id IN ('a', 'z')"))
+        .await
+        .unwrap();
+    let splits: BTreeSet<_> = rows
+        .iter()
+        .map(|row| (&row.host_log_id, &row.split))
+        .collect();
+    assert_eq!((rows.len(), splits.len()), (44, 1), "{splits:?}");
+}
+
+#[tokio::test]
+async fn weights_even_out_scenarios_or_are_as_asked() {
+    let (_folder, lake) = mined_lake(&["a", "b", "c", "d", "e"]).await;
+    let mut options = FreezeOptions::new("balanced", "run");
+    options.balance = Balance::Scenarios;
+    options.still_fraction = 1.0;
+    freeze(&lake, &options).await.unwrap();
+    let rows = lake
+        .read::<Sample>(Some("dataset = 'balanced' AND split = 'train'"))
+        .await
+        .unwrap();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in &rows {
+        for name in &row.scenarios {
+            *counts.entry(name).or_default() += 1;
+        }
+        if row.scenarios.is_empty() {
+            *counts.entry("background").or_default() += 1;
+        }
+    }
+    assert!(counts.len() >= 2, "{counts:?}");
+    let share = rows.len() as f64 / counts.len() as f64;
+    for row in &rows {
+        let names = row.scenarios.iter().map(String::as_str);
+        let rarest = names.map(|name| counts[name]).min();
+        let expected = share / rarest.unwrap_or(counts["background"]) as f64;
+        assert!((row.weight - expected).abs() < 1e-9, "{row:?}, {counts:?}");
+    }
+
+    let mut options = FreezeOptions::new("weighted", "run");
+    options.scenario_weights = [("lead_following".to_owned(), 9.0)].into();
+    freeze(&lake, &options).await.unwrap();
+    for row in lake
+        .read::<Sample>(Some("dataset = 'weighted'"))
+        .await
+        .unwrap()
+    {
+        let is_named = row.scenarios.iter().any(|name| name == "lead_following");
+        let other = if row.scenarios.is_empty() { 1.0 } else { 4.0 };
+        assert_eq!(row.weight, if is_named { 9.0 } else { other });
+    }
+    options.scenario_weights = [("lead_following".to_owned(), -1.0)].into();
+    options.name = "wrong".into();
+    let error = freeze(&lake, &options).await.unwrap_err().to_string();
+    assert!(error.contains("positive scenario weights"), "{error}");
+}
+
+#[tokio::test]
+async fn an_export_of_other_tracks_is_refused() {
+    let (_folder, lake) = mined_lake(&["a", "b", "c"]).await;
+    let frozen = freeze(&lake, &FreezeOptions::new("first", "run"))
+        .await
+        .unwrap();
+    let described = describe(&lake, "first").await.unwrap();
+    assert_eq!(described.dataset_digest, frozen.dataset_digest);
+    assert_eq!(described.run_id, "run");
+    assert_eq!(
+        described.inputs["object_track"],
+        lake.version("object_track").await.unwrap().unwrap()
+    );
+    assert!(describe(&lake, "second").await.is_err());
+    let out = tempfile::tempdir().unwrap();
+    export(&lake, "first", out.path()).await.unwrap();
+
+    // A drive is ingested again, and one of its tracks is now somewhere else by a millimetre.
+    let mut rows = lake
+        .read::<ObjectTrack>(Some("log_id = 'b'"))
+        .await
+        .unwrap();
+    let row = rows
+        .iter_mut()
+        .find(|row| row.track_id == "parked")
+        .unwrap();
+    row.y_m += 0.001;
+    let commit = Commit::new("test", "again").with_transactions(["again"]);
+    lake.replace("log_id = 'b'", &rows, &commit).await.unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let error = export(&lake, "first", out.path())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("no longer what was frozen"), "{error}");
+    assert!(!out.path().join("manifest.json").exists());
+    let error = freeze(&lake, &FreezeOptions::new("first", "run")).await;
+    assert!(matches!(error, Err(Error::Frozen { .. })));
 }
 
 fn read(path: &Path) -> Vec<ForecastSample> {
