@@ -13,6 +13,7 @@ mod generated_logs;
 mod harness;
 mod hostile_logs;
 mod killed_ingest;
+mod learning;
 mod log;
 mod many_drives;
 mod peers;

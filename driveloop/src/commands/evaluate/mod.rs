@@ -5,7 +5,8 @@ mod predictions;
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use driveloop_evaluation::{
-    CONSTANT_VELOCITY, Change, Comparison, EvaluateOptions, Missing, compare, evaluate,
+    CONSTANT_VELOCITY, Change, Comparison, DRIVES_MIN, EvaluateOptions, Missing, compare,
+    difference_by_actor, evaluate,
 };
 use driveloop_lake::Lake;
 
@@ -130,6 +131,9 @@ async fn run_evaluate(context: &Context, lake: &Lake, model: &str, args: &Args) 
         ]);
     }
     render::sheet(context.format, sheet)?;
+    if report.drives < DRIVES_MIN {
+        say_by_actor(lake, &options, report.drives).await?;
+    }
     for failure in &report.failures {
         eprintln!(
             "{}. {} {} ({}): {}",
@@ -141,6 +145,21 @@ async fn run_evaluate(context: &Context, lake: &Lake, model: &str, args: &Args) 
     } else {
         Exit::Done
     })
+}
+
+/// Where there are too few drives for intervals: how much chance there is in the actors of those that there are.
+async fn say_by_actor(lake: &Lake, options: &EvaluateOptions, drives: usize) -> Result<()> {
+    for metric in ["ade_m", "fde_m"] {
+        if let Some(found) = difference_by_actor(lake, options, metric).await? {
+            eprintln!(
+                "{metric}: difference between {:.3} and {:.3} by the actors of {}; nothing is said of other drives",
+                found.low,
+                found.high,
+                count(drives, "drive")
+            );
+        }
+    }
+    Ok(())
 }
 
 async fn run_compare(
