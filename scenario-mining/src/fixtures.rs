@@ -116,15 +116,15 @@ impl Scenes {
             .map(|rows| vec![concat_batches(&schema, rows).unwrap()])
             .collect();
         let table = MemTable::try_new(schema, partitions).map_err(fail)?;
-        for name in ["object_track", SCENE.0] {
+        for name in ["object_track", SCENE.name] {
             self.context.deregister_table(name).map_err(fail)?;
         }
         self.context
             .register_table("object_track", Arc::new(table))
             .map_err(fail)?;
-        let scene = self.context.sql(SCENE.1).await.map_err(fail)?;
+        let scene = self.context.sql(SCENE.sql).await.map_err(fail)?;
         let held = scene.cache().await.map_err(fail)?.into_view();
-        self.context.register_table(SCENE.0, held).map_err(fail)?;
+        self.context.register_table(SCENE.name, held).map_err(fail)?;
         Ok(())
     }
 

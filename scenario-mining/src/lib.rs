@@ -1,7 +1,8 @@
 //! Scenario search: SQL with driving functions, a catalogue of scenarios, episodes, and the datasets made from them.
 //!
-//! * [`session`] is a DataFusion session over a lake with the driving functions ([`docs`] lists them) and the view `scene`,
-//!   in which every actor stands next to the ego's own state. [`Reader`] runs statements that only read, within bounds.
+//! * [`session`] is a DataFusion session over a lake with the driving functions ([`docs`] lists them) and the views `scene`,
+//!   in which every actor stands next to the ego's own state, and `drive_map`, in which the functions look places up.
+//!   [`Reader`] runs statements that only read, within bounds.
 //! * [`Catalogue`] holds scenarios: `.sql` files with a header, those of the program and those of the user.
 //! * [`mine`] runs them and writes `episode`. A repeated run commits nothing.
 //! * [`dataset`] freezes samples from episodes and background, split by drive, and exports them as tensors.

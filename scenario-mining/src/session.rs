@@ -1,4 +1,4 @@
-//! Sessions: the tables of a lake, the driving functions and the `scene` view.
+//! Sessions: the tables of a lake, the driving functions and the views `scene` and `drive_map`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,13 +14,36 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use driveloop_lake::{COMPOSED_SCHEMA, Lake};
 
 use crate::error::{Error, Result};
-use crate::{functions, path};
+use crate::functions;
 
 /// Catalogue and schema that unqualified names are looked up in.
 const CATALOGUE: &str = "driveloop";
 const SCHEMA: &str = "public";
-/// The view that scenarios start from, and its text.
-pub(crate) const SCENE: (&str, &str) = ("scene", include_str!("../views/scene.sql"));
+
+/// A query over the tables of a lake that has a name.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) name: &'static str,
+    pub(crate) sql: &'static str,
+    /// The table whose rows it is made of; where it is not there, the view is not either.
+    rows_of: &'static str,
+}
+
+/// The view that scenarios start from.
+pub(crate) const SCENE: View = View {
+    name: "scene",
+    sql: include_str!("../views/scene.sql"),
+    rows_of: "object_track",
+};
+/// All views.
+pub(crate) const VIEWS: [View; 2] = [
+    SCENE,
+    View {
+        name: "drive_map",
+        sql: include_str!("../views/drive_map.sql"),
+        rows_of: "drive",
+    },
+];
 
 /// Bounds of a session.
 #[derive(Debug, Clone, Default)]
@@ -49,8 +72,8 @@ pub enum Spill {
     },
 }
 
-/// A session over the tables of a lake, with the driving functions and the view `scene`, without bounds.
-/// Composed drives are seen under `with_composed.` only, `with_composed.scene` included.
+/// A session over the tables of a lake, with the driving functions and the views `scene` and `drive_map`, without
+/// bounds. Composed drives are seen under `with_composed.` only, `with_composed.scene` included.
 ///
 /// # Errors
 /// When the lake cannot be read.
@@ -73,12 +96,11 @@ pub async fn session_with(lake: &Lake, options: &SessionOptions) -> Result<Sessi
             continue;
         };
         catalogue
-            .register_schema(schema, Arc::new(WithScene { inner }))
+            .register_schema(schema, Arc::new(WithViews { inner }))
             .map_err(fail)?;
     }
     context.register_catalog(CATALOGUE, Arc::new(catalogue));
     functions::register(&context).map_err(fail)?;
-    path::register(&context);
     Ok(context)
 }
 
@@ -88,13 +110,14 @@ pub(crate) async fn session_over(
 ) -> DataFusionResult<SessionContext> {
     let context = SessionContext::new_with_config(config(&SessionOptions::default()));
     functions::register(&context)?;
-    path::register(&context);
     for (name, provider) in tables {
         context.register_table(name, provider)?;
     }
-    if context.table_exist("object_track")? {
-        let scene = context.sql(SCENE.1).await?.into_view();
-        context.register_table(SCENE.0, scene)?;
+    for view in &VIEWS {
+        if context.table_exist(view.rows_of)? {
+            let table = context.sql(view.sql).await?.into_view();
+            context.register_table(view.name, table)?;
+        }
     }
     Ok(context)
 }
@@ -133,39 +156,41 @@ fn runtime(options: &SessionOptions) -> RuntimeEnvBuilder {
     })
 }
 
-/// The view over the tables of one schema.
-async fn scene_of(schema: Arc<dyn SchemaProvider>) -> DataFusionResult<Arc<dyn TableProvider>> {
+/// A view over the tables of one schema.
+async fn view_of(
+    view: &View,
+    schema: Arc<dyn SchemaProvider>,
+) -> DataFusionResult<Arc<dyn TableProvider>> {
     let context = SessionContext::new_with_config(config(&SessionOptions::default()));
     functions::register(&context)?;
-    path::register(&context);
     let catalogue = MemoryCatalogProvider::new();
     catalogue.register_schema(SCHEMA, schema)?;
     context.register_catalog(CATALOGUE, Arc::new(catalogue));
-    Ok(context.sql(SCENE.1).await?.into_view())
+    Ok(context.sql(view.sql).await?.into_view())
 }
 
-/// A schema of the lake, and the view, which is planned when a statement names it.
+/// A schema of the lake, and the views, each planned when a statement names it.
 #[derive(Debug)]
-struct WithScene {
+struct WithViews {
     inner: Arc<dyn SchemaProvider>,
 }
 
 #[async_trait]
-impl SchemaProvider for WithScene {
+impl SchemaProvider for WithViews {
     fn table_names(&self) -> Vec<String> {
         let mut names = self.inner.table_names();
-        names.push(SCENE.0.to_owned());
+        names.extend(VIEWS.iter().map(|view| view.name.to_owned()));
         names
     }
 
     async fn table(&self, name: &str) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
-        if name == SCENE.0 {
-            return Ok(Some(scene_of(Arc::clone(&self.inner)).await?));
+        match VIEWS.iter().find(|view| view.name == name) {
+            Some(view) => Ok(Some(view_of(view, Arc::clone(&self.inner)).await?)),
+            None => self.inner.table(name).await,
         }
-        self.inner.table(name).await
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        name == SCENE.0 || self.inner.table_exist(name)
+        VIEWS.iter().any(|view| view.name == name) || self.inner.table_exist(name)
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// A file with statements; `-` is standard input.
     #[arg(short, long, value_name = "FILE", conflicts_with = "statement")]
     file: Option<PathBuf>,
-    /// List the driving functions: arguments, unit, formula, source.
+    /// List the driving functions: arguments, unit, frame, formula, when they are null, source.
     #[arg(long, conflicts_with_all = ["statement", "file"])]
     functions: bool,
     /// See the tables as they were: a version, or a UTC time (2026-11-22, 2026-11-22T10:00:00Z).
@@ -146,13 +146,24 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn functions(context: &Context) -> Result<Exit> {
-    let mut sheet = Sheet::new(&["function", "unit", "meaning", "source"]);
+    // Every one is null where an argument is null, NaN or infinite.
+    let columns = [
+        "function",
+        "unit",
+        "frame",
+        "meaning",
+        "also null where",
+        "source",
+    ];
+    let mut sheet = Sheet::new(&columns);
     for function in docs() {
         let call = format!("{}({})", function.name, function.arguments.join(", "));
         sheet.row([
             call.into(),
             function.unit.into(),
+            function.frame.into(),
             function.doc.into(),
+            function.null_when.into(),
             function.source.into(),
         ]);
     }

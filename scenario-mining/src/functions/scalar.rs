@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, Float64Array};
+use arrow::array::{Array, ArrayRef, Float64Array, StringArray};
 use arrow::datatypes::DataType;
 use datafusion::common::{ScalarValue, cast::as_float64_array, internal_err};
 use datafusion::error::Result;
@@ -11,10 +11,10 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::DrivingFunction;
+use super::{DrivingFunction, Evaluate};
 
 /// The most arguments that a driving function has.
-const ARGUMENTS_MAX: usize = 14;
+const ARGUMENTS_MAX: usize = 15;
 
 /// The function for a session.
 pub(super) fn udf(function: &'static DrivingFunction) -> Result<ScalarUDF> {
@@ -81,24 +81,45 @@ impl ScalarUDFImpl for Scalar {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Float64)
+        Ok(match self.function.evaluate {
+            Evaluate::Number(_) => DataType::Float64,
+            Evaluate::Text(_) => DataType::Utf8,
+        })
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let inputs = args.args.iter().map(input).collect::<Result<Vec<_>>>()?;
-        let row_value = |row: usize| {
-            let mut values = [0.0; ARGUMENTS_MAX];
-            for (value, input) in values.iter_mut().zip(&inputs) {
-                *value = input.get(row)?;
+        let is_one = inputs.iter().all(|input| matches!(input, Input::Value(_)));
+        let rows = if is_one { 1 } else { args.number_rows };
+        let column: ArrayRef = match self.function.evaluate {
+            Evaluate::Number(number) => {
+                let number = |v: &[f64]| number(v).filter(|value| value.is_finite());
+                Arc::new(each(&inputs, rows, number).collect::<Float64Array>())
             }
-            (self.function.evaluate)(&values[..inputs.len()]).filter(|value| value.is_finite())
+            Evaluate::Text(text) => Arc::new(each(&inputs, rows, text).collect::<StringArray>()),
         };
-        if inputs.iter().all(|input| matches!(input, Input::Value(_))) {
-            return Ok(ColumnarValue::Scalar(ScalarValue::Float64(row_value(0))));
+        if is_one {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
+                &column, 0,
+            )?));
         }
-        let column: Float64Array = (0..args.number_rows).map(row_value).collect();
-        Ok(ColumnarValue::Array(Arc::new(column)))
+        Ok(ColumnarValue::Array(column))
     }
+}
+
+/// The function's value in each row; none where an argument is missing.
+fn each<T>(
+    inputs: &[Input<'_>],
+    rows: usize,
+    evaluate: impl Fn(&[f64]) -> Option<T>,
+) -> impl Iterator<Item = Option<T>> {
+    (0..rows).map(move |row| {
+        let mut values = [0.0; ARGUMENTS_MAX];
+        for (value, input) in values.iter_mut().zip(inputs) {
+            *value = input.get(row)?;
+        }
+        evaluate(&values[..inputs.len()])
+    })
 }
 
 fn input(argument: &ColumnarValue) -> Result<Input<'_>> {

@@ -14,7 +14,7 @@ pub(crate) use merge::Found;
 
 use crate::catalogue::{Catalogue, Scenario};
 use crate::error::{Error, Result};
-use crate::session::SCENE;
+use crate::session::VIEWS;
 
 /// What to mine.
 #[derive(Debug, Clone)]
@@ -152,7 +152,8 @@ fn searches<'a>(catalogue: &'a Catalogue, options: &MineOptions) -> Result<Vec<S
         let scenario = catalogue.get(name)?;
         let query = scenario.query(given.get(name).unwrap_or(&BTreeMap::new()))?;
         let version = scenario.version.to_string();
-        let digest = digest([name, &version, &query, SCENE.1]);
+        let views = VIEWS.iter().map(|view| view.sql);
+        let digest = digest([name, &version, &query].into_iter().chain(views));
         Ok(Search {
             scenario,
             query,

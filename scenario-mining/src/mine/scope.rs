@@ -49,10 +49,10 @@ pub(super) async fn session(
     let context = session_over(tables).await.map_err(fail)?;
     let driven_s: f64 = drives.iter().map(duration_s).sum();
     if driven_s <= held_s_max {
-        let scene = context.table(SCENE.0).await.map_err(fail)?;
+        let scene = context.table(SCENE.name).await.map_err(fail)?;
         let held = scene.cache().await.map_err(fail)?.into_view();
-        context.deregister_table(SCENE.0).map_err(fail)?;
-        context.register_table(SCENE.0, held).map_err(fail)?;
+        context.deregister_table(SCENE.name).map_err(fail)?;
+        context.register_table(SCENE.name, held).map_err(fail)?;
     }
     Ok(context)
 }

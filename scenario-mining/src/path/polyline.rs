@@ -2,14 +2,14 @@
 
 /// A place relative to a line.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// Arc length from the first point of the line to the foot of the perpendicular; negative before the first point and
     /// more than the length behind the last, where the line goes on straight.
-    pub(super) along_m: f64,
+    pub(crate) along_m: f64,
     /// Distance from the line, positive to the left of its direction.
-    pub(super) offset_m: f64,
+    pub(crate) offset_m: f64,
     /// Direction of the line there, in the frame of its points.
-    pub(super) yaw_rad: f64,
+    pub(crate) yaw_rad: f64,
 }
 
 /// The segments of a line that have a length: both ends.
@@ -21,14 +21,14 @@ fn segments(line: &[f64]) -> impl Iterator<Item = [f64; 4]> + '_ {
 }
 
 /// The length of a line.
-pub(super) fn length_m(line: &[f64]) -> f64 {
+pub(crate) fn length_m(line: &[f64]) -> f64 {
     segments(line)
         .map(|[x0, y0, x1, y1]| (x1 - x0).hypot(y1 - y0))
         .sum()
 }
 
 /// The place of the nearest point of a line; of points as near as each other, the first counts.
-pub(super) fn place(line: &[f64], x_m: f64, y_m: f64) -> Option<Place> {
+pub(crate) fn place(line: &[f64], x_m: f64, y_m: f64) -> Option<Place> {
     let last = segments(line).count().checked_sub(1)?;
     let mut start_m = 0.0;
     let mut best: Option<(f64, Place)> = None;

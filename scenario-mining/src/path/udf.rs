@@ -11,7 +11,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::polyline;
+use super::polyline::{self, Place};
 
 fn line_type() -> DataType {
     DataType::new_list(DataType::Float64, true)
@@ -39,22 +39,42 @@ fn value(column: &Float64Array, row: usize) -> Option<f64> {
     value.filter(|value| value.is_finite())
 }
 
+/// The type of a place in SQL: a struct.
+pub(crate) fn place_type() -> DataType {
+    DataType::Struct(place_fields())
+}
+
+/// Places as a column; a row without one is null.
+pub(crate) fn places(places: &[Option<Place>]) -> Result<StructArray> {
+    let column = |read: fn(&Place) -> f64| -> ArrayRef {
+        let values = places.iter().map(|place| place.as_ref().map(read));
+        Arc::new(values.collect::<Float64Array>())
+    };
+    let columns = vec![
+        column(|place| place.along_m),
+        column(|place| place.offset_m),
+        column(|place| place.yaw_rad),
+    ];
+    let nulls: NullBuffer = places.iter().map(Option::is_some).collect();
+    Ok(StructArray::try_new(place_fields(), columns, Some(nulls))?)
+}
+
 /// `polyline_place(line, x_m, y_m)`.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Place {
+pub(super) struct PolylinePlace {
     signature: Signature,
 }
 
-impl Place {
-    pub(super) fn new() -> Self {
+impl PolylinePlace {
+    pub(super) fn new() -> Result<Self> {
         let arguments = vec![line_type(), DataType::Float64, DataType::Float64];
-        Self {
-            signature: Signature::exact(arguments, Volatility::Immutable),
-        }
+        let signature = Signature::exact(arguments, Volatility::Immutable)
+            .with_parameter_names(vec!["line", "x_m", "y_m"])?;
+        Ok(Self { signature })
     }
 }
 
-impl ScalarUDFImpl for Place {
+impl ScalarUDFImpl for PolylinePlace {
     fn name(&self) -> &'static str {
         "polyline_place"
     }
@@ -64,7 +84,7 @@ impl ScalarUDFImpl for Place {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Struct(place_fields()))
+        Ok(place_type())
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -76,24 +96,13 @@ impl ScalarUDFImpl for Place {
             x.as_primitive::<Float64Type>(),
             y.as_primitive::<Float64Type>(),
         );
-        let places: Vec<Option<polyline::Place>> = (0..lines.len())
+        let found: Vec<Option<Place>> = (0..lines.len())
             .map(|row| {
                 let (x_m, y_m) = (value(x, row)?, value(y, row)?);
                 polyline::place(line_of(lines, points, row)?, x_m, y_m)
             })
             .collect();
-        let column = |read: fn(&polyline::Place) -> f64| -> ArrayRef {
-            let values = places.iter().map(|place| place.as_ref().map(read));
-            Arc::new(values.collect::<Float64Array>())
-        };
-        let columns = vec![
-            column(|place| place.along_m),
-            column(|place| place.offset_m),
-            column(|place| place.yaw_rad),
-        ];
-        let nulls: NullBuffer = places.iter().map(Option::is_some).collect();
-        let array = StructArray::try_new(place_fields(), columns, Some(nulls))?;
-        Ok(ColumnarValue::Array(Arc::new(array)))
+        Ok(ColumnarValue::Array(Arc::new(places(&found)?)))
     }
 }
 
@@ -104,10 +113,10 @@ pub(super) struct Length {
 }
 
 impl Length {
-    pub(super) fn new() -> Self {
-        Self {
-            signature: Signature::exact(vec![line_type()], Volatility::Immutable),
-        }
+    pub(super) fn new() -> Result<Self> {
+        let signature = Signature::exact(vec![line_type()], Volatility::Immutable)
+            .with_parameter_names(vec!["line"])?;
+        Ok(Self { signature })
     }
 }
 

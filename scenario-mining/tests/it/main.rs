@@ -9,6 +9,8 @@
 mod catalogue;
 mod dataset;
 mod functions;
+mod map;
 mod mining;
+mod real_maps;
 mod scene;
 mod sql;

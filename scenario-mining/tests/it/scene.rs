@@ -48,9 +48,20 @@ pub(crate) async fn lake() -> (tempfile::TempDir, Lake) {
     (folder, lake)
 }
 
-/// Writes a drive; `movers` has the ego first.
+/// Writes a drive on a straight lane; `movers` has the ego first.
 pub(crate) async fn add_drive(lake: &Lake, log_id: &str, host: Option<&str>, movers: &[Mover]) {
-    let day = day_from_stamp_ns(START_NS);
+    let straight = lane(log_id, "1", vec![-100.0, 0.5, 500.0, 0.5]);
+    add_drive_on(lake, log_id, host, movers, &[straight]).await;
+}
+
+/// Writes a drive on these lanes.
+pub(crate) async fn add_drive_on(
+    lake: &Lake,
+    log_id: &str,
+    host: Option<&str>,
+    movers: &[Mover],
+    lanes: &[Lane],
+) {
     let composed = host.is_some();
     let mut rows: Vec<ObjectTrack> = (0..FRAMES)
         .flat_map(|frame| {
@@ -62,13 +73,22 @@ pub(crate) async fn add_drive(lake: &Lake, log_id: &str, host: Option<&str>, mov
     rows.sort_by(|a, b| (&a.track_id, a.stamp_ns).cmp(&(&b.track_id, b.stamp_ns)));
     let commit = Commit::new("test", "run").with_transactions([format!("drive/{log_id}")]);
     lake.append(&rows, &commit).await.unwrap();
-    let lane = Lane {
+    lake.append(lanes, &commit).await.unwrap();
+    if let Some(host) = host {
+        lake.append(&[item(log_id, host)], &commit).await.unwrap();
+    }
+    lake.append(&[drive(log_id, host)], &commit).await.unwrap();
+}
+
+/// A lane with a centre line alone.
+pub(crate) fn lane(log_id: &str, lane_id: &str, centre: Vec<f64>) -> Lane {
+    Lane {
         log_id: log_id.into(),
-        day,
-        lane_id: "1".into(),
+        day: day_from_stamp_ns(START_NS),
+        lane_id: lane_id.into(),
         lane_type: "VEHICLE".into(),
         is_intersection: None,
-        centre: vec![-100.0, 0.5, 500.0, 0.5],
+        centre,
         left_boundary: Vec::new(),
         right_boundary: Vec::new(),
         left_mark: None,
@@ -77,27 +97,25 @@ pub(crate) async fn add_drive(lake: &Lake, log_id: &str, host: Option<&str>, mov
         right_neighbour: None,
         successors: Vec::new(),
         predecessors: Vec::new(),
-    };
-    if let Some(host) = host {
-        let item = SyntheticItem {
-            item_id: log_id.into(),
-            day,
-            host_log_id: host.into(),
-            host_episode_id: "episode".into(),
-            recipe: "lead_brakes_harder".into(),
-            recipe_version: 1,
-            parameters: "{}".into(),
-            seed: 1,
-            edited_tracks: vec!["slow".into()],
-            edit_start_ns: START_NS + 5_000_000_000,
-            state: "accepted".into(),
-            checks: "{}".into(),
-        };
-        lake.append(&[item], &commit).await.unwrap();
-    } else {
-        lake.append(&[lane], &commit).await.unwrap();
     }
-    lake.append(&[drive(log_id, host)], &commit).await.unwrap();
+}
+
+/// Where a composed drive comes from.
+fn item(log_id: &str, host: &str) -> SyntheticItem {
+    SyntheticItem {
+        item_id: log_id.into(),
+        day: day_from_stamp_ns(START_NS),
+        host_log_id: host.into(),
+        host_episode_id: "episode".into(),
+        recipe: "lead_brakes_harder".into(),
+        recipe_version: 1,
+        parameters: "{}".into(),
+        seed: 1,
+        edited_tracks: vec!["slow".into()],
+        edit_start_ns: START_NS + 5_000_000_000,
+        state: "accepted".into(),
+        checks: "{}".into(),
+    }
 }
 
 fn drive(log_id: &str, host: Option<&str>) -> Drive {
