@@ -40,8 +40,6 @@ const LANE_VIEW: &str = "SELECT log_id, lane_id, 'VEHICLE' AS lane_type,
     make_array(x0_m, {mirror} * y0_m, x1_m, {mirror} * y1_m) AS centre,
     CASE WHEN successor IS NULL THEN CAST(make_array() AS VARCHAR[]) ELSE make_array(successor) END AS successors
     FROM straight_lane";
-/// No scene is a composed drive.
-const SYNTHETIC_ITEM: &str = "CREATE TABLE synthetic_item (item_id VARCHAR, host_log_id VARCHAR)";
 const HEADING: &str = "CREATE TABLE heading
     (log_id VARCHAR, track_id VARCHAR, yaw_rad DOUBLE, turn_s DOUBLE, turn_end_s DOUBLE, turn_radps DOUBLE, turn_back DOUBLE)";
 const NUMBERS: &str = "length_m, width_m, x_m, y_m, speed_mps, brake_s, decel_mps2, side_s, side_end_s, \
@@ -73,7 +71,7 @@ impl Scenes {
             "CREATE TABLE motion (log_id VARCHAR, track_id VARCHAR, category VARCHAR, {} DOUBLE)",
             NUMBERS.replace(',', " DOUBLE,")
         );
-        for statement in [&motion, HEADING, LANE, SYNTHETIC_ITEM] {
+        for statement in [&motion, HEADING, LANE] {
             scenes.sql(statement).await?;
         }
         Ok(scenes)

@@ -15,16 +15,10 @@ WITH RECURSIVE ego_raw AS (
   WHERE category = 'EGO_VEHICLE'
   WINDOW by_time AS (PARTITION BY log_id ORDER BY stamp_ns)
 ), lane_line AS (
-  -- A composed drive has the map of its host.
   SELECT
     log_id, lane_id, centre, successors,
     centre[1] AS first_x_m, centre[2] AS first_y_m, polyline_length_m(centre) AS length_m
-  FROM (
-    SELECT log_id, lane_id, lane_type, centre, successors FROM lane
-    UNION ALL
-    SELECT item_id AS log_id, lane_id, lane_type, centre, successors
-    FROM synthetic_item JOIN lane ON synthetic_item.host_log_id = lane.log_id
-  )
+  FROM lane
   WHERE lane_type <> 'BIKE' AND polyline_length_m(centre) > 0.0
 ), ego_beside AS (
   SELECT

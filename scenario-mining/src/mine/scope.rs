@@ -1,15 +1,14 @@
 //! The tables of a lake, cut to some drives.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
-use datafusion::logical_expr::{Expr, col, lit};
+use datafusion::logical_expr::{col, lit};
 use datafusion::prelude::SessionContext;
-use driveloop_lake::{COMPOSED_SCHEMA, Lake, sql_literal};
+use driveloop_lake::{COMPOSED_SCHEMA, Lake};
 use driveloop_schemas::time::seconds_between;
-use driveloop_schemas::{Drive, SyntheticItem, TABLES};
+use driveloop_schemas::{Drive, TABLES};
 
 use crate::error::{Error, Result};
 use crate::session::{SCENE, session_over};
@@ -27,14 +26,11 @@ pub(super) async fn session(
     let fail = |source| Error::query("session", source);
     let whole = lake.session();
     let log_ids: Vec<_> = drives.iter().map(|drive| lit(&*drive.log_id)).collect();
-    let hosts = hosts(lake, drives).await?;
     let mut tables: Vec<(String, Arc<dyn TableProvider>)> = Vec::new();
     for spec in TABLES {
-        // `scene` looks for the map of a composed drive with its host.
-        let (column, wanted) = match spec.name {
-            "lane" | "map_area" => ("log_id", [log_ids.clone(), hosts.clone()].concat()),
-            "synthetic_item" => ("item_id", log_ids.clone()),
-            _ if spec.has_column("log_id") => ("log_id", log_ids.clone()),
+        let column = match spec.name {
+            "synthetic_item" => "item_id",
+            _ if spec.has_column("log_id") => "log_id",
             _ => continue,
         };
         let frame = whole
@@ -42,7 +38,7 @@ pub(super) async fn session(
             .await
             .map_err(fail)?;
         let cut = frame
-            .filter(col(column).in_list(wanted, false))
+            .filter(col(column).in_list(log_ids.clone(), false))
             .map_err(fail)?;
         tables.push((spec.name.to_owned(), cut.into_view()));
     }
@@ -55,19 +51,6 @@ pub(super) async fn session(
         context.register_table(SCENE.name, held).map_err(fail)?;
     }
     Ok(context)
-}
-
-/// The drives that composed ones among these were made from, as literals.
-async fn hosts(lake: &Lake, drives: &[Drive]) -> Result<Vec<Expr>> {
-    let composed = drives.iter().filter(|drive| drive.composed);
-    let items: Vec<String> = composed.map(|drive| sql_literal(&drive.log_id)).collect();
-    if items.is_empty() {
-        return Ok(Vec::new());
-    }
-    let filter = format!("item_id IN ({})", items.join(", "));
-    let items = lake.read::<SyntheticItem>(Some(&filter)).await?;
-    let hosts: BTreeSet<&str> = items.iter().map(|item| &*item.host_log_id).collect();
-    Ok(hosts.into_iter().map(lit).collect())
 }
 
 fn duration_s(drive: &Drive) -> f64 {
