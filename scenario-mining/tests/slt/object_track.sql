@@ -43,7 +43,7 @@ WITH frame AS (
 )
 SELECT
   moved.log_id,
-  '{rename}' || track_id AS track_id,
+  {track_id} AS track_id,
   CAST({shift_ns} AS BIGINT) + CAST(moved.k AS BIGINT) * 100000000 AS stamp_ns,
   category, length_m, width_m,
   px AS x_m, {mirror} * py AS y_m, {mirror} * psi AS yaw_rad,
