@@ -88,6 +88,14 @@ pub enum Error {
         /// Positions of the row.
         actual: usize,
     },
+    /// The evidence of a verdict is not what the release gate writes.
+    #[error("evidence `{path}` cannot be read")]
+    Evidence {
+        /// The file, relative to the lake.
+        path: String,
+        /// The cause.
+        source: serde_json::Error,
+    },
     /// A computation stopped before its end: the runtime is going down.
     #[error("the evaluation was stopped")]
     Stopped {

@@ -4,6 +4,8 @@
 //! happened (`object_track`); it writes one row per sample and metric (`sample_metric`), per slice and metric
 //! (`slice_metric`, with 95 % intervals that resample whole drives), and the slices to mend next (`failure_slice`), each
 //! with SQL that finds more of it. [`compare`] scores two models side by side and writes nothing.
+//! [`feedback`] runs these searches, and those for what the release gate could not decide, and
+//! writes how much each found and how much is missing (`search`): the next round begins there.
 //!
 //! # Contract
 //! * Model and baseline are scored on the same samples: those with both predictions and a complete future.
@@ -15,7 +17,7 @@
 //! * The rows of a model in a dataset are those of its last evaluation: another split replaces them.
 //!
 //! # Not here
-//! No verdict (`ota-validation` has the gates), no training, no search: `scenario-mining` runs the SQL.
+//! No verdict (`ota-validation` has the gates), no training, no scenarios: `scenario-mining` finds the episodes.
 //!
 //! ```no_run
 //! use driveloop_evaluation::{EvaluateOptions, evaluate};
@@ -37,6 +39,7 @@ mod comfort;
 mod compare;
 mod error;
 mod failures;
+mod feedback;
 mod forecaster;
 mod kind;
 mod metrics;
@@ -55,6 +58,7 @@ pub use comfort::{Motion, is_uncomfortable, motions};
 pub use compare::{Change, Compared, Comparison};
 pub use error::{Error, Result};
 pub use failures::{WORST_MAX, failure_slices};
+pub use feedback::{FeedbackOptions, SEARCHES_MAX, feedback};
 pub use forecaster::{CONSTANT_VELOCITY, Forecaster};
 pub use kind::ActorKind;
 pub use metrics::{MISS_M, Metric, Scores, score};

@@ -17,6 +17,7 @@ mod prediction;
 mod release_verdict;
 mod sample;
 mod sample_metric;
+mod search;
 mod signal;
 mod slice_metric;
 mod synthetic_item;
@@ -39,6 +40,7 @@ pub use prediction::Prediction;
 pub use release_verdict::ReleaseVerdict;
 pub use sample::Sample;
 pub use sample_metric::SampleMetric;
+pub use search::Search;
 pub use signal::Signal;
 pub use slice_metric::SliceMetric;
 pub use synthetic_item::SyntheticItem;
@@ -72,6 +74,7 @@ pub const TABLES: &[&TableSpec] = &[
     SliceMetric::SPEC,
     FailureSlice::SPEC,
     ReleaseVerdict::SPEC,
+    Search::SPEC,
 ];
 
 #[cfg(test)]
