@@ -23,6 +23,8 @@ pub struct ComposeOptions {
     pub recipes: Vec<Recipe>,
     /// The scenarios whose episodes are edited; all where empty.
     pub scenarios: Vec<String>,
+    /// Drives whose episodes are not edited, such as those that a model is tested on.
+    pub hosts_left_out: BTreeSet<String>,
     /// Candidates of each recipe for each episode, at most.
     pub candidates_per_episode: usize,
     /// Candidates in all, at most.
@@ -38,6 +40,7 @@ impl Default for ComposeOptions {
         Self {
             recipes: Recipe::ALL.to_vec(),
             scenarios: Vec::new(),
+            hosts_left_out: BTreeSet::new(),
             candidates_per_episode: 2,
             limit: 1000,
             seed: 1,
@@ -142,7 +145,7 @@ async fn hosts_in_turn(lake: &Lake, options: &ComposeOptions) -> Result<Vec<Host
     let mut hosts: BTreeMap<LogId, Vec<Episode>> = BTreeMap::new();
     for episode in lake.read::<Episode>(Some("composed = false")).await? {
         let wanted = options.scenarios.is_empty() || options.scenarios.contains(&episode.scenario);
-        if wanted {
+        if wanted && !options.hosts_left_out.contains(episode.log_id.as_str()) {
             hosts
                 .entry(episode.log_id.clone())
                 .or_default()

@@ -41,6 +41,15 @@ impl Recipe {
         }
     }
 
+    /// The scenario of the catalogue that its drives are examples of.
+    #[must_use]
+    pub fn scenario(self) -> &'static str {
+        match self {
+            Self::LeadBrakesHarder => "lead_hard_brake",
+            Self::NeighbourCutsIn => "cut_in",
+        }
+    }
+
     /// The recipe of a name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

@@ -55,6 +55,7 @@ pub(crate) fn simulate_drive<W: Write>(
     let config = WorldConfig {
         road_length_m: ROAD_SPEED_MPS * options.seconds + ROAD_ROOM_M,
         events_per_min: options.events_per_min,
+        events: options.events.clone(),
         duration_s: options.seconds,
         ..WorldConfig::default()
     };

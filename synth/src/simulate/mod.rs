@@ -38,6 +38,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{Error, Result};
 use crate::sensing::SensorConfig;
+use crate::traffic::EventKind;
 
 use pipe::Pipe;
 
@@ -64,6 +65,8 @@ pub struct SimulateOptions {
     pub seed: u64,
     /// Events around the ego per minute.
     pub events_per_min: f64,
+    /// Kinds of event that are caused: a fleet without one of them has almost none of it.
+    pub events: Vec<EventKind>,
     /// The ego's sensors.
     pub sensor: SensorConfig,
 }
@@ -75,6 +78,7 @@ impl Default for SimulateOptions {
             seconds: 20.0,
             seed: 1,
             events_per_min: 15.0,
+            events: EventKind::ALL.to_vec(),
             sensor: SensorConfig::default(),
         }
     }

@@ -60,6 +60,12 @@ impl EventKind {
             Self::StationaryObject => "stationary_object",
         }
     }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
 }
 
 /// One event that the director caused.
@@ -87,9 +93,12 @@ pub(crate) struct Director {
 impl Director {
     /// Draws kinds and times: some drives lack one of the four kinds, and none happens more than twice.
     pub(crate) fn plan(config: &WorldConfig, rng: &mut ChaCha8Rng) -> Self {
-        let mut kinds: Vec<EventKind> = EventKind::ALL.to_vec();
+        let mut kinds = config.events.clone();
         kinds.shuffle(rng);
         kinds.truncate(rng.random_range(3..=4));
+        if kinds.is_empty() {
+            return Self::default();
+        }
         let count = (config.events_per_min * config.duration_s / 60.0).round() as usize;
         let slot_s = config.duration_s / (count as f64 + 0.5);
         let mut planned = Vec::new();

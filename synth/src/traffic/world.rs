@@ -5,7 +5,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::actor::{Actor, Control, LaneChange, Order};
-use super::events::{Director, WorldEvent};
+use super::events::{Director, EventKind, WorldEvent};
 use super::idm::{DECEL_MAX_MPS2, IdmParams};
 use super::observation::Observation;
 use super::road::{LANE_WIDTH_M, Road};
@@ -34,6 +34,8 @@ pub struct WorldConfig {
     pub spacing_m: f64,
     /// Events around the ego per minute.
     pub events_per_min: f64,
+    /// Kinds of event that are caused; traffic of itself may do as much.
+    pub events: Vec<EventKind>,
     /// Time over which events are planned.
     pub duration_s: f64,
 }
@@ -45,6 +47,7 @@ impl Default for WorldConfig {
             road_length_m: 1500.0,
             spacing_m: 58.0,
             events_per_min: 15.0,
+            events: EventKind::ALL.to_vec(),
             duration_s: 30.0,
         }
     }
