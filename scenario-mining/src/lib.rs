@@ -43,7 +43,7 @@ pub use catalogue::{Catalogue, ParamValue, Scenario, ScenarioParam, Severity};
 pub use error::{Error, Result};
 pub use fault::{Fault, Place};
 pub use functions::{FunctionDoc, docs};
-pub use mine::{MineLimits, MineOptions, MineReport, ScenarioCount, mine};
+pub use mine::{MineLimits, MineOptions, MineReport, ScenarioCount, Searched, mine};
 pub use session::{SessionOptions, Spill, session, session_with};
 pub use sql::{Answer, AnswerKind, Reader, sql};
 pub use statement::{Statement, statements};

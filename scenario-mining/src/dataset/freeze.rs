@@ -11,7 +11,7 @@ use super::content::digest_of;
 use super::describe::transaction;
 use super::near::Seen;
 use super::report::{FreezeOutcome, FreezeReport, report};
-use super::selection::{EpisodesOfDrive, Selected};
+use super::selection::{EpisodesOfDrive, Selected, drives_where};
 use super::split::{check_splits, split_hosts};
 use super::tracks::Tracks;
 use super::weigh::{Balance, weigh};
@@ -49,6 +49,9 @@ pub struct FreezeOptions {
     pub ego_distance_max_m: f64,
     /// Shares of train, validation and test among the recorded drives.
     pub splits: [f64; 3],
+    /// Drives that are held out, as a condition on `drive`: they are the test split, whatever its share. Without it the seed
+    /// chooses among all drives, so that drives that arrive later can take the place of others.
+    pub test_where: Option<String>,
     /// Seed of the splits and of the background.
     pub seed: i64,
     /// Run that the commit belongs to.
@@ -74,6 +77,7 @@ impl FreezeOptions {
             near_identical_m: 0.1,
             ego_distance_max_m: 60.0,
             splits: [0.6, 0.2, 0.2],
+            test_where: None,
             seed: 0,
             run_id: run_id.into(),
             samples_max: 5_000_000,
@@ -140,11 +144,16 @@ pub async fn freeze(lake: &Lake, options: &FreezeOptions) -> Result<FreezeReport
         notes,
     } = candidates(lake, options).await?;
     let hosts = candidates.iter().map(|c| c.sample.host_log_id.as_str());
-    let split_of: BTreeMap<LogId, &'static str> =
-        split_hosts(&hosts.collect(), options.splits, options.seed)
-            .into_iter()
-            .map(|(host, split)| (host.into(), split))
-            .collect();
+    let hosts = hosts.collect();
+    let held_out = match &options.test_where {
+        Some(condition) => Some(drives_where(lake, condition).await?),
+        None => None,
+    };
+    let splits = split_hosts(&hosts, held_out.as_ref(), options.splits, options.seed);
+    let split_of: BTreeMap<LogId, &'static str> = splits
+        .into_iter()
+        .map(|(host, split)| (host.into(), split))
+        .collect();
     for Candidate { sample, .. } in &mut candidates {
         let split = split_of.get(&sample.host_log_id).copied();
         sample.split = split.unwrap_or_default().to_owned();

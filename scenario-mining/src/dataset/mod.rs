@@ -22,6 +22,7 @@ pub use describe::{Description, describe};
 pub use export::{ExportReport, FORMAT, export};
 pub use freeze::{FreezeOptions, freeze};
 pub use report::{FreezeOutcome, FreezeReport, SplitCount};
+pub use selection::drives_where;
 pub use weigh::Balance;
 
 /// The splits, in the order of their fractions.

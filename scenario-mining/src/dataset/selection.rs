@@ -127,6 +127,23 @@ impl Selected {
     }
 }
 
+/// The drives, recorded and simulated ones, that a condition on `drive` admits.
+///
+/// # Errors
+/// When the condition is no SQL over `drive`, or the lake fails.
+pub async fn drives_where(lake: &Lake, condition: &str) -> Result<BTreeSet<String>> {
+    let query = format!("SELECT log_id FROM drive WHERE {condition}");
+    let mut answer = sql(lake, &query, &SessionOptions::default()).await?;
+    let mut drives = BTreeSet::new();
+    while let Some(batch) = answer.batches.try_next().await? {
+        let logs = cast(batch.column(0), &DataType::Utf8)
+            .map_err(|source| Error::query(SUBJECT, source.into()))?;
+        let logs = logs.as_string::<i32>().iter().flatten();
+        drives.extend(logs.map(str::to_owned));
+    }
+    Ok(drives)
+}
+
 async fn columns(lake: &Lake, query: &str) -> Result<Vec<String>> {
     let answer = sql(lake, query, &SessionOptions::default()).await?;
     Ok(answer

@@ -11,12 +11,20 @@ use crate::error::{Error, Result};
 /// Assigns each host to a split: hosts are ordered by a seeded hash and the order is cut by the fractions of
 /// train, validation and test. With three hosts or more no split is empty; with two there are train and test; with one,
 /// train alone. Composed drives go with their host, so nothing of a drive is on both sides of a cut.
+///
+/// Where drives are held out, the test split is those among the hosts, and the others are train and validation.
 pub(super) fn split_hosts<'a>(
     hosts: &BTreeSet<&'a str>,
-    fractions: [f64; 3],
+    held_out: Option<&BTreeSet<String>>,
+    mut fractions: [f64; 3],
     seed: i64,
 ) -> BTreeMap<&'a str, &'static str> {
-    let mut ranked: Vec<&str> = hosts.iter().copied().collect();
+    let is_held_out = |host: &str| held_out.is_some_and(|held_out| held_out.contains(host));
+    if held_out.is_some() {
+        fractions[2] = 0.0;
+    }
+    let (test, mut ranked): (Vec<&str>, Vec<&str>) =
+        hosts.iter().partition(|host| is_held_out(host));
     let seed = seed.to_string();
     ranked.sort_by_cached_key(|host| digest(["split", seed.as_str(), host]));
     let counts = counts(ranked.len(), fractions);
@@ -24,7 +32,8 @@ pub(super) fn split_hosts<'a>(
         .iter()
         .zip(counts)
         .flat_map(|(name, count)| std::iter::repeat_n(*name, count));
-    ranked.into_iter().zip(names).collect()
+    let test = test.into_iter().map(|host| (host, SPLITS[2]));
+    ranked.into_iter().zip(names).chain(test).collect()
 }
 
 /// That no host is in two splits and every sample is in one: asserted of what is about to be written, however it came about.
@@ -84,7 +93,7 @@ mod tests {
     fn the_seed_decides() {
         let names: Vec<String> = (0..20).map(|i| format!("drive-{i}")).collect();
         let hosts: BTreeSet<&str> = names.iter().map(String::as_str).collect();
-        let split = |seed| split_hosts(&hosts, [0.6, 0.2, 0.2], seed);
+        let split = |seed| split_hosts(&hosts, None, [0.6, 0.2, 0.2], seed);
         assert_eq!(split(1), split(1));
         assert_ne!(split(1), split(2));
         assert_eq!(split(1).len(), 20);
@@ -124,6 +133,19 @@ mod tests {
             check(&[a, row("e", "e", "")])
                 .unwrap_err()
                 .contains("no split")
+        );
+    }
+
+    #[test]
+    fn held_out_drives_are_the_test_split() {
+        let hosts = BTreeSet::from(["a", "b", "c", "d"]);
+        let held_out = BTreeSet::from(["b".to_owned(), "elsewhere".to_owned()]);
+        let split = split_hosts(&hosts, Some(&held_out), [0.6, 0.2, 0.2], 1);
+        assert_eq!(split["b"], "test");
+        let count = |name| split.values().filter(|split| **split == name).count();
+        assert_eq!(
+            (count("train"), count("validation"), count("test")),
+            (2, 1, 1)
         );
     }
 }

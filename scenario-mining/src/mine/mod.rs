@@ -25,8 +25,8 @@ pub struct MineOptions {
     pub params: BTreeMap<String, String>,
     /// Run that the commits belong to.
     pub run_id: String,
-    /// Whether composed drives are mined too.
-    pub include_composed: bool,
+    /// Drives that are searched.
+    pub searched: Searched,
     /// Bounds.
     pub limits: MineLimits,
 }
@@ -61,7 +61,7 @@ impl MineOptions {
             scenarios: Vec::new(),
             params: BTreeMap::new(),
             run_id: run_id.into(),
-            include_composed: true,
+            searched: Searched::All,
             limits: MineLimits::default(),
         }
     }
@@ -103,7 +103,28 @@ struct Search<'a> {
     digest: String,
 }
 
-/// Runs scenarios over all drives and replaces their episodes, per scenario and drive.
+/// Drives by what they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Searched {
+    /// All of them.
+    All,
+    /// Those that were recorded or simulated.
+    Recorded,
+    /// Those that were composed.
+    Composed,
+}
+
+impl Searched {
+    fn admits(self, drive: &Drive) -> bool {
+        match self {
+            Self::All => true,
+            Self::Recorded => !drive.composed,
+            Self::Composed => drive.composed,
+        }
+    }
+}
+
+/// Runs scenarios over drives and replaces their episodes, per scenario and drive.
 ///
 /// The drives are searched each time and what is found is compared with the lake; only pairs of scenario and drive that
 /// differ are committed, a batch of drives at a time. So a repeated run commits nothing, and a run that was killed is
@@ -114,7 +135,7 @@ struct Search<'a> {
 pub async fn mine(lake: &Lake, catalogue: &Catalogue, options: &MineOptions) -> Result<MineReport> {
     let searches = searches(catalogue, options)?;
     let mut drives = lake.read::<Drive>(None).await?;
-    drives.retain(|drive| options.include_composed || !drive.composed);
+    drives.retain(|drive| options.searched.admits(drive));
     let mut report = MineReport {
         drives: drives.len(),
         composed_drives: drives.iter().filter(|drive| drive.composed).count(),
