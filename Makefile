@@ -1,5 +1,5 @@
 # Two commands do everything on a machine with cargo, a C++ compiler, python3 and the package registries:
-#   make demo [LOGS=URI]   sets up, builds, and goes round the loop once: on simulated drives, or on logs of yours
+#   make demo [LOGS=URI]   sets up, builds, and goes round the loop: twice on simulated drives, or once on logs of yours
 #   make test              sets up, builds, and runs every test
 # and `make bench` compares the ingest with another program on the same logs.
 
@@ -22,7 +22,9 @@ demo: build
 ifdef LOGS
 	$(BIN)/driveloop round run rounds/logs.toml --lake $(DEMO)/lake --source $(LOGS)
 else
-	$(BIN)/driveloop round run rounds/simulated.toml --lake $(DEMO)/simulated-lake
+	$(BIN)/driveloop round run rounds/demo-1.toml --lake $(DEMO)/simulated-lake
+	$(BIN)/driveloop round run rounds/demo-2.toml --lake $(DEMO)/simulated-lake
+	$(BIN)/driveloop round history --lake $(DEMO)/simulated-lake
 endif
 
 test: build

@@ -58,6 +58,8 @@ enum Verb {
     Train(commands::train::Args),
     /// Evaluate a model against a baseline, per sample and per slice.
     Evaluate(commands::evaluate::Args),
+    /// Search for more of what a model failed at, and say what is short.
+    Feedback(commands::feedback::Args),
     /// Decide whether a release may go over the air.
     #[command(subcommand)]
     Ota(commands::ota::Verb),
@@ -66,7 +68,7 @@ enum Verb {
     Round(commands::round::Verb),
     /// Show the training runs and models of the lake.
     Status,
-    /// Walk from a verdict, model, dataset or drive back to the bytes of the logs.
+    /// Walk from a verdict, model, dataset or drive back to the bytes of the logs, or from a log forward to the verdicts.
     Lineage(commands::lineage::Args),
     /// Look at the lake itself.
     #[command(subcommand)]
@@ -93,6 +95,7 @@ impl Cli {
             Verb::Dataset(verb) => commands::dataset::run(&context, &verb).await,
             Verb::Train(args) => commands::train::run(&context, &args).await,
             Verb::Evaluate(args) => commands::evaluate::run(&context, &args).await,
+            Verb::Feedback(args) => commands::feedback::run(&context, &args).await,
             Verb::Ota(verb) => commands::ota::run(&context, &verb).await,
             Verb::Round(verb) => commands::round::run(&context, &verb).await,
             Verb::Status => commands::status::run(&context).await,

@@ -9,11 +9,11 @@ use crate::harness::Bench;
 
 const ROUND: &str = r#"
 name = "small"
-[simulate]
+source = "logs"
+[[simulate]]
 drives = 5
 seconds = 16.0
 seed = 3
-out = "logs"
 [synth]
 scenarios = []
 candidates_max = 12
@@ -27,7 +27,7 @@ const RUN: [&str; 3] = ["round", "run", "round.toml"];
 
 /// Each stage, and when after its beginning the round is killed, in milliseconds. Where a stage is faster than that, the
 /// kill falls into one after it; the last two are short.
-const STAGES: [(&str, u64); 9] = [
+const STAGES: [(&str, u64); 10] = [
     ("simulate", 20),
     ("ingest", 700),
     ("mine", 300),
@@ -37,6 +37,7 @@ const STAGES: [(&str, u64); 9] = [
     ("train", 600),
     ("evaluate", 40),
     ("ota", 20),
+    ("feedback", 10),
 ];
 
 fn bench() -> Bench {

@@ -46,6 +46,9 @@ pub(crate) enum Verb {
         /// keeps all.
         #[arg(long, default_value_t = 0.1)]
         near: f64,
+        /// Drives that are held out as the test split: a condition on `drive`, such as "region = 'PIT'".
+        #[arg(long, value_name = "SQL")]
+        test: Option<String>,
         /// Seed of splits and background.
         #[arg(long, default_value_t = 0)]
         seed: i64,
@@ -102,6 +105,7 @@ fn options(verb: &Verb) -> FreezeOptions {
         balance,
         background,
         near,
+        test,
         seed,
     } = verb
     else {
@@ -121,6 +125,7 @@ fn options(verb: &Verb) -> FreezeOptions {
         },
         near_identical_m: *near,
         seed: *seed,
+        test_where: test.clone(),
         ..FreezeOptions::new(name, run_id("dataset"))
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod dataset;
 pub(crate) mod doctor;
 pub(crate) mod evaluate;
+pub(crate) mod feedback;
 pub(crate) mod ingest;
 pub(crate) mod lake;
 pub(crate) mod lineage;

@@ -4,20 +4,25 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Subcommand;
+use driveloop_lake::Lake;
 
 use crate::Exit;
 use crate::context::Context;
 use crate::render;
-use crate::round::{Plan, RoundConfig, RoundOptions, plan, print_summary, run as run_round};
+use crate::round::{
+    Plan, Previous, RoundConfig, RoundOptions, history, plan, print_summary, run as run_round,
+};
 use crate::sheet::Sheet;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Run what has not been done: simulate, ingest, mine, synth, remine, dataset, train, evaluate, ota.
+    /// Run what has not been done: simulate, ingest, mine, synth, remine, dataset, train, evaluate, ota, feedback.
     Run(Args),
     /// Say what would run, and why.
     Plan(Args),
+    /// Compare the rounds of the lake: data, error, verdict, cost.
+    History,
 }
 
 /// The round.
@@ -36,10 +41,10 @@ pub(crate) struct Args {
 pub(crate) async fn run(context: &Context, verb: &Verb) -> Result<Exit> {
     match verb {
         Verb::Run(args) => {
-            let options = options(context, args)?;
             let lake = context.lake().await?;
+            let options = options(context, &lake, args).await?;
             let stages = run_round(&lake, &options).await?;
-            print_summary(context, &lake, &stages).await?;
+            print_summary(context, &lake, &options, &stages).await?;
             let lost = stages
                 .iter()
                 .filter_map(|stage| stage.done.as_ref())
@@ -47,21 +52,32 @@ pub(crate) async fn run(context: &Context, verb: &Verb) -> Result<Exit> {
             Ok(if lost { Exit::WithLoss } else { Exit::Done })
         }
         Verb::Plan(args) => {
-            let options = options(context, args)?;
-            let stages = plan(&context.lake().await?, &options).await?;
+            let lake = context.lake().await?;
+            let options = options(context, &lake, args).await?;
+            let stages = plan(&lake, &options).await?;
             print_plan(context, &stages)?;
+            Ok(Exit::Done)
+        }
+        Verb::History => {
+            let lake = context.existing_lake().await?;
+            render::sheet(context.format, history(&lake).await?)?;
             Ok(Exit::Done)
         }
     }
 }
 
-fn options(context: &Context, args: &Args) -> Result<RoundOptions> {
+async fn options(context: &Context, lake: &Lake, args: &Args) -> Result<RoundOptions> {
     let mut config = RoundConfig::read(&args.file)?;
     if let Some(source) = &args.source {
         config.source = Some(source.clone());
     }
+    let previous = match &config.after {
+        Some(round) => Some(Previous::read(lake, round).await?),
+        None => None,
+    };
     Ok(RoundOptions {
         config,
+        previous,
         simulated_logs: context.beside_lake("logs").display().to_string(),
         work_dir: args.work.clone().unwrap_or_else(|| context.work_dir()),
     })

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use driveloop_lake::Store;
 use driveloop_synth::simulate::{SimulateOptions, SimulateReport, SimulatedDrive, simulate_with};
+use driveloop_synth::traffic::EventKind;
 
 use crate::Exit;
 use crate::context::Context;
@@ -31,6 +32,9 @@ pub(crate) struct Args {
     /// Events around the ego per minute.
     #[arg(long, default_value_t = SimulateOptions::default().events_per_min)]
     events_per_min: f64,
+    /// Kinds of event that are caused, with commas between; all where none is named.
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    events: Vec<String>,
     /// Where the logs go: a folder or an object-store URI.
     #[arg(long, value_name = "URI")]
     out: String,
@@ -42,6 +46,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
         seconds: args.seconds,
         seed: args.seed,
         events_per_min: args.events_per_min,
+        events: event_kinds(&args.events)?,
         ..SimulateOptions::default()
     };
     let report = simulate_shown(&options, &Store::open(&args.out)?).await?;
@@ -62,6 +67,20 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     }
     render::sheet(context.format, sheet)?;
     Ok(Exit::Done)
+}
+
+/// The kinds of these names; all for no name.
+pub(crate) fn event_kinds(names: &[String]) -> Result<Vec<EventKind>> {
+    if names.is_empty() {
+        return Ok(EventKind::ALL.to_vec());
+    }
+    let kind = |name: &String| {
+        EventKind::from_name(name).with_context(|| {
+            let known = EventKind::ALL.map(EventKind::as_str).join(", ");
+            format!("no event `{name}`; there are {known}")
+        })
+    };
+    names.iter().map(kind).collect()
 }
 
 /// Simulates with a bar on a terminal, and with a line now and then elsewhere; ends with the throughput.

@@ -38,6 +38,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
         limit: args.limit,
         seed: args.seed,
         run_id: run_id("synth"),
+        ..ComposeOptions::default()
     };
     let report = compose(&lake, &options).await?;
     let mut sheet = Sheet::new(&["outcome", "candidates"]);

@@ -1,7 +1,11 @@
 //! `ROUND.toml`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
+
+use super::stages::STAGES;
 
 /// A round: its stages' parameters. What is left out has the default that is documented here.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -9,12 +13,16 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct RoundConfig {
     /// Name: of the round's journal, the start of its dataset's name, and of its model.
     pub(crate) name: String,
-    /// Where the logs are: a folder, file or object-store URI. Not needed with `[simulate]`.
+    /// The round before it, on the same lake: what its feedback is short of is composed, and its model is the baseline.
+    #[serde(default)]
+    pub(crate) after: Option<String>,
+    /// Where the logs are: a folder, file or object-store URI. With `[[simulate]]`, where the simulated ones go: a folder
+    /// beside the lake by default. A round `after` another may name none, and goes on with the drives of the lake.
     #[serde(default)]
     pub(crate) source: Option<String>,
-    /// Logs to simulate before the round.
+    /// Fleets to simulate before the round.
     #[serde(default)]
-    pub(crate) simulate: Option<SimulateConfig>,
+    pub(crate) simulate: Vec<FleetConfig>,
     /// Ingest.
     #[serde(default)]
     pub(crate) ingest: IngestConfig,
@@ -36,24 +44,33 @@ pub(crate) struct RoundConfig {
     /// The release gate.
     #[serde(default)]
     pub(crate) ota: OtaConfig,
+    /// The searches for the next round.
+    #[serde(default)]
+    pub(crate) feedback: FeedbackConfig,
+    /// Commands that take the place of stages, by the stage's name; see the documentation of [`super::command`].
+    #[serde(default)]
+    pub(crate) commands: BTreeMap<String, Vec<String>>,
     /// Prices, in any currency.
     #[serde(default)]
     pub(crate) cost: CostConfig,
 }
 
-/// Logs to simulate.
+/// Simulated drives of one fleet.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct SimulateConfig {
+pub(crate) struct FleetConfig {
     /// Drives.
     pub(crate) drives: usize,
     /// Length of each, seconds.
     pub(crate) seconds: f64,
-    /// Seed.
+    /// Seed; it is in the drives' names, so that each fleet of a round has its own.
     pub(crate) seed: u64,
-    /// Where the logs go; a folder `logs` beside the lake by default.
+    /// Events around the ego per minute.
     #[serde(default)]
-    pub(crate) out: Option<String>,
+    pub(crate) events_per_min: Option<f64>,
+    /// Kinds of event that are caused; all where empty.
+    #[serde(default)]
+    pub(crate) events: Vec<String>,
 }
 
 /// Ingest.
@@ -84,14 +101,16 @@ pub(crate) struct MineConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct SynthConfig {
-    /// Recipes; all where empty.
+    /// Recipes; all where empty. In a round `after` another, the searches of that one say which.
     pub(crate) recipes: Vec<String>,
-    /// Scenarios whose episodes are edited; all where empty.
+    /// Scenarios whose episodes are edited; all where empty, and in a round `after` another.
     pub(crate) scenarios: Vec<String>,
     /// Candidates for each episode and recipe.
     pub(crate) candidates_per_episode: usize,
-    /// Candidates in all, at most.
+    /// Candidates in all, at most; 0 composes nothing.
     pub(crate) candidates_max: usize,
+    /// In a round `after` another: candidates for each episode that it is short of. Some are rejected.
+    pub(crate) candidates_per_missing: usize,
     /// Seed.
     pub(crate) seed: u64,
 }
@@ -104,6 +123,7 @@ impl Default for SynthConfig {
             scenarios,
             candidates_per_episode: 1,
             candidates_max: 60,
+            candidates_per_missing: 3,
             seed: 1,
         }
     }
@@ -117,6 +137,9 @@ pub(crate) struct DatasetConfig {
     pub(crate) stride_s: f64,
     /// Weight of samples within an episode, relative to others.
     pub(crate) scenario_weight: f64,
+    /// Drives that are held out, as a condition on `drive` in SQL: the test split, and no host of composed drives. By default
+    /// a fifth of the drives that the seed chooses.
+    pub(crate) test: Option<String>,
     /// Seed of the split.
     pub(crate) seed: u64,
 }
@@ -126,6 +149,7 @@ impl Default for DatasetConfig {
         Self {
             stride_s: 0.5,
             scenario_weight: 2.0,
+            test: None,
             seed: 1,
         }
     }
@@ -179,8 +203,9 @@ impl Default for EvaluateConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct OtaConfig {
-    /// What the candidate is compared with: a model of the lake, or `constant-velocity`.
-    pub(crate) baseline: String,
+    /// What the candidate is compared with: a model of the lake, or `constant-velocity`. By default the model of the round
+    /// `after` which this one comes, and constant velocity for a first round.
+    pub(crate) baseline: Option<String>,
     /// A rules file in place of the built-in rules.
     pub(crate) rules: Option<String>,
     /// Seed of the bootstrap.
@@ -190,10 +215,24 @@ pub(crate) struct OtaConfig {
 impl Default for OtaConfig {
     fn default() -> Self {
         Self {
-            baseline: "constant-velocity".into(),
+            baseline: None,
             rules: None,
             seed: 1,
         }
+    }
+}
+
+/// The searches for the next round.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct FeedbackConfig {
+    /// Episodes of a scenario, or drives of another slice, that training should have.
+    pub(crate) wanted: u32,
+}
+
+impl Default for FeedbackConfig {
+    fn default() -> Self {
+        Self { wanted: 40 }
     }
 }
 
@@ -219,6 +258,32 @@ impl RoundConfig {
             "round file `{path}`: `name` must be letters, digits, `-` and `_`, got `{}`",
             config.name
         );
+        config
+            .check()
+            .with_context(|| format!("round file `{path}`"))?;
         Ok(config)
+    }
+
+    fn check(&self) -> Result<()> {
+        let after = self.after.as_deref();
+        anyhow::ensure!(
+            after != Some(&self.name),
+            "a round cannot come `after` itself"
+        );
+        let seeds: BTreeSet<u64> = self.simulate.iter().map(|fleet| fleet.seed).collect();
+        anyhow::ensure!(
+            seeds.len() == self.simulate.len(),
+            "two fleets of `[[simulate]]` have one seed, and so drives of the same names"
+        );
+        for (stage, command) in &self.commands {
+            let known = STAGES.iter().map(|stage| stage.name);
+            anyhow::ensure!(
+                known.clone().any(|name| name == stage),
+                "`[commands]` names no stage `{stage}`; there are {}",
+                known.collect::<Vec<_>>().join(", ")
+            );
+            anyhow::ensure!(!command.is_empty(), "the command of `{stage}` is empty");
+        }
+        Ok(())
     }
 }

@@ -7,14 +7,19 @@ use anyhow::{Context as _, Result};
 use driveloop_lake::{Journal, Lake, digest};
 use serde::{Deserialize, Serialize};
 
+use super::command;
 use super::config::RoundConfig;
+use super::previous::Previous;
 use super::stages::{STAGES, Stage, StageContext};
+use crate::context::now_ns;
 
 /// What a round is run with besides its file.
 #[derive(Debug, Clone)]
 pub(crate) struct RoundOptions {
     /// The round file, with `source` filled in.
     pub(crate) config: RoundConfig,
+    /// The round before it, where the file names one.
+    pub(crate) previous: Option<Previous>,
     /// Where logs are simulated to, where the file does not say.
     pub(crate) simulated_logs: String,
     /// Local folder for exported datasets and jobs; safe to delete between rounds.
@@ -32,6 +37,18 @@ pub(crate) struct StageDone {
     pub(crate) output: Output,
     /// Wall time, seconds.
     pub(crate) seconds: f64,
+    /// When it ended, by the clock of the machine that ran it.
+    #[serde(default)]
+    pub(crate) ended_ns: i64,
+}
+
+/// CPU hours of a stage: a trainer's come from its ledger; other stages hold one process for their wall time.
+pub(super) fn cpu_hours(done: &StageDone) -> f64 {
+    if done.output.cpu_hours > 0.0 {
+        done.output.cpu_hours
+    } else {
+        done.seconds / 3600.0
+    }
 }
 
 /// What a stage left.
@@ -71,7 +88,7 @@ pub(crate) type Plan = Vec<Planned>;
 
 /// Runs the round.
 pub(crate) async fn run(lake: &Lake, options: &RoundOptions) -> Result<Plan> {
-    let mut journal = Journal::open(lake, &journal_name(options)).await?;
+    let mut journal = Journal::open(lake, &journal_name(&options.config.name)).await?;
     let done: Vec<StageDone> = journal.entries().await?;
     let mut outputs = BTreeMap::new();
     let mut plan = Plan::new();
@@ -98,9 +115,7 @@ pub(crate) async fn run(lake: &Lake, options: &RoundOptions) -> Result<Plan> {
         let why = why(&done, stage.name);
         eprintln!("{:>10}: begins", stage.name);
         let begun = Instant::now();
-        let output = (stage.run)(&context)
-            .await
-            .with_context(|| format!("stage `{}`", stage.name))?;
+        let output = run_stage(stage, &context).await?;
         let seconds = begun.elapsed().as_secs_f64();
         eprintln!("{:>10}: {} ({seconds:.1} s)", stage.name, output.note);
         let entry = StageDone {
@@ -108,6 +123,7 @@ pub(crate) async fn run(lake: &Lake, options: &RoundOptions) -> Result<Plan> {
             key,
             output,
             seconds,
+            ended_ns: now_ns(),
         };
         journal.append(&entry).await?;
         outputs.insert(stage.name, entry.output.clone());
@@ -121,9 +137,19 @@ pub(crate) async fn run(lake: &Lake, options: &RoundOptions) -> Result<Plan> {
     Ok(plan)
 }
 
+/// Does a stage, or runs the command that takes its place.
+async fn run_stage(stage: &Stage, context: &StageContext<'_>) -> Result<Output> {
+    let commands = &context.options.config.commands;
+    let outcome = match commands.get(stage.name) {
+        Some(command) => command::run(context, stage.name, command).await,
+        None => (stage.run)(context).await,
+    };
+    outcome.with_context(|| format!("stage `{}`", stage.name))
+}
+
 /// What [`run`] would do. A stage after one that would run is said to run, whatever that one will leave.
 pub(crate) async fn plan(lake: &Lake, options: &RoundOptions) -> Result<Plan> {
-    let done: Vec<StageDone> = Journal::open(lake, &journal_name(options))
+    let done: Vec<StageDone> = Journal::open(lake, &journal_name(&options.config.name))
         .await?
         .entries()
         .await?;
@@ -168,8 +194,12 @@ pub(crate) async fn plan(lake: &Lake, options: &RoundOptions) -> Result<Plan> {
 const UNCHANGED: &str = "nothing has changed";
 const AFTER_CHANGE: &str = "a stage before it runs";
 
-fn journal_name(options: &RoundOptions) -> String {
-    format!("round-{}", options.config.name)
+/// What the names of rounds' journals begin with.
+pub(super) const JOURNAL_PREFIX: &str = "round-";
+
+/// The journal of a round.
+pub(super) fn journal_name(round: &str) -> String {
+    format!("{JOURNAL_PREFIX}{round}")
 }
 
 fn find<'a>(done: &'a [StageDone], stage: &str, key: &str) -> Option<&'a StageDone> {
@@ -188,11 +218,11 @@ fn why(done: &[StageDone], stage: &str) -> &'static str {
 
 async fn key(stage: &Stage, context: &StageContext<'_>) -> Result<String> {
     let mut parts = vec![env!("CARGO_PKG_VERSION").to_owned(), stage.name.to_owned()];
-    parts.push(
-        (stage.inputs)(context)
-            .await
-            .with_context(|| format!("stage `{}`", stage.name))?,
-    );
+    let inputs = match context.options.config.commands.get(stage.name) {
+        Some(command) => Ok(command.join("\0")),
+        None => (stage.inputs)(context).await,
+    };
+    parts.push(inputs.with_context(|| format!("stage `{}`", stage.name))?);
     for name in stage.after {
         let output = context.outputs.get(name);
         parts.push(

@@ -23,6 +23,7 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
         stride_s: config.dataset.stride_s,
         scenario_weight: config.dataset.scenario_weight,
         seed: config.dataset.seed as i64,
+        test_where: config.dataset.test.clone(),
         ..FreezeOptions::new(&name, &context.run_id)
     };
     let report = freeze(context.lake, &options).await?;

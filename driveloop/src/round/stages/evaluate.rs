@@ -14,10 +14,7 @@ use crate::round::run::Output;
 use crate::words::count;
 
 pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
-    digest_of(&(
-        &context.options.config.evaluate,
-        &context.options.config.ota.baseline,
-    ))
+    digest_of(&(&context.options.config.evaluate, context.baseline()))
 }
 
 pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
@@ -26,7 +23,7 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
         context.name("train", "model")?,
         context.name("dataset", "dataset")?,
     );
-    let baseline = config.ota.baseline.as_str();
+    let baseline = context.baseline();
     if baseline != CONSTANT_VELOCITY {
         predict_baseline(context, baseline, dataset).await?;
     }

@@ -1,6 +1,6 @@
 //! Logs to tables.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use driveloop_ingest::{IngestOptions, fingerprint, ingest};
 
 use super::{StageContext, digest_of, digest_of_batches};
@@ -9,16 +9,26 @@ use crate::round::run::Output;
 use crate::words::count;
 
 pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
-    digest_of(&fingerprint(source(context)?).await?)
+    match source(context)? {
+        Some(source) => digest_of(&fingerprint(source).await?),
+        None => drives_digest(context).await,
+    }
 }
 
 pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
+    let Some(source) = source(context)? else {
+        return Ok(Output {
+            digest: drives_digest(context).await?,
+            note: "the drives that the lake has".into(),
+            ..Output::default()
+        });
+    };
     let options = IngestOptions {
         jobs: context.options.config.ingest.jobs,
         ..IngestOptions::new(&context.run_id)
     };
-    let view = View::new(source(context)?);
-    let report = ingest(context.lake, source(context)?, &options, &|event| {
+    let view = View::new(source);
+    let report = ingest(context.lake, source, &options, &|event| {
         view.show(event);
     })
     .await?;
@@ -27,15 +37,11 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
         report.committed() + report.already_there() > 0,
         "of {} at `{}`, none can be read",
         count(report.drives.len(), "drive"),
-        source(context)?
+        source
     );
-    let drives = context
-        .lake
-        .query("SELECT log_id, source_digest FROM drive ORDER BY log_id")
-        .await?;
     let rows: u64 = report.rows().values().sum();
     Ok(Output {
-        digest: digest_of_batches(&drives)?,
+        digest: drives_digest(context).await?,
         rows,
         with_loss: report.has_losses(),
         note: format!("{}; {}", outcome(&report), count(rows, "row")),
@@ -43,13 +49,22 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
     })
 }
 
-fn source<'a>(context: &'a StageContext<'_>) -> Result<&'a str> {
+/// The drives of the lake.
+async fn drives_digest(context: &StageContext<'_>) -> Result<String> {
+    let sql = "SELECT log_id, source_digest FROM drive ORDER BY log_id";
+    digest_of_batches(&context.lake.query(sql).await?)
+}
+
+/// Where the logs are; nowhere for a round after another that names none.
+fn source<'a>(context: &'a StageContext<'_>) -> Result<Option<&'a str>> {
     let config = &context.options.config;
-    if config.simulate.is_some() {
-        return context.name("simulate", "logs");
+    if !config.simulate.is_empty() {
+        return context.name("simulate", "logs").map(Some);
     }
-    config
-        .source
-        .as_deref()
-        .context("the round names no logs: give `source` in its file, or --source")
+    let source = config.source.as_deref();
+    anyhow::ensure!(
+        source.is_some() || config.after.is_some(),
+        "the round names no logs: give `source` in its file, or --source"
+    );
+    Ok(source)
 }

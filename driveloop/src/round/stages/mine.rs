@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use driveloop_lake::Lake;
-use driveloop_scenario_mining::{Catalogue, MineOptions, mine};
+use driveloop_scenario_mining::{Catalogue, MineOptions, Searched, mine};
 
 use super::{StageContext, digest_of, digest_of_batches};
 use crate::round::run::Output;
@@ -18,14 +18,14 @@ pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
 }
 
 pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
-    search(context, false).await
+    search(context, Searched::Recorded).await
 }
 
-/// Searches drives; composed ones only where asked.
-pub(super) async fn search(context: &StageContext<'_>, composed: bool) -> Result<Output> {
+/// Searches some of the drives.
+pub(super) async fn search(context: &StageContext<'_>, searched: Searched) -> Result<Output> {
     let options = MineOptions {
         scenarios: context.options.config.mine.scenarios.clone(),
-        include_composed: composed,
+        searched,
         ..MineOptions::new(&context.run_id)
     };
     let report = mine(context.lake, &catalogue(context)?, &options).await?;
@@ -33,23 +33,22 @@ pub(super) async fn search(context: &StageContext<'_>, composed: bool) -> Result
         .scenarios
         .iter()
         .map(|(name, count)| {
-            (
-                name,
-                if composed {
-                    count.composed_episodes
-                } else {
-                    count.episodes
-                },
-            )
+            let episodes = match searched {
+                Searched::Composed => count.composed_episodes,
+                Searched::Recorded => count.episodes,
+                Searched::All => count.episodes + count.composed_episodes,
+            };
+            (name, episodes)
         })
         .collect();
     let episodes: usize = found.iter().map(|(_, count)| count).sum();
     let list: Vec<_> = found
         .iter()
+        .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
     Ok(Output {
-        digest: episodes_digest(context.lake, composed).await?,
+        digest: episodes_digest(context.lake, searched == Searched::Composed).await?,
         rows: episodes as u64,
         note: format!("{}: {}", count(episodes, "episode"), list.join(", ")),
         ..Output::default()

@@ -2,6 +2,7 @@
 
 mod dataset;
 mod evaluate;
+mod feedback;
 mod ingest;
 mod mine;
 mod ota;
@@ -15,6 +16,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use anyhow::{Context as _, Result};
+use driveloop_evaluation::CONSTANT_VELOCITY;
 use driveloop_lake::{Lake, digest};
 use serde::Serialize;
 
@@ -43,6 +45,15 @@ impl StageContext<'_> {
         found
             .map(String::as_str)
             .with_context(|| format!("stage `{stage}` left no `{name}`"))
+    }
+
+    /// The model that the candidate is compared with.
+    pub(crate) fn baseline(&self) -> &str {
+        let previous = self.options.previous.as_ref();
+        let chosen = self.options.config.ota.baseline.as_deref();
+        chosen
+            .or_else(|| previous.map(|previous| previous.model.as_str()))
+            .unwrap_or(CONSTANT_VELOCITY)
     }
 }
 
@@ -83,6 +94,7 @@ pub(crate) const STAGES: &[Stage] = &[
     stage!(train after ["dataset"]),
     stage!(evaluate after ["dataset", "train"]),
     stage!(ota after ["dataset", "evaluate"]),
+    stage!(feedback after ["ingest", "mine", "dataset", "evaluate", "ota"]),
 ];
 
 /// Digest of a stage's parameters.

@@ -15,7 +15,7 @@ pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
         .as_deref()
         .map(std::fs::read_to_string)
         .transpose()?;
-    digest_of(&(config, rules))
+    digest_of(&(config, context.baseline(), rules))
 }
 
 pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
@@ -27,7 +27,7 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
     let options = ValidateOptions {
         rules: config.rules.as_deref().map(read_rules).transpose()?,
         seed: config.seed,
-        ..ValidateOptions::new(model, &config.baseline, dataset, &context.run_id)
+        ..ValidateOptions::new(model, context.baseline(), dataset, &context.run_id)
     };
     let validation = validate_models(context.lake, &options).await?;
     let decision = validation.verdict.decision.as_str();

@@ -1,6 +1,7 @@
 //! The same scenarios in the composed drives.
 
 use anyhow::Result;
+use driveloop_scenario_mining::Searched;
 
 use super::StageContext;
 use crate::round::run::Output;
@@ -10,5 +11,5 @@ pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
 }
 
 pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
-    super::mine::search(context, true).await
+    super::mine::search(context, Searched::Composed).await
 }

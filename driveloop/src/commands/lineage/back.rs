@@ -1,4 +1,4 @@
-//! `driveloop lineage`: from a verdict, model, dataset or drive back to the bytes of the logs.
+//! Backwards: what a thing was made from.
 
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
@@ -9,75 +9,11 @@ use driveloop_schemas::{
     Checkpoint, Drive, LogId, ReleaseVerdict, Row, Sample, SyntheticItem, TrainingRun,
 };
 
-use crate::Exit;
-use crate::context::Context;
-use crate::render;
-use crate::sheet::Sheet;
+use super::Step;
 use crate::words::count;
 
-/// What to trace.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// A verdict, model, dataset or drive; without one, the last verdict.
-    subject: Option<String>,
-}
-
-/// One step of the walk.
-struct Step {
-    depth: usize,
-    kind: &'static str,
-    subject: String,
-    digest: String,
-    detail: String,
-    commit: Option<(String, CommitRecord)>,
-}
-
-pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
-    let lake = context.existing_lake().await?;
-    let steps = walk(&lake, args.subject.as_deref()).await?;
-    let columns = [
-        "step",
-        "subject",
-        "digest",
-        "detail",
-        "table_version",
-        "stage",
-        "tool",
-        "run",
-        "inputs",
-    ];
-    let mut sheet = Sheet::new(&columns);
-    for step in steps {
-        let indent = "  ".repeat(step.depth);
-        let (version, commit) = match &step.commit {
-            Some((table, commit)) => (Some(format!("{table}@{}", commit.version)), Some(commit)),
-            None => (None, None),
-        };
-        let inputs = commit.map(|commit| {
-            commit
-                .inputs
-                .iter()
-                .map(|(t, v)| format!("{t}@{v}"))
-                .collect::<Vec<_>>()
-                .join(" ")
-        });
-        sheet.row([
-            format!("{indent}{}", step.kind).into(),
-            step.subject.into(),
-            step.digest.into(),
-            step.detail.into(),
-            version.into(),
-            commit.and_then(|commit| commit.stage.clone()).into(),
-            commit.map(|commit| commit.tool_version.clone()).into(),
-            commit.map(|commit| commit.run_id.clone()).into(),
-            inputs.into(),
-        ]);
-    }
-    render::sheet(context.format, sheet)?;
-    Ok(Exit::Done)
-}
-
-async fn walk(lake: &Lake, subject: Option<&str>) -> Result<Vec<Step>> {
+/// From the subject to the logs; from the last verdict where there is none.
+pub(super) async fn walk(lake: &Lake, subject: Option<&str>) -> Result<Vec<Step>> {
     let mut walk = Walk {
         lake,
         steps: Vec::new(),
