@@ -1,9 +1,9 @@
 -- scenario: stationary_object_ahead
--- version: 2
+-- version: 3
 -- description: The ego drives up to something that stands in its path: a stopped or parked vehicle, a cone, an obstacle.
 -- roles: ego, object
 -- episodes: min_duration = 0.45 s, max_gap = 0.55 s
--- param: reach_max_s = 7.0 s — time in which the ego, at its present speed, reaches the object; 100 m, as far as sensors see it, at 50 km/h
+-- param: reach_max_s = 10.0 s — time in which the ego, at its present speed, reaches the object; a driver who has to go round it needs 10.2 s to 14.5 s of sight (AASHTO Green Book, decision sight distance)
 -- param: gap_near_m = 65.0 m — with a lane in the map: gap within which the time does not matter, because a slow ego speeds up; the stopping sight distance at 50 km/h (AASHTO Green Book)
 -- param: speed_max_mps = 0.5 m/s — largest speed of a stationary object: the noise of a tracker
 -- param: moved_max_m = 1.0 m — largest extent of its positions within the two seconds around the stamp

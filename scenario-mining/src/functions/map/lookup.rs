@@ -167,15 +167,14 @@ fn each<M, T>(
         let bytes = values.value(row);
         let is_it = |held: &(&[u8], M)| std::ptr::eq(held.0, bytes);
         if !held.get(current).is_some_and(is_it) {
-            current = match held.iter().position(is_it) {
-                Some(position) => position,
-                None => {
-                    if held.len() == HELD_MAX {
-                        held.clear();
-                    }
-                    held.push((bytes, map_of(&kind.read(bytes)?)));
-                    held.len() - 1
+            current = if let Some(position) = held.iter().position(is_it) {
+                position
+            } else {
+                if held.len() == HELD_MAX {
+                    held.clear();
                 }
+                held.push((bytes, map_of(&kind.read(bytes)?)));
+                held.len() - 1
             };
         }
         answers.push(answer(&held[current].1, row));

@@ -38,13 +38,9 @@ impl Index {
 }
 
 fn bounds(points: &[f64]) -> Option<([f64; 2], [f64; 2])> {
-    let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
-    for point in points.chunks_exact(2) {
-        for axis in 0..2 {
-            low[axis] = low[axis].min(point[axis]);
-            high[axis] = high[axis].max(point[axis]);
-        }
-    }
+    let along = |axis: usize| points.iter().skip(axis).step_by(2).copied();
+    let low = [0, 1].map(|axis| along(axis).fold(f64::INFINITY, f64::min));
+    let high = [0, 1].map(|axis| along(axis).fold(f64::NEG_INFINITY, f64::max));
     (points.len() >= 2).then_some((low, high))
 }
 
