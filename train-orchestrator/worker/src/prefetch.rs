@@ -74,7 +74,7 @@ mod tests {
         assert!(items.next().is_some());
         drop(items);
         // The thread owned the only sender: without it, nothing can come any more.
-        assert!(ended.recv_timeout(Duration::from_secs(60)).is_err());
+        assert!(ended.recv_timeout(Duration::from_mins(1)).is_err());
         assert!(matches!(
             ended.try_recv(),
             Err(std::sync::mpsc::TryRecvError::Disconnected)

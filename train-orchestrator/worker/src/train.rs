@@ -194,7 +194,8 @@ impl<'a> Run<'a> {
     fn step(&mut self) -> anyhow::Result<(Tensor, usize, Duration)> {
         let before = self.batches.waited();
         let batch = self.batches.next().context("the data ended early")??;
-        let waited = self.batches.waited() - before + std::mem::take(&mut self.waited);
+        let waited = self.batches.waited().saturating_sub(before);
+        let waited = waited + std::mem::take(&mut self.waited);
         let step = self.progress.step + 1;
         let rate = self.learning_rate(step);
         let progress = &mut self.progress;
