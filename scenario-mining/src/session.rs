@@ -15,6 +15,7 @@ use driveloop_lake::{COMPOSED_SCHEMA, Lake};
 
 use crate::error::{Error, Result};
 use crate::functions;
+use crate::operators::{OperatorLimits, query, register_operators};
 
 /// Catalogue and schema that unqualified names are looked up in.
 const CATALOGUE: &str = "driveloop";
@@ -101,6 +102,7 @@ pub async fn session_with(lake: &Lake, options: &SessionOptions) -> Result<Sessi
     }
     context.register_catalog(CATALOGUE, Arc::new(catalogue));
     functions::register(&context).map_err(fail)?;
+    register_operators(&context, OperatorLimits::default()).map_err(fail)?;
     Ok(context)
 }
 
@@ -110,12 +112,13 @@ pub(crate) async fn session_over(
 ) -> DataFusionResult<SessionContext> {
     let context = SessionContext::new_with_config(config(&SessionOptions::default()));
     functions::register(&context)?;
+    register_operators(&context, OperatorLimits::default())?;
     for (name, provider) in tables {
         context.register_table(name, provider)?;
     }
     for view in &VIEWS {
         if context.table_exist(view.rows_of)? {
-            let table = context.sql(view.sql).await?.into_view();
+            let table = query(&context, view.sql).await?.into_view();
             context.register_table(view.name, table)?;
         }
     }
@@ -163,10 +166,11 @@ async fn view_of(
 ) -> DataFusionResult<Arc<dyn TableProvider>> {
     let context = SessionContext::new_with_config(config(&SessionOptions::default()));
     functions::register(&context)?;
+    register_operators(&context, OperatorLimits::default())?;
     let catalogue = MemoryCatalogProvider::new();
     catalogue.register_schema(SCHEMA, schema)?;
     context.register_catalog(CATALOGUE, Arc::new(catalogue));
-    Ok(context.sql(view.sql).await?.into_view())
+    Ok(query(&context, view.sql).await?.into_view())
 }
 
 /// A schema of the lake, and the views, each planned when a statement names it.

@@ -16,6 +16,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::error::{Error, Result};
 use crate::fault::Names;
+use crate::operators::make_queries;
 use crate::session::{SessionOptions, Spill, session_with};
 use crate::statement::{Statement, tokens};
 
@@ -144,12 +145,13 @@ pub(crate) async fn read_only_plan(
     let fail = |source| Error::statement(subject, &statement, &names(context), source);
     let state = context.state();
     let dialect = state.config_options().sql_parser.dialect;
-    let parsed = state
+    let mut parsed = state
         .sql_to_statement(statement.text, &dialect)
         .map_err(&fail)?;
     if !only_reads(&parsed) {
         return Err(refused(&statement));
     }
+    make_queries(&mut parsed);
     let plan = state.statement_to_plan(parsed).await.map_err(&fail)?;
     // What stands inside of another statement, as in `EXPLAIN ANALYZE INSERT …`, shows in the plan.
     SQLOptions::new()

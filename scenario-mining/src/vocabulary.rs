@@ -9,6 +9,7 @@ use driveloop_schemas::TABLES;
 
 use crate::error::{Error, Result};
 use crate::functions::docs;
+use crate::operators::operator_docs;
 use crate::session::session_over;
 use crate::sql::functions;
 
@@ -17,7 +18,7 @@ use crate::sql::functions;
 pub struct Vocabulary {
     /// Tables and views with their columns, in order.
     pub tables: BTreeMap<String, Vec<String>>,
-    /// The driving functions, in the order of the documentation.
+    /// The driving functions and operators, in the order of the documentation.
     pub driving_functions: Vec<String>,
     /// The other functions, by name.
     pub functions: Vec<String>,
@@ -46,7 +47,9 @@ pub async fn vocabulary() -> Result<Vocabulary> {
         let columns = schema.fields().iter().map(|field| field.name().clone());
         tables.insert(name, columns.collect());
     }
-    let driving: Vec<_> = docs().map(|function| function.name.to_owned()).collect();
+    let operators = operator_docs().map(|operator| operator.name);
+    let driving = docs().map(|function| function.name).chain(operators);
+    let driving: Vec<_> = driving.map(str::to_owned).collect();
     let mut functions = functions(&context);
     functions.retain(|name| !driving.contains(name));
     Ok(Vocabulary {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use driveloop_lake::{AsOf, Lake};
-use driveloop_scenario_mining::{Reader, SessionOptions, Spill, docs, statements};
+use driveloop_scenario_mining::{Reader, SessionOptions, Spill, docs, operator_docs, statements};
 
 use crate::Exit;
 use crate::answer::{self, Limits, Shown};
@@ -165,6 +165,17 @@ fn functions(context: &Context) -> Result<Exit> {
             function.doc.into(),
             function.null_when.into(),
             function.source.into(),
+        ]);
+    }
+    for operator in operator_docs() {
+        let call = format!("{}({})", operator.name, operator.arguments);
+        sheet.row([
+            call.into(),
+            "rows".into(),
+            "-".into(),
+            operator.doc.into(),
+            "-".into(),
+            "-".into(),
         ]);
     }
     render::sheet(context.format, sheet)?;

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::Result;
 use driveloop_lake::Lake;
 use driveloop_scenario_mining::{
-    Reader, SessionOptions, Statement, Vocabulary, docs, statements, vocabulary,
+    Reader, SessionOptions, Statement, Vocabulary, docs, operator_docs, statements, vocabulary,
 };
 use driveloop_schemas::TABLES;
 
@@ -159,6 +159,10 @@ impl Prompt<'_> {
         for function in docs() {
             let call = format!("{}({})", function.name, function.arguments.join(", "));
             sheet.row([call.into(), function.unit.into(), function.doc.into()]);
+        }
+        for operator in operator_docs() {
+            let call = format!("{}({})", operator.name, operator.arguments);
+            sheet.row([call.into(), "rows".into(), operator.doc.into()]);
         }
         render::sheet(self.context.format, sheet)
     }
