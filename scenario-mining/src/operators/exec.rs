@@ -208,10 +208,6 @@ impl ExecutionPlan for DriveExec {
         vec![ordering(&self.input, &self.key, self.arrangement)]
     }
 
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![self.operator.keeps_rows()]
-    }
-
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![self.arrangement == Arrangement::Sorted]
     }
