@@ -32,9 +32,11 @@ mod fault;
 #[cfg(test)]
 mod fixtures;
 mod functions;
+mod kinematics;
 mod mine;
 mod operators;
 mod path;
+mod selectors;
 mod session;
 mod sql;
 mod statement;

@@ -52,8 +52,14 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 
-use call::{Call, Calls};
+pub(crate) use call::Call;
+use call::Calls;
+pub(crate) use drives::Drives;
+pub(crate) use exec::{Batches, DriveOperator};
+pub(crate) use key::{Key, LOG_ID, STAMP_NS, TRACK_ID, column};
 pub use limits::OperatorLimits;
+pub(crate) use node::{Operator, OperatorNode, Physical, QualifiedField};
+pub(crate) use pair_exec::DrivePairOperator;
 pub(crate) use tables::make_queries;
 pub use tables::query;
 
@@ -70,10 +76,10 @@ pub struct OperatorDoc {
 
 /// An operator and how a call of it becomes a plan.
 pub(crate) struct TableFunction {
-    doc: OperatorDoc,
+    pub(crate) doc: OperatorDoc,
     /// How many of its first arguments are tables.
-    tables: usize,
-    plan: fn(&mut Call) -> Result<LogicalPlan>,
+    pub(crate) tables: usize,
+    pub(crate) plan: fn(&mut Call) -> Result<LogicalPlan>,
 }
 
 /// Every operator, in the order of the documentation.
@@ -87,7 +93,14 @@ static TABLE_FUNCTIONS: [TableFunction; 5] = [
 
 /// The operators, for help texts and documentation.
 pub fn operator_docs() -> impl Iterator<Item = &'static OperatorDoc> {
-    TABLE_FUNCTIONS.iter().map(|function| &function.doc)
+    table_functions().map(|function| &function.doc)
+}
+
+/// Every table function: the operators here, and the kinematics and selectors over them.
+fn table_functions() -> impl Iterator<Item = &'static TableFunction> {
+    TABLE_FUNCTIONS
+        .iter()
+        .chain(&crate::selectors::TABLE_FUNCTIONS)
 }
 
 /// Makes the operators known to a session of the caller's, over whatever tables it has: those with columns `log_id` and

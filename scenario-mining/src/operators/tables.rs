@@ -16,7 +16,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::{TABLE_FUNCTIONS, TableFunction};
+use super::{TableFunction, table_functions};
 
 /// A query whose calls of operators may name tables; `SessionContext::sql` knows those alone that stand in `FROM`.
 ///
@@ -53,8 +53,7 @@ pub(super) fn function(name: &ObjectName) -> Option<&'static TableFunction> {
         Some(_) => ident.value == name,
         None => ident.value.eq_ignore_ascii_case(name),
     };
-    let mut functions = TABLE_FUNCTIONS.iter();
-    functions.find(|function| is_called(function.doc.name))
+    table_functions().find(|function| is_called(function.doc.name))
 }
 
 struct Tables;

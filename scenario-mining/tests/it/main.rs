@@ -12,5 +12,7 @@ mod functions;
 mod map;
 mod mining;
 mod real_maps;
+mod refav;
 mod scene;
+mod selectors;
 mod sql;

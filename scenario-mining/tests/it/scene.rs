@@ -118,7 +118,8 @@ fn item(log_id: &str, host: &str) -> SyntheticItem {
     }
 }
 
-fn drive(log_id: &str, host: Option<&str>) -> Drive {
+/// The row of `drive` of these drives.
+pub(crate) fn drive(log_id: &str, host: Option<&str>) -> Drive {
     Drive {
         log_id: log_id.into(),
         day: day_from_stamp_ns(START_NS),
