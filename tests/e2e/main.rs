@@ -19,6 +19,7 @@ mod many_drives;
 mod peers;
 mod real_drives;
 mod recall;
+mod refav;
 mod release_gate;
 mod s3;
 mod simulated_round;
