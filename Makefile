@@ -1,7 +1,7 @@
 # Two commands do everything on a machine with cargo, a C++ compiler, python3 and the package registries:
 #   make demo [LOGS=URI]   sets up, builds, and goes round the loop: twice on simulated drives, or once on logs of yours
 #   make test              sets up, builds, and runs every test
-# and `make bench` compares the ingest with another program on the same logs.
+# and `make bench` compares ingest and mining with other programs on the same logs and tables.
 
 CACHE := $(or $(DRIVELOOP_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/driveloop)
 # Compiled output lies outside the checkout, so that fresh clones share it.
@@ -34,7 +34,7 @@ test: build
 # With the profile of the build, so that it measures that one and builds no other.
 bench: build
 	@tools/setup --bench
-	DRIVELOOP_BENCH=$(CACHE)/bench cargo test --workspace --locked --bench ingest
+	DRIVELOOP_BENCH=$(CACHE)/bench cargo test --workspace --locked --bench ingest --bench mining
 
 lint: setup
 	cargo fmt --check

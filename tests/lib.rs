@@ -13,6 +13,8 @@
 //! | `DRIVELOOP_DRIVES` | drives of each of the tests with many drives |
 //! | `DRIVELOOP_FULL_SECONDS`, `DRIVELOOP_DENSE_SECONDS` | length of the logs with and without media |
 //! | `DRIVELOOP_BENCH_SCALE` | length of the benchmark's logs, as a share of the full ones |
+//! | `DRIVELOOP_BENCH_TRACKS`, `DRIVELOOP_BENCH_DRIVES` | folder with the track table of the mining benchmark; drives of the one that is made where none is named |
+//! | `DRIVELOOP_BENCH_QUERIES` | which of its nine queries, as `q1,q5` |
 //!
 //! ```no_run
 //! use driveloop_tests::{FaultyProxy, S3Server, s3_environment};
