@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::evidence::seed_from;
 use crate::paired::{Paired, PairedMetric};
 use crate::rules::{Kind, MetricRule, Rules};
-use crate::stats::power::{Target, drives_for_mean, scenes_for_shares};
+use crate::stats::power::{Target, drives_for_mean, drives_to_meet_a_bad_one, scenes_for_shares};
 use crate::stats::score::{Discordance, design_effect};
 use crate::stats::{Cluster, bootstrap, exact, mean_and_error};
 use crate::verdict::{Comparison, Failing, Finding, Needed};
@@ -178,13 +178,22 @@ fn shares(
     comparison.test = Some(method.as_str());
     comparison.p_value = Some(p_value);
     if let Some(margin) = comparison.margin {
-        comparison.no_worse = Some(high < margin);
+        let target = target(margin, rules);
+        let independent = comparison.drives == comparison.scenes;
+        let drives_min = if independent {
+            0.0
+        } else {
+            drives_to_meet_a_bad_one(rules.bad_drive_share, target)
+        };
+        let met = comparison.drives as f64 >= drives_min;
+        comparison.no_worse = Some(high < margin && met);
         // The share of discordant scenes needs no independence; only their number does.
-        let independent = scenes_for_shares(discordance, target(margin, rules));
-        let needed = (independent * effect).ceil().max(rules.scenes_min as f64);
-        let drives = (needed * comparison.drives as f64 / scenes).ceil();
+        let needed = scenes_for_shares(discordance, target) * effect;
+        let needed = needed.ceil().max(rules.scenes_min as f64);
+        let per_drive = scenes / comparison.drives as f64;
+        let drives = (needed / per_drive).ceil().max(drives_min);
         comparison.needed = Some(Needed {
-            scenes: needed as u64,
+            scenes: needed.max((drives_min * per_drive).ceil()) as u64,
             drives: drives as u64,
         });
     }

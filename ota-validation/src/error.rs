@@ -5,15 +5,19 @@ use thiserror::Error;
 /// A validation that reached no verdict. A verdict that says no is not an error.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// The rules are no TOML, or name a field that there is not.
-    #[error("rules: {source}")]
-    RulesSyntax {
+    /// A settings file is no TOML, or names a field that there is not.
+    #[error("{file}: {source}")]
+    Syntax {
+        /// What it is for: rules, columns or release.
+        file: &'static str,
         /// The cause, with line and column.
         source: Box<toml::de::Error>,
     },
-    /// A rule that cannot be applied.
-    #[error("rules: `{field}`: expected {expected}, got {actual}")]
-    RulesValue {
+    /// A setting that cannot be applied.
+    #[error("{file}: `{field}`: expected {expected}, got {actual}")]
+    Setting {
+        /// What the file is for: rules or columns.
+        file: &'static str,
         /// The field.
         field: String,
         /// What it admits.
@@ -21,13 +25,23 @@ pub enum Error {
         /// What the file says.
         actual: String,
     },
-    /// A score file that is no CSV table.
+    /// A score file that is neither a CSV nor a Parquet table.
     #[error("{file}: {source}")]
-    Csv {
+    Unreadable {
         /// The file.
         file: String,
-        /// The cause, with line.
-        source: csv::Error,
+        /// The cause, with line where it is text.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A score file beyond all measure.
+    #[error("{file}: expected at most {max} {what}, got more")]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there may be.
+        max: u64,
     },
     /// A score file without a column that is needed.
     #[error("{file}: column `{column}` is missing; its columns are {actual}")]
@@ -40,12 +54,12 @@ pub enum Error {
         actual: String,
     },
     /// A cell that does not hold what its column holds.
-    #[error("{file}: line {line}, column `{column}`: expected {expected}, got `{actual}`")]
+    #[error("{file}: {place}, column `{column}`: expected {expected}, got `{actual}`")]
     Cell {
         /// The file.
         file: String,
-        /// Line of the file, from 1.
-        line: u64,
+        /// Where: a line of CSV, or a row of Parquet, from 1.
+        place: String,
         /// The column.
         column: String,
         /// What the column holds.
@@ -53,12 +67,14 @@ pub enum Error {
         /// What the cell holds.
         actual: String,
     },
-    /// Two rows of one scene.
-    #[error("{subject}: scene `{key}` is there twice")]
-    DuplicateScene {
+    /// Two rows of one scene, or two columns of one name.
+    #[error("{subject}: {what} `{key}` is there twice")]
+    Duplicate {
         /// The file, or the model.
         subject: String,
-        /// The scene.
+        /// `scene` or `column`.
+        what: &'static str,
+        /// The scene or column.
         key: String,
     },
     /// A series of values that is not as long as the list of scenes.
@@ -78,6 +94,14 @@ pub enum Error {
         subject: String,
         /// What is missing there.
         expected: String,
+    },
+    /// A key that is none, or evidence that cannot be signed. What a private key holds is in no message.
+    #[error("{subject}: expected {expected}")]
+    Signing {
+        /// The key, or the part of the evidence.
+        subject: &'static str,
+        /// What it should be.
+        expected: &'static str,
     },
     /// The lake failed.
     #[error(transparent)]

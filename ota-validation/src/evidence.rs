@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::rules::Rules;
 use crate::scores::LeftOut;
-use crate::verdict::{Decision, Verdict};
+use crate::update_record::UpdateRecord;
+use crate::verdict::Verdict;
 
 /// Identifies the shape of the JSON.
 pub const EVIDENCE_SCHEMA: &str = "driveloop/release-evidence/v1";
@@ -21,8 +22,6 @@ pub struct Evidence {
     pub schema: &'static str,
     /// What decided.
     pub tool: Tool,
-    /// When, if the caller says so: RFC 3339, UTC.
-    pub issued_at: Option<String>,
     /// What wants to be released.
     pub candidate: Artifact,
     /// What it is compared with.
@@ -41,6 +40,8 @@ pub struct Evidence {
     pub verdict: Verdict,
     /// What UN Regulation No. 156 asks to be recorded of an update.
     pub un_r156: UpdateRecord,
+    /// The fields of `un_r156` that nobody filled in, by name.
+    pub un_r156_absent: Vec<&'static str>,
 }
 
 /// The program that decided.
@@ -78,37 +79,6 @@ pub struct Suite {
     pub left_out: Option<LeftOut>,
 }
 
-/// What UN Regulation No. 156 (software update management), paragraph 7.1.2, asks the manufacturer to record of each
-/// update. Null where it is not known to this program; a caller who knows fills it in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct UpdateRecord {
-    /// 7.1.2.2: configuration of the affected systems before the update.
-    pub configuration_before: Option<String>,
-    /// 7.1.2.2: configuration after it.
-    pub configuration_after: Option<String>,
-    /// 7.1.2.3: RXSWIN that the software belongs to.
-    pub rxswin: Option<String>,
-    /// 7.1.2.4: vehicles that the update is for.
-    pub target_vehicles: Option<String>,
-    /// 7.1.2.4: confirmation that it fits their last known configuration.
-    pub compatibility: Option<String>,
-    /// 7.1.2.5 (a): purpose of the update.
-    pub purpose: Option<String>,
-    /// 7.1.2.5 (b): systems or functions that it may affect.
-    pub affected_systems: Option<String>,
-    /// 7.1.2.5 (c) to (f): which of them are type-approved, and what the update means for that.
-    pub type_approval: Option<String>,
-    /// 7.1.2.5: other systems that the update depends on, or that depend on it.
-    pub interdependencies: Option<String>,
-    /// 7.1.2.5 (g): how, and under which conditions, the update may be executed.
-    pub preconditions: Option<String>,
-    /// 7.1.2.5 (h): confirmation that it will be conducted safely and securely.
-    pub safe_execution: Option<String>,
-    /// 7.1.2.5 (i): outcome of verification and validation. Filled in by the gate.
-    pub verification_and_validation: Option<String>,
-}
-
 impl Evidence {
     /// The canonical bytes: JSON with the fields in a fixed order, indented, with a line feed at the end.
     ///
@@ -122,20 +92,6 @@ impl Evidence {
         Tool {
             name: "driveloop",
             version: env!("CARGO_PKG_VERSION"),
-        }
-    }
-}
-
-impl UpdateRecord {
-    /// The record with the gate's outcome in its place.
-    pub(crate) fn with_outcome(&self, decision: Decision, rules_digest: &str) -> Self {
-        let outcome = format!(
-            "{} by the release gate, rules {rules_digest}",
-            decision.as_str()
-        );
-        Self {
-            verification_and_validation: Some(outcome),
-            ..self.clone()
         }
     }
 }

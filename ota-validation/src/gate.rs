@@ -11,6 +11,7 @@ use crate::reasons;
 use crate::rules::{Kind, MetricRule, Rules, SliceScope, WhenWorse};
 use crate::stats::multiple::benjamini_hochberg;
 use crate::verdict::{Comparison, Decision, Finding, Reason, ReasonKind, Verdict};
+use crate::wanted::wanted;
 
 /// Decides whether the candidate may replace the baseline.
 ///
@@ -74,6 +75,7 @@ pub fn gate(paired: &Paired, rules: &Rules, seed: u64) -> Verdict {
     newly_failing.truncate(Verdict::NEWLY_FAILING_MAX);
     Verdict {
         decision,
+        wanted: wanted(&reasons),
         reasons,
         comparisons,
         newly_failing,

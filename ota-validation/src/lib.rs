@@ -4,13 +4,15 @@
 //! numbers, evidence as JSON and a report as one HTML file.
 //!
 //! * [`gate`] is the pure core: [`Paired`] scores and [`Rules`] to a [`Verdict`].
-//! * [`validate_scores`] takes two CSV files that any evaluator wrote.
+//! * [`validate_scores`] takes two CSV or Parquet files that any evaluator wrote.
 //! * [`validate_models`] takes two models of the lake and records the verdict there.
 //!
 //! The same inputs, rules and seed give the same bytes. Every metric and slice is judged alone, so that a mean that
 //! rises hides nothing that falls, and few scenes give `INCONCLUSIVE` with the number that would decide.
 //!
-//! Not here: computing scores (`evaluation`), signing the evidence, and the exit status of the process, for which
+//! * [`Validation::sign`] signs the evidence, [`verify`] says whether a signature holds, and if not, why.
+//!
+//! Not here: computing scores (`evaluation`), a clock, keeping keys, and the exit status of the process, for which
 //! [`Verdict::exit_status`] is the advice.
 //!
 //! ```
@@ -25,8 +27,8 @@
 //! let mut options = ScoresOptions::new("token");
 //! options.rules = Some(driveloop_ota_validation::Rules::planner_scores()?);
 //! let validation = validate_scores(
-//!     ScoreFile { name: "candidate.csv", csv: candidate.as_bytes() },
-//!     ScoreFile { name: "baseline.csv", csv: baseline.as_bytes() },
+//!     ScoreFile { name: "candidate.csv", bytes: candidate.as_bytes() },
+//!     ScoreFile { name: "baseline.csv", bytes: baseline.as_bytes() },
 //!     &options,
 //! )?;
 //! assert_eq!(validation.verdict.decision, Decision::Block);
@@ -35,6 +37,7 @@
 //! # Ok::<(), driveloop_ota_validation::Error>(())
 //! ```
 
+mod attest;
 mod compare;
 mod error;
 mod evidence;
@@ -46,20 +49,32 @@ mod plots;
 mod reasons;
 mod report;
 mod rules;
+mod scene_view;
 mod scores;
 mod stats;
+mod update_record;
 mod validation;
 mod verdict;
+mod wanted;
 
+pub use attest::{
+    Limits, PAYLOAD_TYPE, PREDICATE_TYPE, Predicate, PrivateKey, PublicKey, Rejection,
+    STATEMENT_TYPE, Statement, Subject, Validity, VerifyRequest, pre_authentication_encoding,
+    verify,
+};
 pub use error::{Error, Result};
-pub use evidence::{Artifact, EVIDENCE_SCHEMA, Evidence, Suite, Tool, UpdateRecord};
+pub use evidence::{Artifact, EVIDENCE_SCHEMA, Evidence, Suite, Tool};
 pub use gate::gate;
 pub use models::{ValidateOptions, validate_models};
 pub use paired::{ALL, Paired, PairedMetric, Scene};
-pub use rules::{Columns, Direction, Kind, MetricRule, Rules, SliceScope, Veto, WhenWorse};
+pub use rules::{
+    Columns, Direction, Kind, MetricRule, Rules, ScoreColumns, SliceScope, Veto, WhenWorse,
+};
 pub use scores::{LeftOut, ScoreFile, pair_scores, score_columns};
+pub use update_record::UpdateRecord;
 pub use validation::{ScoresOptions, Validation, validate_scores};
 pub use verdict::{
     Change, Comparison, Decision, Failing, Finding, Needed, NewlyFailing, Reason, ReasonKind,
     Shortfall, Verdict,
 };
+pub use wanted::{WANTED_SCHEMA, Wanted};

@@ -6,11 +6,17 @@ use driveloop_lake::{Lake, Versions, sql_literal};
 use driveloop_schemas::{Checkpoint, Row, Sample, SampleMetric, TrainingRun};
 
 use crate::error::{Error, Result};
-use crate::evidence::{Artifact, UpdateRecord};
+use crate::evidence::Artifact;
+use crate::gate::gate;
 use crate::paired::{Paired, PairedMetric, Scene};
 use crate::rules::Rules;
+use crate::scene_view::{Models, SceneView, look_up};
+use crate::update_record::UpdateRecord;
 use crate::validation::{Question, Validation, validate};
+use crate::verdict::Verdict;
 
+/// Newly failing scenes that are drawn from above: each is a few reads of the lake.
+const VIEWS_MAX: usize = 6;
 /// Edges of the distance slices, in metres, with their names.
 const DISTANCES: [(f64, &str); 3] = [
     (20.0, "distance=0-20m"),
@@ -33,8 +39,6 @@ pub struct ValidateOptions {
     pub seed: u64,
     /// Run that the commit belongs to. It is not in the evidence.
     pub run_id: String,
-    /// When the evidence is issued, RFC 3339; the bytes depend on it.
-    pub issued_at: Option<String>,
     /// What is known of the update.
     pub update: UpdateRecord,
 }
@@ -55,7 +59,6 @@ impl ValidateOptions {
             rules: None,
             seed: 0,
             run_id: run_id.into(),
-            issued_at: None,
             update: UpdateRecord::default(),
         }
     }
@@ -87,6 +90,9 @@ pub async fn validate_models(lake: &Lake, options: &ValidateOptions) -> Result<V
     let suite_digest = Some(first.dataset_digest.clone());
     let candidate = values(lake, &options.candidate, &suite).await?;
     let baseline = values(lake, &options.baseline, &suite).await?;
+    let paired = pair(&samples, &candidate, &baseline, options)?;
+    let verdict = gate(&paired, &rules, options.seed);
+    let views = views(lake, &samples, &verdict, options).await?;
     let question = Question {
         candidate: artifact(lake, &options.candidate).await?,
         baseline: artifact(lake, &options.baseline).await?,
@@ -95,13 +101,37 @@ pub async fn validate_models(lake: &Lake, options: &ValidateOptions) -> Result<V
         left_out: None,
         input_versions,
         seed: options.seed,
-        issued_at: options.issued_at.clone(),
         update: options.update.clone(),
     };
-    let paired = pair(&samples, &candidate, &baseline, options)?;
-    let validation = validate(&paired, rules, question)?;
+    let validation = validate(&paired, rules, question, verdict, &views)?;
     validation.record(lake, &options.run_id).await?;
     Ok(validation)
+}
+
+/// The worst scenes from above, by key; a lake without their tracks has none. They are for the report alone: the tables
+/// that they come from are no input of the verdict.
+async fn views(
+    lake: &Lake,
+    samples: &[Sample],
+    verdict: &Verdict,
+    options: &ValidateOptions,
+) -> Result<BTreeMap<String, SceneView>> {
+    let models = Models {
+        candidate: &options.candidate,
+        baseline: &options.baseline,
+        dataset: &options.suite,
+    };
+    let mut views = BTreeMap::new();
+    for worst in verdict.newly_failing.iter().take(VIEWS_MAX) {
+        let sample = samples
+            .iter()
+            .find(|sample| sample.sample_id.as_str() == worst.key);
+        let Some(sample) = sample else { continue };
+        if let Some(view) = look_up(lake, sample, models).await? {
+            views.insert(worst.key.clone(), view);
+        }
+    }
+    Ok(views)
 }
 
 /// Versions of the tables that are read, taken before they are.
@@ -139,7 +169,8 @@ async fn values(lake: &Lake, model_id: &str, suite_literal: &str) -> Result<Valu
             .insert(row.sample_id.to_string(), row.value)
             .is_some()
         {
-            return Err(Error::DuplicateScene {
+            return Err(Error::Duplicate {
+                what: "scene",
                 subject: format!("model `{model_id}`"),
                 key: row.sample_id.into_string(),
             });

@@ -73,7 +73,8 @@ impl Paired {
             .find(|pair| scenes[pair[0]].key == scenes[pair[1]].key)
         {
             let key = scenes[pair[0]].key.clone();
-            return Err(Error::DuplicateScene {
+            return Err(Error::Duplicate {
+                what: "scene",
                 subject: "paired scenes".to_owned(),
                 key,
             });

@@ -117,8 +117,13 @@ pub(crate) fn no_worse(comparison: &Comparison, margin: f64) -> Reason {
 }
 
 pub(crate) fn not_shown(comparison: &Comparison, margin: f64, rules: &Rules) -> Reason {
-    let bound = if let Some(high) = comparison.worsening_high {
+    let bound = if let Some(high) = comparison.worsening_high.filter(|high| *high >= margin) {
         format!("it may be worse by {}", worsening_text(comparison, high))
+    } else if comparison.worsening_high.is_some() {
+        let drives = count_text(comparison.drives);
+        format!(
+            "its interval ends below, but a drive that is bad for it may not be among {drives} drives"
+        )
     } else {
         let (drives, min) = (comparison.drives, rules.drives_min);
         format!("{drives} drives give no interval, {min} would")

@@ -7,9 +7,11 @@ use minijinja::{Environment, Value, context};
 use crate::error::{Error, Result};
 use crate::evidence::Evidence;
 use crate::paired::{ALL, Paired};
-use crate::plots::{self, BarRow, ForestRow};
+use crate::plots::{self, Axis, BarRow, ForestRow};
 use crate::reasons::{change_text, count_text, p_text, worsening_text};
 use crate::rules::Kind;
+use crate::scene_view::SceneView;
+use crate::update_record::UpdateRecord;
 use crate::verdict::{Comparison, Decision, Finding, NewlyFailing, Reason, ReasonKind};
 
 /// The name ends in `.html`, which turns escaping on.
@@ -21,9 +23,21 @@ const SCATTER_POINTS_MAX: usize = 1_000;
 /// Newly failing scenes in the report; the evidence holds more.
 const SCENES_MAX: usize = 50;
 
+/// The axis of a difference of failing shares.
+const SHARES: Axis = Axis {
+    title: "change of the failing share, percentage points",
+    scale: 100.0,
+};
+/// The axis of a difference of means.
+const MEANS: Axis = Axis {
+    title: "worsening of the mean, in the metric's unit",
+    scale: 1.0,
+};
+
 /// Renders the report.
 pub(crate) fn render(
     paired: &Paired,
+    views: &BTreeMap<String, SceneView>,
     evidence: &Evidence,
     verdict_id: &str,
     evidence_digest: &str,
@@ -55,6 +69,7 @@ pub(crate) fn render(
             evidence => Value::from_serialize(evidence),
             verdict_id,
             evidence_digest,
+            un_r156 => update_record(&evidence.un_r156),
             scenes => count_text(verdict.scenes),
             drives => count_text(verdict.drives),
             independent => verdict.scenes == verdict.drives,
@@ -62,7 +77,7 @@ pub(crate) fn render(
             total,
             sliced,
             plots => plots(paired, evidence)?,
-            newly_failing => verdict.newly_failing.iter().take(shown).map(scene).collect::<Vec<_>>(),
+            newly_failing => scenes(&verdict.newly_failing[..shown], views)?,
             newly_failing_shown => shown,
             newly_failing_count => count_text(verdict.newly_failing_count),
         })
@@ -98,6 +113,13 @@ fn reason(reason: &Reason) -> Value {
     };
     let decisive = reason.kind.forces().is_some();
     context! { label, decisive, text => reason.text }
+}
+
+fn update_record(record: &UpdateRecord) -> Vec<Value> {
+    let fields = record.fields().into_iter();
+    fields
+        .map(|(name, value)| context! { name => name.replace('_', " "), value })
+        .collect()
 }
 
 fn finding_text(finding: Finding) -> &'static str {
@@ -145,7 +167,15 @@ fn table_row(comparison: &Comparison) -> Value {
     }
 }
 
-fn scene(scene: &NewlyFailing) -> Value {
+fn scenes(scenes: &[NewlyFailing], views: &BTreeMap<String, SceneView>) -> Result<Vec<Value>> {
+    let drawn = |scene: &NewlyFailing| {
+        let picture = views.get(&scene.key).map(plots::from_above).transpose()?;
+        Ok(self::scene(scene, picture))
+    };
+    scenes.iter().map(drawn).collect()
+}
+
+fn scene(scene: &NewlyFailing, picture: Option<String>) -> Value {
     let number = |value: f64| {
         let text = format!("{value:.3}");
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -168,6 +198,7 @@ fn scene(scene: &NewlyFailing) -> Value {
         slices => scene.slices.join(", "),
         metrics => scene.metrics.join(", "),
         changes => changes.join("; "),
+        picture,
     }
 }
 
@@ -190,7 +221,7 @@ fn plots(paired: &Paired, evidence: &Evidence) -> Result<Vec<Value>> {
         push(
             "Failing scenes, all scenes".to_owned(),
             key,
-            plots::forest(&rows)?,
+            plots::forest(&rows, SHARES)?,
         );
         let bars: Vec<BarRow> = total.iter().filter_map(|c| bar(c)).collect();
         let caption = "Scenes on which the two disagree. Only these carry information.";
@@ -218,7 +249,13 @@ fn plots(paired: &Paired, evidence: &Evidence) -> Result<Vec<Value>> {
         } else {
             ""
         };
-        push(format!("{metric}{by_slice}"), key, plots::forest(&rows)?);
+        let shares = comparisons.iter().any(|c| c.kind == Kind::PassFail);
+        let axis = if shares { SHARES } else { MEANS };
+        push(
+            format!("{metric}{by_slice}"),
+            key,
+            plots::forest(&rows, axis)?,
+        );
     }
     for metric in evidence.rules.rank_by.iter().take(1) {
         if let Some(points) = scatter_points(paired, metric) {

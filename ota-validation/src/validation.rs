@@ -6,14 +6,18 @@ use bytes::Bytes;
 use driveloop_lake::{Commit, Lake, Outcome, Versions};
 use driveloop_schemas::ReleaseVerdict;
 
+use crate::attest::{Digests, PrivateKey, Validity, sign_evidence};
 use crate::error::Result;
-use crate::evidence::{Artifact, EVIDENCE_SCHEMA, Evidence, Suite, UpdateRecord, sha256_hex};
+use crate::evidence::{Artifact, EVIDENCE_SCHEMA, Evidence, Suite, canonical_json, sha256_hex};
 use crate::gate::gate;
 use crate::paired::Paired;
 use crate::report;
 use crate::rules::Rules;
+use crate::scene_view::SceneView;
 use crate::scores::{LeftOut, ScoreFile, pair_scores, score_columns};
+use crate::update_record::UpdateRecord;
 use crate::verdict::Verdict;
+use crate::wanted::WANTED_SCHEMA;
 
 /// Hexadecimal digits of the evidence's digest that name a verdict.
 const VERDICT_ID_DIGITS: usize = 16;
@@ -44,8 +48,6 @@ pub struct ScoresOptions {
     pub rules: Option<Rules>,
     /// Seed.
     pub seed: u64,
-    /// When the evidence is issued, RFC 3339; the bytes depend on it.
-    pub issued_at: Option<String>,
     /// What is known of the update.
     pub update: UpdateRecord,
 }
@@ -54,12 +56,10 @@ impl ScoresOptions {
     /// Options with the rules that fit the columns.
     #[must_use]
     pub fn new(key: impl Into<String>) -> Self {
-        let (rules, issued_at) = (None, None);
         Self {
             key: key.into(),
-            rules,
+            rules: None,
             seed: 0,
-            issued_at,
             update: UpdateRecord::default(),
         }
     }
@@ -83,7 +83,7 @@ pub fn validate_scores(
     let (paired, left_out) = pair_scores(candidate, baseline, &options.key, &rules)?;
     let artifact = |file: ScoreFile<'_>| Artifact {
         id: file.name.to_owned(),
-        digest: Some(sha256_hex(file.csv)),
+        digest: Some(sha256_hex(file.bytes)),
         lineage: BTreeMap::new(),
     };
     let keys = paired.scenes().iter().map(|scene| scene.key.as_str());
@@ -95,10 +95,10 @@ pub fn validate_scores(
         left_out: Some(left_out),
         input_versions: Versions::new(),
         seed: options.seed,
-        issued_at: options.issued_at.clone(),
         update: options.update.clone(),
     };
-    validate(&paired, rules, question)
+    let verdict = gate(&paired, &rules, options.seed);
+    validate(&paired, rules, question, verdict, &BTreeMap::new())
 }
 
 /// Who is compared, on what.
@@ -110,17 +110,27 @@ pub(crate) struct Question {
     pub(crate) left_out: Option<LeftOut>,
     pub(crate) input_versions: Versions,
     pub(crate) seed: u64,
-    pub(crate) issued_at: Option<String>,
     pub(crate) update: UpdateRecord,
 }
 
-pub(crate) fn validate(paired: &Paired, rules: Rules, question: Question) -> Result<Validation> {
-    let verdict = gate(paired, &rules, question.seed);
+/// Makes evidence and report of a verdict. `views` are scenes from above, by key.
+pub(crate) fn validate(
+    paired: &Paired,
+    rules: Rules,
+    question: Question,
+    verdict: Verdict,
+    views: &BTreeMap<String, SceneView>,
+) -> Result<Validation> {
     let rules_digest = rules.digest()?;
+    let un_r156 = question.update.with_outcome(
+        verdict.decision,
+        &rules_digest,
+        &question.baseline,
+        &question.candidate,
+    );
     let evidence = Evidence {
         schema: EVIDENCE_SCHEMA,
         tool: Evidence::tool(),
-        issued_at: question.issued_at,
         candidate: question.candidate,
         baseline: question.baseline,
         suite: Suite {
@@ -132,9 +142,8 @@ pub(crate) fn validate(paired: &Paired, rules: Rules, question: Question) -> Res
         },
         input_versions: question.input_versions,
         seed: question.seed,
-        un_r156: question
-            .update
-            .with_outcome(verdict.decision, &rules_digest),
+        un_r156_absent: un_r156.absent(),
+        un_r156,
         rules_digest,
         rules,
         verdict: verdict.clone(),
@@ -142,7 +151,7 @@ pub(crate) fn validate(paired: &Paired, rules: Rules, question: Question) -> Res
     let evidence_json = evidence.to_json()?;
     let evidence_digest = sha256_hex(&evidence_json);
     let verdict_id: String = evidence_digest.chars().take(VERDICT_ID_DIGITS).collect();
-    let html = report::render(paired, &evidence, &verdict_id, &evidence_digest)?;
+    let html = report::render(paired, views, &evidence, &verdict_id, &evidence_digest)?;
     Ok(Validation {
         verdict_id,
         verdict,
@@ -164,6 +173,42 @@ impl Validation {
     #[must_use]
     pub fn report_path(&self) -> String {
         format!("evidence/{}.html", self.verdict_id)
+    }
+
+    /// Path of the signed evidence, relative to the lake.
+    #[must_use]
+    pub fn envelope_path(&self) -> String {
+        format!("evidence/{}.dsse.json", self.verdict_id)
+    }
+
+    /// Signs the evidence: a DSSE envelope in JSON, which [`verify`](crate::verify) accepts for as long as it says.
+    /// The same validation, times and key give the same bytes.
+    ///
+    /// # Errors
+    /// When the candidate has no digest, so that nothing would say what the evidence is about; and when the signature
+    /// would hold for no time.
+    pub fn sign(&self, validity: Validity, key: &PrivateKey) -> Result<String> {
+        let report = sha256_hex(&self.html);
+        let digests = Digests {
+            evidence: &self.evidence_digest,
+            report: &report,
+        };
+        sign_evidence(&self.evidence, digests, validity, key)
+    }
+
+    /// What more data would decide the verdict, as JSON: the schema, the verdict, and a list of [`Wanted`](crate::Wanted).
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn wanted_json(&self) -> Result<String> {
+        canonical_json(&serde_json::json!({
+            "schema": WANTED_SCHEMA,
+            "verdict_id": self.verdict_id,
+            "decision": self.verdict.decision,
+            "suite": self.evidence.suite.name,
+            "power": self.evidence.rules.power,
+            "wanted": self.verdict.wanted,
+        }))
     }
 
     /// The row of `release_verdict`.

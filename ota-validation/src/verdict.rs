@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::rules::Kind;
+use crate::wanted::Wanted;
 
 /// May the release go out?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -35,6 +36,8 @@ pub struct Verdict {
     pub decision: Decision,
     /// Why, the decisive reasons first.
     pub reasons: Vec<Reason>,
+    /// What more data would decide it, slice by slice; empty where it is decided.
+    pub wanted: Vec<Wanted>,
     /// Every metric on every slice, `all` first.
     pub comparisons: Vec<Comparison>,
     /// Scenes that newly fail a metric which blocks, worst first; at most [`Verdict::NEWLY_FAILING_MAX`].
@@ -72,7 +75,7 @@ impl Verdict {
             .collect()
     }
 
-    /// What more data would decide, for the search that looks for it.
+    /// What more data would decide, metric by metric; [`Verdict::wanted`] has it slice by slice.
     pub fn shortfalls(&self) -> impl Iterator<Item = &Shortfall> {
         self.reasons
             .iter()

@@ -57,6 +57,17 @@ fn quantiles(target: Target) -> (f64, f64) {
     )
 }
 
+/// Drives among which at least one is bad for the candidate, but for a chance of `alpha`, when it is worse by the margin
+/// because `bad_share` of the scenes newly fail in the drives that are bad for it: `(1 − margin / bad_share)ᴷ ≤ alpha`.
+/// With fewer, no bad drive may have been met, and nothing in the data says so.
+pub(crate) fn drives_to_meet_a_bad_one(bad_share: f64, target: Target) -> f64 {
+    let bad_drives = target.margin / bad_share;
+    if bad_drives >= 1.0 {
+        return 1.0;
+    }
+    (target.alpha.ln() / (1.0 - bad_drives).ln()).ceil()
+}
+
 /// Drives after which a mean is decided: `K (z_α + z_β)² (error / δ)²`, the error being that of the `K` drives at hand.
 pub(crate) fn drives_for_mean(drives: f64, error: f64, target: Target) -> f64 {
     let (z_alpha, z_beta) = quantiles(target);
@@ -67,6 +78,19 @@ pub(crate) fn drives_for_mean(drives: f64, error: f64, target: Target) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// With all scenes of a bad drive failing it is the rule of three, 3.69 / margin at 2.5 %.
+    #[test]
+    fn a_bad_drive_is_met_among_many() {
+        let target = Target {
+            margin: 0.01,
+            alpha: 0.025,
+            power: 0.8,
+        };
+        assert_eq!(drives_to_meet_a_bad_one(1.0, target), 368.0);
+        assert_eq!(drives_to_meet_a_bad_one(0.25, target), 91.0);
+        assert_eq!(drives_to_meet_a_bad_one(0.01, target), 1.0);
+    }
 
     /// By hand, at a discordant share of 0.05, a margin of 0.02, two-sided 5 % and power 90 %:
     /// Connor (1.959964 · √0.05 + 1.281552 · √0.0496)² / 0.0004 = 1309.3;

@@ -2,7 +2,10 @@
 
 use driveloop_lake::{Commit, Lake};
 use driveloop_ota_validation::{Decision, Error, ValidateOptions, Validation, validate_models};
-use driveloop_schemas::{Checkpoint, ReleaseVerdict, Sample, SampleMetric, time::Day};
+use driveloop_schemas::{
+    Checkpoint, EGO_CATEGORY, ObjectTrack, Prediction, ReleaseVerdict, Sample, SampleMetric,
+    time::Day,
+};
 
 const SUITE: &str = "round-1";
 const BASELINE: &str = "constant-velocity";
@@ -97,6 +100,90 @@ async fn lake(folder: &std::path::Path, drives: usize, worse: usize) -> Lake {
     lake
 }
 
+/// A track that goes straight on, at 10 m/s in direction `yaw_rad`, for three seconds.
+fn track(
+    log_id: &str,
+    track_id: &str,
+    category: &str,
+    at: (f64, f64),
+    yaw_rad: f64,
+) -> Vec<ObjectTrack> {
+    let (sin, cos) = yaw_rad.sin_cos();
+    let row = |step: i64| ObjectTrack {
+        log_id: log_id.into(),
+        day: Day(0),
+        composed: false,
+        track_id: track_id.into(),
+        stamp_ns: step * 100_000_000,
+        category: category.to_owned(),
+        source_category: category.to_owned(),
+        length_m: 4.6,
+        width_m: 1.9,
+        height_m: 1.6,
+        x_m: at.0 + cos * step as f64,
+        y_m: at.1 + sin * step as f64,
+        z_m: 0.0,
+        qw: (yaw_rad / 2.0).cos(),
+        qx: 0.0,
+        qy: 0.0,
+        qz: (yaw_rad / 2.0).sin(),
+        yaw_rad,
+        vx_mps: Some(10.0 * cos),
+        vy_mps: Some(10.0 * sin),
+        ax_mps2: None,
+        ay_mps2: None,
+        kinematics: "measured".to_owned(),
+        accel_kinematics: None,
+        ego_x_m: 0.0,
+        ego_y_m: 0.0,
+        ego_z_m: 0.0,
+        ego_yaw_rad: 0.0,
+        ego_vx_mps: None,
+        ego_vy_mps: None,
+        lidar_points: None,
+    };
+    (0..=30).map(row).collect()
+}
+
+/// What really happened in the scenes of a drive, and what both expected: the candidate drifts to the left.
+async fn add_tracks(lake: &Lake, drive: usize) {
+    let log_id = format!("drive-{drive}");
+    let mut tracks = track(&log_id, "ego", EGO_CATEGORY, (1_000.0, 500.0), 0.3);
+    let mut predictions = Vec::new();
+    for at in 1..5 {
+        let from = (1_015.0 + 9.0 * at as f64, 501.0 + 4.0 * at as f64);
+        let track_id = format!("track-{at}");
+        tracks.extend(track(&log_id, &track_id, "REGULAR_VEHICLE", from, 0.3));
+        for (model_id, drift) in [(BASELINE, 0.0), (CANDIDATE, 0.12)] {
+            let yaw_rad: f64 = 0.3 + drift;
+            let reach = |along: f64| {
+                (1..=30)
+                    .map(|step| along * f64::from(step))
+                    .collect::<Vec<_>>()
+            };
+            predictions.push(Prediction {
+                model_id: model_id.to_owned(),
+                dataset: SUITE.to_owned(),
+                sample_id: format!("{log_id}/{track_id}/0").into(),
+                x_m: reach(yaw_rad.cos())
+                    .into_iter()
+                    .map(|x| x + from.0)
+                    .collect(),
+                y_m: reach(yaw_rad.sin())
+                    .into_iter()
+                    .map(|y| y + from.1)
+                    .collect(),
+            });
+        }
+    }
+    tracks.sort_by(|a, b| (&a.track_id, a.stamp_ns).cmp(&(&b.track_id, b.stamp_ns)));
+    let commit = |id: &str| Commit::new("test", "r").with_transactions([id]);
+    lake.append(&tracks, &commit("tracks")).await.unwrap();
+    lake.append(&predictions, &commit("predictions"))
+        .await
+        .unwrap();
+}
+
 async fn run(lake: &Lake) -> Validation {
     validate_models(
         lake,
@@ -148,6 +235,22 @@ async fn a_model_that_fails_on_a_slice_is_blocked_and_the_slice_named() {
     let versions = lake.versions().await.unwrap();
     assert_eq!(run(&lake).await, validation);
     assert_eq!(lake.versions().await.unwrap(), versions);
+}
+
+#[tokio::test]
+async fn the_worst_scenes_are_drawn_from_above_where_the_lake_has_their_tracks() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path(), 20, 4).await;
+    let without = run(&lake).await;
+    assert!(!without.html.contains("scene-picture\""));
+    let worst = &without.verdict.newly_failing[0];
+    let drive = worst.drive.strip_prefix("drive-").unwrap().parse().unwrap();
+    add_tracks(&lake, drive).await;
+    let with = run(&lake).await;
+    crate::fixture::keep_report("models-from-above.html", &with.html);
+    assert!((1..=4).contains(&with.html.matches("scene-picture\"").count()));
+    // What is drawn is no part of what was decided.
+    assert_eq!(with.evidence_json, without.evidence_json);
 }
 
 #[tokio::test]

@@ -7,8 +7,10 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod attest;
 mod calibration;
 mod fixture;
 mod lake;
 mod planner_scores;
+mod score_files;
 mod scores;

@@ -4,8 +4,12 @@
 use std::path::PathBuf;
 
 use driveloop_ota_validation::{
-    Decision, Finding, ReasonKind, ScoreFile, ScoresOptions, Validation, validate_scores,
+    Decision, Finding, Paired, ReasonKind, Rules, ScoreFile, ScoresOptions, Validation, gate,
+    pair_scores, validate_scores,
 };
+use rayon::prelude::*;
+
+use crate::fixture::Draws;
 
 /// Metric, failing scenes before and after, new and mended ones, p-value, what is found.
 const EXPECTED: [(&str, [u64; 4], f64, Finding); 7] = [
@@ -72,7 +76,7 @@ fn scores(policy: &str) -> Option<String> {
 }
 
 fn validate(candidate: &str, baseline: &str) -> Validation {
-    let file = |name, csv| ScoreFile { name, csv };
+    let file = |name, bytes| ScoreFile { name, bytes };
     let candidate = file("candidate.csv", candidate.as_bytes());
     let baseline = file("baseline.csv", baseline.as_bytes());
     validate_scores(candidate, baseline, &ScoresOptions::new("token")).unwrap()
@@ -205,4 +209,53 @@ fn few_scenes_decide_nothing_and_say_how_many_would() {
         (0.9..1.25).contains(&(total / first_order)),
         "{total} against {first_order}"
     );
+}
+
+/// The real scores with candidate and baseline exchanged scene by scene at random: as they are, but in truth alike.
+#[test]
+fn real_scores_without_a_difference_are_seldom_blocked() {
+    let Some((candidate, baseline)) = scores("vov").zip(scores("resnet")) else {
+        return;
+    };
+    let file = |name, bytes| ScoreFile { name, bytes };
+    let rules = Rules {
+        resamples: 199,
+        ..Rules::planner_scores().unwrap()
+    };
+    let (paired, _) = pair_scores(
+        file("candidate.csv", candidate.as_bytes()),
+        file("baseline.csv", baseline.as_bytes()),
+        "token",
+        &rules,
+    )
+    .unwrap();
+    let runs = crate::calibration::runs(16);
+    let blocked = (0..runs)
+        .into_par_iter()
+        .filter(|run| {
+            let verdict = gate(&exchanged(&paired, *run), &rules, *run);
+            verdict.decision == Decision::Block
+        })
+        .count();
+    eprintln!("blocked {blocked} of {runs} exchanges of the real scores");
+    assert!(
+        blocked as f64 <= (rules.fdr * runs as f64).max(1.0),
+        "{blocked} of {runs}"
+    );
+}
+
+fn exchanged(paired: &Paired, run: u64) -> Paired {
+    let mut draws = Draws(run * 6_700_417 + 3);
+    let swaps: Vec<bool> = paired.scenes().iter().map(|_| draws.unit() < 0.5).collect();
+    let metrics = paired.metrics().iter().map(|metric| {
+        let mut metric = metric.clone();
+        let sides = metric.candidate.iter_mut().zip(&mut metric.baseline);
+        for ((candidate, baseline), swap) in sides.zip(&swaps) {
+            if *swap {
+                std::mem::swap(candidate, baseline);
+            }
+        }
+        metric
+    });
+    Paired::new(paired.scenes().to_vec(), metrics.collect(), Vec::new()).unwrap()
 }

@@ -40,7 +40,7 @@ fn planner_csv(candidate: bool) -> String {
 fn file<'a>(name: &'a str, csv: &'a str) -> ScoreFile<'a> {
     ScoreFile {
         name,
-        csv: csv.as_bytes(),
+        bytes: csv.as_bytes(),
     }
 }
 

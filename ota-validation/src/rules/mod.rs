@@ -1,10 +1,15 @@
 //! The gate's rules: a readable TOML file, parsed once into a type that can be applied.
 
+mod check;
+mod score_columns;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+
+pub use score_columns::ScoreColumns;
 
 /// What the gate tests, and what a finding means. `rules/default.toml` explains each setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +27,8 @@ pub struct Rules {
     pub scenes_min: u64,
     /// With fewer drives there is no interval of a continuous metric.
     pub drives_min: u64,
+    /// Largest share of its scenes that is taken to newly fail in a drive that is bad for the candidate.
+    pub bad_drive_share: f64,
     /// Where non-inferiority must be shown.
     pub slice_scope: SliceScope,
     /// Share of the baseline's scenes that the candidate may leave unanswered.
@@ -48,6 +55,8 @@ pub struct Columns {
     pub drive: String,
     /// Columns whose values cut the scenes into slices.
     pub slices: Vec<String>,
+    /// Numeric columns that are no metrics.
+    pub ignored: Vec<String>,
 }
 
 /// Where a safety-critical metric must be shown to be no worse than its margin.
@@ -148,6 +157,7 @@ impl Default for Columns {
             valid: "valid".to_owned(),
             drive: String::new(),
             slices: Vec::new(),
+            ignored: Vec::new(),
         }
     }
 }
@@ -161,6 +171,7 @@ impl Default for Rules {
             power: 0.8,
             scenes_min: 30,
             drives_min: 10,
+            bad_drive_share: 0.25,
             slice_scope: SliceScope::Observed,
             unanswered_share_max: 0.0,
             resamples: 4999,
@@ -174,14 +185,15 @@ impl Default for Rules {
 
 impl Rules {
     /// The commented rules file with every default.
-    pub const DEFAULT_TOML: &'static str = include_str!("../rules/default.toml");
+    pub const DEFAULT_TOML: &'static str = include_str!("../../rules/default.toml");
 
     /// Reads a rules file.
     ///
     /// # Errors
     /// When it is no TOML, has an unknown field, or a value that cannot be applied.
     pub fn from_toml(text: &str) -> Result<Self> {
-        let rules: Self = toml::from_str(text).map_err(|source| Error::RulesSyntax {
+        let rules: Self = toml::from_str(text).map_err(|source| Error::Syntax {
+            file: "rules",
             source: Box::new(source),
         })?;
         rules.check()?;
@@ -193,7 +205,7 @@ impl Rules {
     /// # Errors
     /// Never, unless the built-in file is broken: a test reads it.
     pub fn planner_scores() -> Result<Self> {
-        Self::from_toml(include_str!("../rules/planner-scores.toml"))
+        Self::from_toml(include_str!("../../rules/planner-scores.toml"))
     }
 
     /// The built-in rules for two motion forecasters of the lake.
@@ -201,7 +213,7 @@ impl Rules {
     /// # Errors
     /// Never, unless the built-in file is broken: a test reads it.
     pub fn lake_models() -> Result<Self> {
-        Self::from_toml(include_str!("../rules/lake-models.toml"))
+        Self::from_toml(include_str!("../../rules/lake-models.toml"))
     }
 
     /// The built-in rules that fit the columns of a score file: those for planner scores where all of their
@@ -252,44 +264,6 @@ impl Rules {
     pub fn digest(&self) -> Result<String> {
         crate::evidence::canonical_json(self).map(|json| crate::evidence::sha256_hex(&json))
     }
-
-    fn check(&self) -> Result<()> {
-        let shares = [
-            ("fdr", self.fdr),
-            ("noninferiority_alpha", self.noninferiority_alpha),
-            ("power", self.power),
-        ];
-        for (field, value) in shares {
-            if !(value > 0.0 && value < 1.0) {
-                return Err(refused(field, "a number between 0 and 1", value));
-            }
-        }
-        if !(0.0..=1.0).contains(&self.unanswered_share_max) {
-            return Err(refused(
-                "unanswered_share_max",
-                "a share from 0 to 1",
-                self.unanswered_share_max,
-            ));
-        }
-        if !(199..=1_000_000).contains(&self.resamples) {
-            return Err(refused(
-                "resamples",
-                "a count from 199 to 1000000",
-                self.resamples,
-            ));
-        }
-        for (name, rule) in &self.metric {
-            rule.check(name)?;
-        }
-        for veto in &self.veto {
-            let rule = self.metric.get(&veto.metric);
-            if rule.is_none_or(|rule| rule.kind != Kind::PassFail) {
-                let expected = "a pass/fail metric with a table of its own";
-                return Err(refused("veto.metric", expected, &veto.metric));
-            }
-        }
-        Ok(())
-    }
 }
 
 impl MetricRule {
@@ -323,50 +297,6 @@ impl MetricRule {
         };
         self.when_worse.unwrap_or(default)
     }
-
-    fn check(&self, name: &str) -> Result<()> {
-        let field = |part: &str| format!("metric.{name}.{part}");
-        if self.fails_below.is_some() && self.fails_above.is_some() {
-            return Err(refused(
-                &field("fails_above"),
-                "one of fails_below and fails_above",
-                "both",
-            ));
-        }
-        let limit = self.fails_below.or(self.fails_above);
-        if let (Kind::Continuous, Some(limit)) = (self.kind, limit) {
-            return Err(refused(
-                &field("fails_below"),
-                "no limit for a continuous metric",
-                limit,
-            ));
-        }
-        if limit.is_some_and(|limit| !limit.is_finite()) {
-            return Err(refused(&field("fails_below"), "a finite number", "another"));
-        }
-        match (self.safety_critical, self.margin) {
-            (true, None) => Err(refused(
-                &field("margin"),
-                "a margin for a safety-critical metric",
-                "none",
-            )),
-            (_, Some(margin)) if !(margin > 0.0 && margin.is_finite()) => {
-                Err(refused(&field("margin"), "a number above 0", margin))
-            }
-            (_, Some(margin)) if self.kind == Kind::PassFail && margin >= 1.0 => {
-                Err(refused(&field("margin"), "a share below 1", margin))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-fn refused(field: &str, expected: &'static str, actual: impl ToString) -> Error {
-    Error::RulesValue {
-        field: field.to_owned(),
-        expected,
-        actual: actual.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -398,6 +328,11 @@ mod tests {
                 "no limit",
             ),
             ("[[veto]]\nmetric = \"a\"", "veto.metric"),
+            (
+                "[metric.a]\nkind = \"pass_fail\"\n[[veto]]\nmetric = \"a\"",
+                "newly_failing_max or failing_share_max",
+            ),
+            ("drives_min = 1", "`drives_min`"),
         ];
         for (text, expected) in cases {
             let error = Rules::from_toml(text).unwrap_err().to_string();

@@ -1,0 +1,250 @@
+//! `driveloop ota validate`: may the release go over the air?
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use driveloop_ota_validation::{
+    Decision, PrivateKey, Rules, ScoreColumns, ScoreFile, ScoresOptions, UpdateRecord,
+    ValidateOptions, Validation, Validity, score_columns, validate_models, validate_scores,
+};
+
+use super::key_file;
+use crate::Exit;
+use crate::context::{Context, Format, now_ns, run_id};
+use crate::render;
+use crate::sheet::Sheet;
+
+const NS_PER_DAY: i64 = 86_400_000_000_000;
+
+/// Two models of the lake, or two score files.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Model that wants to be released.
+    #[arg(long, requires = "suite", required_unless_present = "scores")]
+    candidate: Option<String>,
+    /// Model that it would replace.
+    #[arg(long, default_value = "constant-velocity")]
+    baseline: String,
+    /// Dataset whose test split is the suite; both models must have been evaluated on it.
+    #[arg(long)]
+    suite: Option<String>,
+    /// Scores of the candidate: CSV or Parquet, a row a scene.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "candidate",
+        requires = "baseline_scores"
+    )]
+    scores: Option<PathBuf>,
+    /// Scores of the baseline.
+    #[arg(long, value_name = "FILE")]
+    baseline_scores: Option<PathBuf>,
+    /// Column that identifies a scene.
+    #[arg(long, default_value = "token", value_name = "COLUMN")]
+    key: String,
+    /// What the columns of the score files are (TOML): pass/fail or continuous, which way is better, what is safety-critical.
+    #[arg(long, value_name = "FILE", requires = "scores")]
+    columns: Option<PathBuf>,
+    /// Rules of your own, a TOML file; the built-in ones where there is none.
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// What is known of the update (TOML): purpose, target vehicles and the like, for the evidence.
+    #[arg(long, value_name = "FILE")]
+    release: Option<PathBuf>,
+    /// Seed of the bootstrap.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Write the evidence (JSON) here too.
+    #[arg(long, value_name = "FILE")]
+    evidence: Option<PathBuf>,
+    /// Write the report (HTML) here too.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Write what more data would decide it, slice by slice (JSON), here: what to look for next.
+    #[arg(long, value_name = "FILE")]
+    wanted: Option<PathBuf>,
+    /// Sign the evidence with this private key (`driveloop ota keygen`).
+    #[arg(long, value_name = "FILE")]
+    sign: Option<PathBuf>,
+    /// Write the signed evidence (a DSSE envelope) here; that of models is put into the lake too.
+    #[arg(long, value_name = "FILE", requires = "sign")]
+    envelope: Option<PathBuf>,
+    /// Days after which the signature holds no more.
+    #[arg(long, default_value_t = 90, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    expires_days: u32,
+}
+
+pub(super) async fn run(context: &Context, args: &Args) -> Result<Exit> {
+    // What the command cannot do without is looked at before it computes.
+    let key = args.sign.as_deref().map(key_file::read_private);
+    let key = key.transpose()?;
+    let is_scores = args.scores.is_some();
+    ensure!(
+        !is_scores || key.is_none() || args.envelope.is_some(),
+        "--sign with score files needs --envelope FILE: there is no lake to put it into"
+    );
+    let validation = match (&args.scores, &args.baseline_scores, &args.candidate) {
+        (Some(candidate), Some(baseline), _) => scores(args, candidate, baseline)?,
+        (None, _, Some(candidate)) => models(context, args, candidate).await?,
+        _ => bail!("give --candidate and --suite, or --scores and --baseline-scores"),
+    };
+    write(args.evidence.as_deref(), &validation.evidence_json)?;
+    write(args.report.as_deref(), &validation.html)?;
+    write(args.wanted.as_deref(), &validation.wanted_json()?)?;
+    if let Some(key) = &key {
+        let envelope = sign(args, &validation, key)?;
+        write(args.envelope.as_deref(), &envelope)?;
+        if !is_scores {
+            let lake = context.existing_lake().await?;
+            let path = validation.envelope_path();
+            lake.store().put(&path, envelope.into()).await?;
+        }
+    }
+    print(context, &validation)?;
+    Ok(match validation.verdict.decision {
+        Decision::Pass => Exit::Done,
+        Decision::Block | Decision::Inconclusive => Exit::WithLoss,
+    })
+}
+
+fn write(path: Option<&Path>, text: &str) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    std::fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+fn sign(args: &Args, validation: &Validation, key: &PrivateKey) -> Result<String> {
+    let issued_ns = now_ns();
+    let holds_ns = i64::from(args.expires_days) * NS_PER_DAY;
+    let validity = Validity {
+        issued_ns,
+        expires_ns: issued_ns.saturating_add(holds_ns),
+    };
+    Ok(validation.sign(validity, key)?)
+}
+
+fn scores(args: &Args, candidate: &Path, baseline: &Path) -> Result<Validation> {
+    let read = |path: &Path| {
+        std::fs::read(path).with_context(|| format!("cannot read scores `{}`", path.display()))
+    };
+    let (candidate_bytes, baseline_bytes) = (read(candidate)?, read(baseline)?);
+    let (candidate_name, baseline_name) = (file_name(candidate), file_name(baseline));
+    let candidate = ScoreFile {
+        name: &candidate_name,
+        bytes: &candidate_bytes,
+    };
+    let baseline = ScoreFile {
+        name: &baseline_name,
+        bytes: &baseline_bytes,
+    };
+    let options = ScoresOptions {
+        rules: Some(score_rules(args, baseline)?),
+        seed: args.seed,
+        update: update(args)?,
+        ..ScoresOptions::new(&args.key)
+    };
+    Ok(validate_scores(candidate, baseline, &options)?)
+}
+
+/// The rules of the file, else those that fit the columns, with what the columns file says.
+fn score_rules(args: &Args, baseline: ScoreFile<'_>) -> Result<Rules> {
+    let own = own_rules(args)?;
+    let Some(path) = &args.columns else {
+        let columns = score_columns(baseline)?;
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        return Ok(own.map_or_else(|| Rules::for_columns(&columns), Ok)?);
+    };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read columns `{}`", path.display()))?;
+    let rules = ScoreColumns::from_toml(&text)
+        .and_then(|columns| own.unwrap_or_default().with_columns(&columns));
+    rules.with_context(|| format!("columns `{}`", path.display()))
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+async fn models(context: &Context, args: &Args, candidate: &str) -> Result<Validation> {
+    let lake = context.existing_lake().await?;
+    let suite = args.suite.as_deref().context("give --suite")?;
+    let options = ValidateOptions {
+        rules: own_rules(args)?,
+        seed: args.seed,
+        update: update(args)?,
+        ..ValidateOptions::new(candidate, &args.baseline, suite, run_id("ota"))
+    };
+    Ok(validate_models(&lake, &options).await?)
+}
+
+fn own_rules(args: &Args) -> Result<Option<Rules>> {
+    let path = args.rules.as_ref();
+    path.map(|path| read_rules(&path.display().to_string()))
+        .transpose()
+}
+
+fn update(args: &Args) -> Result<UpdateRecord> {
+    let Some(path) = &args.release else {
+        return Ok(UpdateRecord::default());
+    };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read release `{}`", path.display()))?;
+    UpdateRecord::from_toml(&text).with_context(|| format!("release `{}`", path.display()))
+}
+
+/// Reads a rules file.
+pub(crate) fn read_rules(path: &str) -> Result<Rules> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read rules `{path}`"))?;
+    Rules::from_toml(&text).with_context(|| format!("rules `{path}`"))
+}
+
+fn print(context: &Context, validation: &Validation) -> Result<()> {
+    use std::io::Write as _;
+    if context.format == Format::Json {
+        std::io::stdout().write_all(validation.evidence_json.as_bytes())?;
+        return Ok(());
+    }
+    let columns = [
+        "metric",
+        "slice",
+        "scenes",
+        "drives",
+        "baseline",
+        "candidate",
+        "new_failing",
+        "mended",
+        "p_value",
+        "q_value",
+        "finding",
+    ];
+    let mut sheet = Sheet::new(&columns);
+    for comparison in &validation.verdict.comparisons {
+        let failing = comparison.failing.as_ref();
+        sheet.row([
+            comparison.metric.as_str().into(),
+            comparison.slice.as_str().into(),
+            (comparison.scenes as i64).into(),
+            (comparison.drives as i64).into(),
+            failing
+                .map_or(comparison.baseline_mean, |failing| failing.baseline as f64)
+                .into(),
+            failing
+                .map_or(comparison.candidate_mean, |failing| {
+                    failing.candidate as f64
+                })
+                .into(),
+            failing.map(|failing| failing.new as i64).into(),
+            failing.map(|failing| failing.mended as i64).into(),
+            comparison.p_value.into(),
+            comparison.q_value.into(),
+            format!("{:?}", comparison.finding).to_lowercase().into(),
+        ]);
+    }
+    render::sheet(context.format, sheet)?;
+    eprintln!("{}", validation.verdict.decision.as_str());
+    for reason in validation.verdict.reason_texts() {
+        eprintln!("  {reason}");
+    }
+    Ok(())
+}
