@@ -22,4 +22,5 @@ mod recall;
 mod refav;
 mod release_gate;
 mod s3;
+mod signed_evidence;
 mod simulated_round;
