@@ -14,6 +14,8 @@ pub const HISTORY_STEPS: usize = 20;
 pub const HORIZON_STEPS: usize = 30;
 /// Values of a past stamp: x, y, cos and sin of the heading, vx, vy.
 pub const HISTORY_CHANNELS: usize = 6;
+/// Values of the actor itself: length, width, is the ego (1 or 0), goes on foot, rides on two wheels.
+pub const ACTOR_CHANNELS: usize = 5;
 /// Neighbours, nearest first; absent ones are zeros.
 pub const NEIGHBOURS: usize = 8;
 /// Values of a neighbour at the present: present (1) or absent (0), x, y, cos and sin of the heading, vx, vy, length, width, is the ego.
@@ -42,6 +44,8 @@ table! {
     ["rad, map"] anchor_yaw_rad: f64,
     /// `HISTORY_STEPS` × `HISTORY_CHANNELS`, oldest first.
     ["m, rad, m/s; actor"] history: Vec<f32>,
+    /// `ACTOR_CHANNELS`.
+    ["m, 1"] actor: Vec<f32>,
     /// `NEIGHBOURS` × `NEIGHBOUR_CHANNELS`.
     ["m, rad, m/s; actor"] neighbours: Vec<f32>,
     /// `LANE_POINTS` × `LANE_CHANNELS`.

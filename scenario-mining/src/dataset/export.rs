@@ -20,7 +20,7 @@ use super::tracks::Tracks;
 use crate::error::{Error, Result};
 
 /// Version of the features and files; another one makes an export again.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// Rows of a batch in the files.
 const BATCH_ROWS: usize = 1024;
 /// The file that says what the others hold; it is written last.

@@ -80,10 +80,28 @@ pub(super) fn features(sample: &Sample, tracks: &Tracks, lanes: &Lanes) -> Optio
         anchor_y_m: present.y_m,
         anchor_yaw_rad: present.yaw_rad,
         history,
+        actor: actor(present),
         neighbours: neighbours(&frame, present, tracks),
         lane,
         future,
     })
+}
+
+/// Categories that go on foot, and that ride on two wheels: they move unlike cars.
+const ON_FOOT: [&str; 3] = ["PEDESTRIAN", "STROLLER", "WHEELCHAIR"];
+const ON_TWO_WHEELS: [&str; 4] = ["BICYCLIST", "MOTORCYCLE", "MOTORCYCLIST", "WHEELED_RIDER"];
+
+/// What the actor is.
+fn actor(present: &ObjectTrack) -> Vec<f32> {
+    let category = present.category.as_str();
+    let yes = |is: bool| f32::from(u8::from(is));
+    vec![
+        present.length_m as f32,
+        present.width_m as f32,
+        yes(category == EGO_CATEGORY),
+        yes(ON_FOOT.contains(&category)),
+        yes(ON_TWO_WHEELS.contains(&category)),
+    ]
 }
 
 /// Those at the same stamp, nearest first; ties by track.

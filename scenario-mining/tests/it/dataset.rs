@@ -359,6 +359,7 @@ async fn the_files_hold_the_features() {
 /// Drives along x at 5 m/s in the map and in its own frame; the lane is half a metre to its left.
 fn check_slow(sample: &ForecastSample) {
     assert_eq!(sample.history.len(), HISTORY_STEPS * 6);
+    assert_eq!(sample.actor, [4.0, 2.0, 0.0, 0.0, 0.0]);
     assert_eq!(sample.neighbours.len(), NEIGHBOURS * 10);
     assert_eq!(sample.lane.len(), LANE_POINTS * 3);
     let close = |actual: &[f32], expected: &[f64]| {

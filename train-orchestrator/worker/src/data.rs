@@ -9,6 +9,8 @@ pub(crate) struct Batch {
     pub(crate) weight: Tensor,
     /// `[n, HISTORY_STEPS, HISTORY_CHANNELS]`.
     pub(crate) history: Tensor,
+    /// `[n, 1, ACTOR_CHANNELS]`.
+    pub(crate) actor: Tensor,
     /// `[n, NEIGHBOURS, NEIGHBOUR_CHANNELS]`.
     pub(crate) neighbours: Tensor,
     /// `[n, LANE_POINTS, LANE_CHANNELS]`.
@@ -53,6 +55,7 @@ impl Batch {
         Self {
             weight: self.weight.shallow_clone(),
             history: flip(&self.history, &MIRROR_HISTORY),
+            actor: self.actor.shallow_clone(),
             neighbours: flip(&self.neighbours, &MIRROR_NEIGHBOUR),
             lane: flip(&self.lane, &MIRROR_LANE),
             future: flip(&self.future, &MIRROR_FUTURE),
@@ -75,6 +78,7 @@ impl Batch {
         Self {
             weight: f(&self.weight),
             history: f(&self.history),
+            actor: f(&self.actor),
             neighbours: f(&self.neighbours),
             lane: f(&self.lane),
             future: f(&self.future),

@@ -1,6 +1,6 @@
 //! The motion forecaster.
 //!
-//! Past, neighbours and lane are encoded by small networks, the neighbours by one shared network and a maximum over
+//! Past and kind of the actor, neighbours and lane are encoded by small networks, the neighbours by one shared network and a maximum over
 //! those that are there, so that their order does not matter. The head gives a correction to constant velocity. Its last
 //! layer starts at zero, so an untrained forecaster *is* the constant-velocity baseline.
 
@@ -9,8 +9,8 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use driveloop_schemas::forecast::{
-    HISTORY_CHANNELS, HISTORY_STEPS, HORIZON_STEPS, LANE_CHANNELS, LANE_POINTS, NEIGHBOUR_CHANNELS,
-    STEP_NS,
+    ACTOR_CHANNELS, HISTORY_CHANNELS, HISTORY_STEPS, HORIZON_STEPS, LANE_CHANNELS, LANE_POINTS,
+    NEIGHBOUR_CHANNELS, STEP_NS,
 };
 use driveloop_schemas::time::seconds_between;
 use rand::Rng;
@@ -22,6 +22,7 @@ use crate::order::generator;
 
 /// Typical size of each input channel; what comes in is divided by it.
 const HISTORY_SCALE: [f32; HISTORY_CHANNELS] = [20.0, 5.0, 1.0, 1.0, 10.0, 5.0];
+const ACTOR_SCALE: [f32; ACTOR_CHANNELS] = [5.0, 2.0, 1.0, 1.0, 1.0];
 const NEIGHBOUR_SCALE: [f32; NEIGHBOUR_CHANNELS] =
     [1.0, 20.0, 20.0, 1.0, 1.0, 10.0, 10.0, 5.0, 2.0, 1.0];
 const LANE_SCALE: [f32; LANE_CHANNELS] = [1.0, 25.0, 10.0];
@@ -33,7 +34,7 @@ const STREAM_WEIGHTS: u64 = 0;
 const LAYERS: [(&str, Width, Width); 8] = [
     (
         "history.0",
-        Width::Fixed(HISTORY_STEPS * HISTORY_CHANNELS),
+        Width::Fixed(HISTORY_STEPS * HISTORY_CHANNELS + ACTOR_CHANNELS),
         Width::Hidden(1),
     ),
     ("history.1", Width::Hidden(1), Width::Hidden(1)),
@@ -77,6 +78,7 @@ pub(crate) type Weights = BTreeMap<String, Tensor>;
 pub(crate) struct Forecaster {
     weights: Weights,
     history_scale: Tensor,
+    actor_scale: Tensor,
     neighbour_scale: Tensor,
     lane_scale: Tensor,
     correction_m: Tensor,
@@ -145,6 +147,7 @@ impl Forecaster {
         Self {
             weights: weights.collect(),
             history_scale: scale(&HISTORY_SCALE),
+            actor_scale: scale(&ACTOR_SCALE),
             neighbour_scale: scale(&NEIGHBOUR_SCALE),
             lane_scale: scale(&LANE_SCALE),
             correction_m: &steps * (CORRECTION_M / HORIZON_STEPS as f64),
@@ -183,6 +186,8 @@ impl Forecaster {
         let n = batch.history.size()[0];
         let relu = |name: &str, input: &Tensor| self.layer(name, input, kind).relu();
         let history = (&batch.history / &self.history_scale).view([n, -1]);
+        let actor = (&batch.actor / &self.actor_scale).view([n, -1]);
+        let history = Tensor::cat(&[history, actor], 1);
         let history = relu("history.1", &relu("history.0", &history));
         let lane = relu("lane.0", &(&batch.lane / &self.lane_scale).view([n, -1]));
         let neighbours = &batch.neighbours / &self.neighbour_scale;

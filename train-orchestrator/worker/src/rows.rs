@@ -5,8 +5,8 @@ use arrow::array::{Array as _, AsArray as _};
 use arrow::datatypes::Float32Type;
 use arrow::record_batch::RecordBatch;
 use driveloop_schemas::forecast::{
-    HISTORY_CHANNELS, HISTORY_STEPS, HORIZON_STEPS, LANE_CHANNELS, LANE_POINTS, NEIGHBOUR_CHANNELS,
-    NEIGHBOURS,
+    ACTOR_CHANNELS, HISTORY_CHANNELS, HISTORY_STEPS, HORIZON_STEPS, LANE_CHANNELS, LANE_POINTS,
+    NEIGHBOUR_CHANNELS, NEIGHBOURS,
 };
 use tch::Tensor;
 
@@ -14,8 +14,9 @@ use crate::data::Batch;
 use crate::source::{numbers, sample_ids};
 
 /// The features of a sample: column, rows and columns of its tensor. The order is that of [`Batch`].
-const FEATURES: [(&str, usize, usize); 4] = [
+const FEATURES: [(&str, usize, usize); 5] = [
     ("history", HISTORY_STEPS, HISTORY_CHANNELS),
+    ("actor", 1, ACTOR_CHANNELS),
     ("neighbours", NEIGHBOURS, NEIGHBOUR_CHANNELS),
     ("lane", LANE_POINTS, LANE_CHANNELS),
     ("future", HORIZON_STEPS, 2),
@@ -25,7 +26,7 @@ const FEATURES: [(&str, usize, usize); 4] = [
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Rows {
     weight: Vec<f32>,
-    features: [Vec<f32>; 4],
+    features: [Vec<f32>; 5],
 }
 
 impl Rows {
@@ -71,7 +72,7 @@ impl Rows {
     /// The samples as tensors on the CPU.
     pub(crate) fn batch(&self) -> Batch {
         let samples = self.len() as i64;
-        let [history, neighbours, lane, future] = std::array::from_fn(|index| {
+        let [history, actor, neighbours, lane, future] = std::array::from_fn(|index| {
             let (_, steps, channels) = FEATURES[index];
             let shape = [samples, steps as i64, channels as i64];
             Tensor::from_slice(&self.features[index]).view(shape)
@@ -79,6 +80,7 @@ impl Rows {
         Batch {
             weight: Tensor::from_slice(&self.weight),
             history,
+            actor,
             neighbours,
             lane,
             future,

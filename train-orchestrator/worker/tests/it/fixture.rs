@@ -83,6 +83,7 @@ pub fn sample(index: usize, split: &str) -> ForecastSample {
         anchor_y_m: -500.0,
         anchor_yaw_rad: std::f64::consts::TAU * spread(index, 0.732_050_807_57),
         history: history.map(|value| value as f32).collect(),
+        actor: vec![4.5, 1.9, 0.0, 0.0, 0.0],
         neighbours,
         lane: vec![0.0; LANE_POINTS * LANE_CHANNELS],
         future: future.map(|value| value as f32).collect(),

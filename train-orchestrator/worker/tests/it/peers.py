@@ -34,7 +34,9 @@ def forecast(sample):
     history = np.asarray(sample["history"]).reshape(20, 6)
     neighbours = np.asarray(sample["neighbours"]).reshape(8, 10)
     lane = np.asarray(sample["lane"]).reshape(10, 3)
-    encoded = relu(layer("history.0", (history / [20, 5, 1, 1, 10, 5]).ravel()))
+    actor = np.asarray(sample["actor"]) / [5, 2, 1, 1, 1]
+    encoded = np.concatenate([(history / [20, 5, 1, 1, 10, 5]).ravel(), actor])
+    encoded = relu(layer("history.0", encoded))
     encoded = relu(layer("history.1", encoded))
     others = relu(layer("neighbour.0", neighbours / [1, 20, 20, 1, 1, 10, 10, 5, 2, 1]))
     others = relu(layer("neighbour.1", others)) * neighbours[:, :1]
