@@ -69,12 +69,13 @@ pub(crate) fn simulate_drive<W: Write>(
             world.step(EgoAction::Drive);
         }
     }
-    let (natural, in_way) = recorder.watch.finish();
+    let watched = recorder.watch.finish();
     let told = Told {
         events: world.events(),
-        natural: &natural,
+        natural: &watched.events,
         sightings: &recorder.sightings,
-        in_way: &in_way,
+        in_way: &watched.in_way,
+        in_path: &watched.in_path,
         last_step,
         frame_steps: FRAME_STEPS,
     };

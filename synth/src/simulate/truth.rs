@@ -21,8 +21,9 @@ pub struct Truth {
     pub events: Vec<TruthEvent>,
     /// The events whose actor was out of sight: caused all the same, but nobody can find them in the log.
     pub unseen: Vec<TruthEvent>,
-    /// Stationary objects that did not lie in the ego's lane while they were seen and it would have reached them within 10 s:
-    /// it had left the lane before.
+    /// The events that did not concern the ego after all: stationary objects that did not lie in its lane while they were seen
+    /// and it would have reached them within 10 s, vehicles that began to cut in and never came into its path, people who
+    /// crossed behind it or came into sight beyond its path.
     #[serde(default)]
     pub aside: Vec<TruthEvent>,
     /// What happened of itself in the same traffic, seen or not: a vehicle ahead in the ego's lane braked with 3 m/s² or more,
@@ -59,6 +60,8 @@ pub(crate) struct Told<'a> {
     pub(crate) sightings: &'a Sightings,
     /// Frames in which an actor was ahead in the ego's lane, or on foot on the way there.
     pub(crate) in_way: &'a Sightings,
+    /// Frames in which a vehicle ahead was in the ego's path.
+    pub(crate) in_path: &'a Sightings,
     /// The last step.
     pub(crate) last_step: u64,
     /// Steps between two frames.
@@ -148,11 +151,15 @@ impl Span {
         let seen_in_way: Vec<u64> = (seen.iter().copied())
             .filter(|step| in_way.binary_search(step).is_ok())
             .collect();
-        match event.kind {
+        let is_in_way = match event.kind {
             // Who comes into sight beyond the ego's path was not seen to cross it.
-            EventKind::PedestrianCrossing if seen_in_way.len() < SEEN_FRAMES_MIN => {
-                return Self { frames: 0, ..span };
-            }
+            EventKind::PedestrianCrossing => seen_in_way.len() >= SEEN_FRAMES_MIN,
+            // Who is blocked goes back before it comes into the ego's path.
+            EventKind::CutIn => within(told.in_path).len() >= SEEN_FRAMES_MIN,
+            EventKind::LeadHardBrake | EventKind::StationaryObject => true,
+        };
+        let span = Self { is_in_way, ..span };
+        match event.kind {
             EventKind::StationaryObject if !seen.is_empty() => {}
             _ => return span,
         }
@@ -219,6 +226,7 @@ mod tests {
             natural: &natural,
             sightings: &sightings,
             in_way: &in_way,
+            in_path: &Sightings::new(),
             last_step: 500,
             frame_steps: 5,
         };

@@ -18,6 +18,8 @@ const REACH_S: f64 = 10.0;
 const REACH_M: f64 = 110.0;
 /// Speed below which the ego reaches nothing.
 const EGO_SPEED_MIN_MPS: f64 = 1.0;
+/// Steps for which a vehicle that has come into the ego's path counts as coming into it: one second.
+const ENTRY_STEPS: u64 = 50;
 
 /// Looks at the world frame by frame, and notes what concerns the ego.
 #[derive(Debug, Default)]
@@ -25,6 +27,21 @@ pub(crate) struct Watch {
     open: BTreeMap<(EventKind, u32), WorldEvent>,
     closed: Vec<WorldEvent>,
     in_way: BTreeMap<u32, Vec<u64>>,
+    in_path: BTreeMap<u32, Vec<u64>>,
+    /// When each vehicle ahead was last beside the ego's path.
+    beside: BTreeMap<u32, u64>,
+}
+
+/// What a [`Watch`] saw.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    /// What happened, by start.
+    pub(crate) events: Vec<WorldEvent>,
+    /// Frames in which each actor was ahead in the ego's lane, or about to be, within its reach; or on foot on the way across
+    /// its path, unless the ego was past before.
+    pub(crate) in_way: BTreeMap<u32, Vec<u64>>,
+    /// Frames in which the box of each vehicle ahead was in the ego's path, within its reach.
+    pub(crate) in_path: BTreeMap<u32, Vec<u64>>,
 }
 
 impl Watch {
@@ -36,9 +53,15 @@ impl Watch {
         let mut now: BTreeMap<(EventKind, u32), f64> = BTreeMap::new();
         for actor in &world.actors[1..] {
             let ahead_m = scene::gap_m(ego, actor);
-            if ahead_m > 0.0 && is_still_to_cross(actor, ego) {
-                self.in_way.entry(actor.actor_id).or_default().push(step);
+            if is_still_to_cross(actor, ego) {
+                if ahead_m > 0.0 {
+                    self.in_way.entry(actor.actor_id).or_default().push(step);
+                } else {
+                    // The ego is past: whoever crosses now does so behind it.
+                    self.in_way.remove(&actor.actor_id);
+                }
             }
+            self.look_at_path(step, actor, ego);
             let is_in_lane =
                 (lanes.iter()).any(|lane| scene::takes_lane(actor, *lane, &world.road));
             if ahead_m <= 0.0 || ahead_m > REACH_M || !is_in_lane {
@@ -51,8 +74,34 @@ impl Watch {
             for (kind, figure) in kinds(actor, ego) {
                 now.insert((kind, actor.actor_id), figure);
             }
+            if self.has_entered_path(step, actor.actor_id, ego) {
+                now.insert((EventKind::CutIn, actor.actor_id), 0.0);
+            }
         }
         self.note(step, &now);
+    }
+
+    /// Notes whether a vehicle ahead is in the ego's path or beside it.
+    fn look_at_path(&mut self, step: u64, actor: &Actor, ego: &Actor) {
+        let ahead_m = scene::gap_m(ego, actor);
+        let is_ahead = ahead_m > 0.0 && ahead_m <= REACH_M.min(REACH_S * ego.speed_mps);
+        if !is_ahead || !matches!(actor.control, Control::Driver(_)) {
+            return;
+        }
+        let apart_m = (actor.d_m - ego.d_m).abs();
+        if apart_m < (actor.size.width_m + ego.size.width_m) / 2.0 {
+            self.in_path.entry(actor.actor_id).or_default().push(step);
+        } else {
+            self.beside.insert(actor.actor_id, step);
+        }
+    }
+
+    /// Whether a vehicle is in the path now and was beside it just before, and not because the ego moved over.
+    fn has_entered_path(&self, step: u64, actor_id: u32, ego: &Actor) -> bool {
+        let is_in = (self.in_path.get(&actor_id)).is_some_and(|steps| steps.last() == Some(&step));
+        let was_beside = self.beside.get(&actor_id);
+        let keeps_lane = ego.driver().is_some_and(|driver| driver.change.is_none());
+        keeps_lane && is_in && was_beside.is_some_and(|then| step - then <= ENTRY_STEPS)
     }
 
     fn note(&mut self, step: u64, now: &BTreeMap<(EventKind, u32), f64>) {
@@ -74,12 +123,16 @@ impl Watch {
         }
     }
 
-    /// What happened, by start, and the frames in which each actor was ahead in the ego's lane, within its reach, or on foot on the way there.
-    pub(crate) fn finish(mut self) -> (Vec<WorldEvent>, BTreeMap<u32, Vec<u64>>) {
+    /// What it saw.
+    pub(crate) fn finish(mut self) -> Watched {
         self.closed.extend(self.open.into_values());
         self.closed
             .sort_by_key(|event| (event.start_step, event.kind, event.actor_id));
-        (self.closed, self.in_way)
+        Watched {
+            events: self.closed,
+            in_way: self.in_way,
+            in_path: self.in_path,
+        }
     }
 }
 
@@ -130,8 +183,12 @@ mod tests {
             }
             world.step(EgoAction::Drive);
         }
-        let (noted, in_way) = watch.finish();
-        assert!(!in_way.is_empty());
+        let Watched {
+            events: noted,
+            in_way,
+            in_path,
+        } = watch.finish();
+        assert!(!in_way.is_empty() && !in_path.is_empty());
         let brakes = |event: &&WorldEvent| event.kind == EventKind::LeadHardBrake;
         let told: Vec<_> = world.events().iter().filter(brakes).collect();
         assert!(!told.is_empty());
