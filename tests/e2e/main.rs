@@ -24,3 +24,4 @@ mod release_gate;
 mod s3;
 mod signed_evidence;
 mod simulated_round;
+mod tour;
