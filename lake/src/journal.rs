@@ -33,13 +33,63 @@ impl Journal {
         })
     }
 
+    /// A journal of a lake before its first entry: [`Journal::news`] gives all that there are.
+    #[must_use]
+    pub fn from_start(lake: &crate::Lake, name: &str) -> Self {
+        Self {
+            store: lake.store().clone(),
+            name: name.to_owned(),
+            next: 0,
+        }
+    }
+
+    /// The journals of a lake, by name.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn names(lake: &crate::Lake) -> Result<Vec<String>> {
+        let objects = lake.store().list(FOLDER).await?;
+        let name = |path: &str| {
+            let below = path.strip_prefix(FOLDER)?.strip_prefix('/')?;
+            Some(below.rsplit_once('/')?.0.to_owned())
+        };
+        let mut names: Vec<_> = objects
+            .iter()
+            .filter_map(|object| name(&object.path))
+            .collect();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// The entries that others have written since this was opened, written to, or asked for news; the end moves behind them.
+    ///
+    /// Where there are none this is one request, however long the journal is.
+    ///
+    /// # Errors
+    /// When the store fails, or an entry is of another type.
+    pub async fn news<T: DeserializeOwned>(&mut self) -> Result<Vec<T>> {
+        let mut news = Vec::new();
+        loop {
+            let path = self.path(self.next);
+            let bytes = match self.store.get(&path).await {
+                Ok(bytes) => bytes,
+                Err(Error::NotFound { .. }) => return Ok(news),
+                Err(error) => return Err(error),
+            };
+            let entry = serde_json::from_slice(&bytes)
+                .map_err(|source| Error::Encoding { path, source })?;
+            news.push(entry);
+            self.next += 1;
+        }
+    }
+
     /// Adds an entry and returns its sequence number, from zero.
     ///
     /// # Errors
     /// [`Error::JournalTaken`] when another run wrote an entry since; otherwise when the store fails.
     pub async fn append<T: Serialize>(&mut self, entry: &T) -> Result<u64> {
         let sequence = self.next;
-        let path = format!("{}/{sequence:010}.json", folder(&self.name));
+        let path = self.path(sequence);
         let encoded = serde_json::to_vec(entry).map_err(|source| Error::Encoding {
             path: path.clone(),
             source,
@@ -74,8 +124,15 @@ impl Journal {
         }
         Ok(entries)
     }
+
+    fn path(&self, sequence: u64) -> String {
+        format!("{}/{sequence:010}.json", folder(&self.name))
+    }
 }
 
+/// Where journals lie.
+const FOLDER: &str = "journal";
+
 fn folder(name: &str) -> String {
-    format!("journal/{name}")
+    format!("{FOLDER}/{name}")
 }

@@ -75,7 +75,16 @@ pub(super) async fn one_run_at_a_time_extends_a_journal(opener: Opener) -> Outco
     )?;
     let entries = third.entries::<String>().await?;
     let expected: Vec<_> = ["begun", "done", "again"].map(str::to_owned).into();
-    same("entries", entries, expected)
+    same("entries", entries, expected.clone())?;
+    let news = first.news::<String>().await?;
+    same("news for the first", news, vec!["again".to_owned()])?;
+    same("the entry after the news", first.append(&"on").await?, 3)?;
+    let mut late = Journal::from_start(&other, "round-a");
+    let news = late.news::<String>().await?;
+    same("news for one who knows nothing", news.len(), 4)?;
+    same("news of news", late.news::<String>().await?.len(), 0)?;
+    let names = Journal::names(&one).await?;
+    same("journals", names, vec!["round-a".to_owned()])
 }
 
 pub(super) async fn media_bytes_come_back_unchanged(opener: Opener) -> Outcome {
