@@ -54,8 +54,12 @@ enum Verb {
     /// Freeze and export datasets.
     #[command(subcommand)]
     Dataset(commands::dataset::Verb),
-    /// Train a model on a frozen dataset, from a job file.
+    /// Train models on frozen datasets, from job files.
     Train(commands::train::Args),
+    /// End a training run that is under way.
+    Cancel(commands::cancel::Args),
+    /// Show what the trainer of a run has written.
+    Logs(commands::logs::Args),
     /// Evaluate a model against a baseline, per sample and per slice.
     Evaluate(commands::evaluate::Args),
     /// Search for more of what a model failed at, and say what is short.
@@ -66,8 +70,8 @@ enum Verb {
     /// Run the whole loop from one file; resumable.
     #[command(subcommand)]
     Round(commands::round::Verb),
-    /// Show the training runs and models of the lake.
-    Status,
+    /// Show the training runs and models of the lake, also those that are under way.
+    Status(commands::status::Args),
     /// Walk from a verdict, model, dataset or drive back to the bytes of the logs, or from a log forward to the verdicts.
     Lineage(commands::lineage::Args),
     /// Look at the lake itself.
@@ -94,11 +98,13 @@ impl Cli {
             Verb::Synth(args) => commands::synth::run(&context, &args).await,
             Verb::Dataset(verb) => commands::dataset::run(&context, &verb).await,
             Verb::Train(args) => commands::train::run(&context, &args).await,
+            Verb::Cancel(args) => commands::cancel::run(&context, &args).await,
+            Verb::Logs(args) => commands::logs::run(&context, &args).await,
             Verb::Evaluate(args) => commands::evaluate::run(&context, &args).await,
             Verb::Feedback(args) => commands::feedback::run(&context, &args).await,
             Verb::Ota(verb) => commands::ota::run(&context, &verb).await,
             Verb::Round(verb) => commands::round::run(&context, &verb).await,
-            Verb::Status => commands::status::run(&context).await,
+            Verb::Status(args) => commands::status::run(&context, &args).await,
             Verb::Lineage(args) => commands::lineage::run(&context, &args).await,
             Verb::Lake(verb) => commands::lake::run(&context, &verb).await,
             Verb::Doctor => commands::doctor::run(&context).await,

@@ -6,7 +6,7 @@ use std::path::Path;
 use arrow::ipc::reader::FileReader;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use driveloop_lake::{Commit, Lake, sql_literal};
+use driveloop_lake::{Commit, Lake, Versions, sql_literal};
 use driveloop_schemas::forecast::HORIZON_STEPS;
 use driveloop_schemas::{Checkpoint, ColumnValue, Prediction, Row as _, TrainingRun};
 use sha2::{Digest as _, Sha256};
@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Error, Result};
 use crate::folder::Folder;
 use crate::metrics::Summary;
-use crate::options::{Outcome, TrainOptions, TrainReport};
+use crate::options::{Outcome, TrainReport};
 use crate::spec::JobSpec;
 use crate::state::{Ledger, State};
 
@@ -51,13 +51,25 @@ impl Results {
     }
 }
 
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    Succeeded { model_id: String },
+    Failed { reason: String },
+    Cancelled,
+}
+
 /// Writes the rows of one run.
 #[derive(Clone, Copy)]
 pub(crate) struct Collector<'a> {
     pub(crate) lake: &'a Lake,
     pub(crate) spec: &'a JobSpec,
-    pub(crate) options: &'a TrainOptions,
+    pub(crate) dataset_digest: &'a str,
     pub(crate) run_id: &'a str,
+    /// Table versions that the dataset was read from.
+    pub(crate) inputs: &'a Versions,
+    /// Run that the commits belong to.
+    pub(crate) commit_run_id: &'a str,
 }
 
 impl Collector<'_> {
@@ -98,8 +110,13 @@ impl Collector<'_> {
     }
 
     /// Brings the results into the lake. Each part is written once, however often this is begun.
-    pub(crate) async fn collect(&self, state: &State, results: &Results) -> Result<TrainReport> {
-        let (spec, options) = (self.spec, self.options);
+    pub(crate) async fn collect(
+        &self,
+        state: &State,
+        results: &Results,
+        now_ns: i64,
+    ) -> Result<TrainReport> {
+        let spec = self.spec;
         let model_id = &results.model_id;
         let weights = weights_path(model_id);
         self.lake
@@ -107,7 +124,7 @@ impl Collector<'_> {
             .put(&weights, results.weights.clone())
             .await?;
 
-        let id = prediction_transaction(model_id, &spec.dataset, &options.dataset_digest);
+        let id = prediction_transaction(model_id, &spec.dataset, self.dataset_digest);
         commit_predictions(
             self.lake,
             &results.predictions,
@@ -126,7 +143,7 @@ impl Collector<'_> {
             step: results.summary.step as i64,
             validation_loss: results.summary.validation_loss,
             dataset: spec.dataset.clone(),
-            dataset_digest: options.dataset_digest.clone(),
+            dataset_digest: self.dataset_digest.to_owned(),
         };
         self.lake
             .append(
@@ -135,8 +152,10 @@ impl Collector<'_> {
             )
             .await?;
 
-        let device = results.summary.device.clone();
-        let row = self.row("succeeded", Some(model_id.clone()), state, device);
+        let end = End::Succeeded {
+            model_id: model_id.clone(),
+        };
+        let row = self.row(end, state, results.summary.device.clone(), now_ns);
         let same_run = format!("run_id = {}", sql_literal(self.run_id));
         self.lake
             .replace(
@@ -161,10 +180,15 @@ impl Collector<'_> {
         ))
     }
 
-    /// Notes that the run failed. A later one that succeeds takes the row's place.
-    pub(crate) async fn record_failure(&self, state: &State, folder: &Folder) -> Result<()> {
-        let device = Summary::read(&folder.metrics())?.device;
-        let row = self.row("failed", None, state, device);
+    /// Notes that the run ended without a model. A later one that succeeds takes the row's place.
+    pub(crate) async fn record_end(
+        &self,
+        end: End,
+        state: &State,
+        device: Option<String>,
+        now_ns: i64,
+    ) -> Result<()> {
+        let row = self.row(end, state, device, now_ns);
         let commit = Commit {
             transactions: Vec::new(),
             ..self.commit(String::new())
@@ -179,43 +203,42 @@ impl Collector<'_> {
     }
 
     fn commit(&self, transaction: String) -> Commit {
-        let run_id = self.options.run_id.as_deref().unwrap_or(self.run_id);
-        let mut commit = Commit::new("train", run_id)
-            .with_inputs(self.options.inputs.clone())
+        let mut commit = Commit::new("train", self.commit_run_id)
+            .with_inputs(self.inputs.clone())
             .with_transactions([transaction]);
         commit.params_digest = self.spec.digest();
         commit.seed = Some(i64::from(self.spec.seed));
         commit
     }
 
-    fn row(
-        &self,
-        end: &str,
-        model_id: Option<String>,
-        state: &State,
-        device: Option<String>,
-    ) -> TrainingRun {
+    fn row(&self, end: End, state: &State, device: Option<String>, now_ns: i64) -> TrainingRun {
         let spec = self.spec;
-        let ledger: Ledger = state.ledger.waiting_until((self.options.clock)());
+        let ledger: Ledger = state.ledger.waiting_until(now_ns);
         let seconds = |ns: i64| ns as f64 / 1e9;
         let device = device.unwrap_or_else(|| match spec.device.as_str() {
             "auto" => "cpu".to_owned(),
             device => device.to_owned(),
         });
-        let gpus = if device.starts_with("cuda") {
-            spec.resources.gpus.max(1.0)
-        } else {
-            spec.resources.gpus
-        };
+        let processes = f64::from(spec.processes);
+        let on_gpu = u32::from(device.starts_with("cuda"));
+        let gpus = processes * f64::from(spec.resources.gpus.unwrap_or(on_gpu).max(on_gpu));
         let busy_h = seconds(ledger.productive_ns + ledger.lost_ns) / HOUR_S;
+        let gpu_hours = gpus * busy_h;
+        let cpu_hours = processes * f64::from(spec.resources.cpus) * busy_h;
+        let cost = gpu_hours * spec.price.per_gpu_hour + cpu_hours * spec.price.per_cpu_hour;
+        let (word, model_id, reason) = match end {
+            End::Succeeded { model_id } => ("succeeded", Some(model_id), None),
+            End::Failed { reason } => ("failed", None, Some(reason)),
+            End::Cancelled => ("cancelled", None, None),
+        };
         TrainingRun {
             run_id: self.run_id.to_owned(),
             name: spec.name.clone(),
             spec_digest: spec.digest(),
             dataset: spec.dataset.clone(),
-            dataset_digest: self.options.dataset_digest.clone(),
+            dataset_digest: self.dataset_digest.to_owned(),
             seed: i64::from(spec.seed),
-            state: end.to_owned(),
+            state: word.to_owned(),
             model_id,
             attempts: state.attempts as i32,
             device,
@@ -223,8 +246,10 @@ impl Collector<'_> {
             productive_s: seconds(ledger.productive_ns),
             lost_s: seconds(ledger.lost_ns),
             waiting_s: seconds(ledger.waiting_ns),
-            gpu_hours: gpus * busy_h,
-            cpu_hours: spec.resources.cpus * busy_h,
+            gpu_hours,
+            cpu_hours,
+            cost: Some(cost),
+            reason,
         }
     }
 
@@ -237,11 +262,6 @@ impl Collector<'_> {
         predictions: u64,
         outcome: Outcome,
     ) -> TrainReport {
-        let TrainOptions {
-            price_per_gpu_hour,
-            price_per_cpu_hour,
-            ..
-        } = self.options;
         TrainReport {
             run_id: row.run_id,
             model_id,
@@ -257,7 +277,7 @@ impl Collector<'_> {
             waiting_s: row.waiting_s,
             gpu_hours: row.gpu_hours,
             cpu_hours: row.cpu_hours,
-            cost: row.gpu_hours * price_per_gpu_hour + row.cpu_hours * price_per_cpu_hour,
+            cost: row.cost,
             outcome,
         }
     }

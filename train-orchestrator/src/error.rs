@@ -15,6 +15,18 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The job asks for more than the machine has: ask for less, or go to a larger machine.
+    #[error(
+        "job `{job}` asks for {asked}, there are {there}\nhint: lower `resources` or `processes` in the job, or run it on a larger machine"
+    )]
+    TooLarge {
+        /// The job.
+        job: String,
+        /// What it asks for.
+        asked: String,
+        /// How much there is of it.
+        there: String,
+    },
     /// The trainer's program does not start on this machine: install what it needs.
     #[error("cannot start `{program}`: {reason}\nhint: {hint}")]
     CannotStart {
@@ -26,7 +38,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// The trainer failed as often as the specification admits: read its log.
-    #[error("job `{name}` failed after {attempts} attempts: {reason}\nlast lines of {log}:\n{tail}", log = log.display())]
+    #[error("job `{name}` failed after {attempts} {}: {reason}\nlast lines of {log}:\n{tail}", if *attempts == 1 { "attempt" } else { "attempts" }, log = log.display())]
     JobFailed {
         /// The job.
         name: String,
@@ -39,11 +51,27 @@ pub enum Error {
         /// Its last lines.
         tail: String,
     },
-    /// Another process drives the job in this folder: wait for it.
-    #[error("another process runs this job in {}", folder.display())]
+    /// The job was cancelled: run it again if it is wanted after all.
+    #[error("job `{name}` was cancelled")]
+    Cancelled {
+        /// The job.
+        name: String,
+    },
+    /// A job that this one comes after left no model: see to that one.
+    #[error("job `{name}` comes after `{after}`, which left no model")]
+    After {
+        /// The job.
+        name: String,
+        /// The one before it.
+        after: String,
+    },
+    /// Another orchestrator drives the job: wait for it.
+    #[error("job `{job}` is driven by {by}")]
     Busy {
-        /// The folder of the run.
-        folder: PathBuf,
+        /// The job.
+        job: String,
+        /// Who drives it.
+        by: String,
     },
     /// A file that the trainer wrote is not what the contract asks for: mend the trainer.
     #[error("{}: {reason}", path.display())]
@@ -53,11 +81,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// The lake has no such model.
-    #[error("no model `{model_id}` in the lake")]
-    UnknownModel {
-        /// The model.
-        model_id: String,
+    /// The lake has no such model or run: look at what it has.
+    #[error("no {what} `{name}` in the lake")]
+    Unknown {
+        /// `model`, or `run that is under way`.
+        what: &'static str,
+        /// The name that was given.
+        name: String,
     },
     /// The journal of the run has entries in an order that cannot have happened.
     #[error("journal of the run: `{event:?}` cannot come after `{phase:?}`")]
@@ -65,7 +95,7 @@ pub enum Error {
         /// Phase before the entry.
         phase: Phase,
         /// The entry.
-        event: EventKind,
+        event: Box<EventKind>,
     },
     /// A file of the work folder cannot be read or written: look at disk and permissions.
     #[error("cannot use {}", path.display())]

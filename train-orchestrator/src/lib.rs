@@ -2,11 +2,14 @@
 //!
 //! A job is a [`JobSpec`]: the built-in trainer (`driveloop-worker`) or any command that keeps the contract of
 //! `CONTRACT.md`. [`train()`] runs it once for a specification and a dataset: the same two give [`Outcome::AlreadyThere`].
+//! [`train_all()`] runs several, each when those that it comes after have succeeded and its slots are free.
 //! What has happened lies in a journal of the lake, so that a run whose orchestrator or worker was killed goes on from
-//! its last checkpoint, and ends in the same rows.
+//! its last checkpoint, and ends in the same rows. One orchestrator at a time drives a run, on whatever machine.
 //!
-//! * [`state`] is the policy: a pure function of state and event that says what to do next, and the ledger of the time.
-//! * [`train()`] is its edge: processes, files, the lake.
+//! * [`state`] is the policy of a run: a pure function of state and event, what to do next, and the ledger of the time.
+//! * [`schedule`] is the policy of a machine: a pure function of the jobs and the free slots.
+//! * [`train()`] and [`train_all()`] are their edge: processes, files, the lake.
+//! * [`runs_under_way`], [`find_run`] and [`cancel`] are for those who look on.
 //! * [`predict()`] applies a model of the lake to another dataset.
 //!
 //! Not here: what a model computes (the worker), other executors than processes of this machine, freezing of datasets.
@@ -25,21 +28,38 @@
 //! # Ok::<(), driveloop_train_orchestrator::Error>(())
 //! ```
 
+mod attempt;
+mod claim;
 mod collect;
+mod driver;
 mod error;
+mod event;
 mod executor;
 mod folder;
+mod gate;
+mod ledger;
+mod machine;
 mod metrics;
 mod options;
+mod params;
+mod plan;
 mod predict;
 mod process;
+mod record;
+mod runs;
+pub mod schedule;
+mod slots;
 mod spec;
 pub mod state;
+mod sweep;
 mod train;
 
 pub use error::{Error, Result};
+pub use machine::{Gpu, Machine};
 pub use metrics::MetricsLine;
-pub use options::{Clock, Outcome, TrainEvent, TrainOptions, TrainReport};
+pub use options::{Clock, Job, OnEvent, Outcome, TrainEvent, TrainOptions, TrainReport, WhenBusy};
+pub use plan::specs_from_toml;
 pub use predict::{PredictOptions, PredictReport, predict};
-pub use spec::{JobSpec, Resources, Retries, Trainer};
-pub use train::train;
+pub use runs::{Driven, RunView, cancel, find_run, runs_under_way};
+pub use spec::{JobSpec, Price, Resources, Retries, Trainer};
+pub use train::{train, train_all};

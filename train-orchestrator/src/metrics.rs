@@ -109,6 +109,8 @@ impl Tail {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Summary {
     pub(crate) step: u64,
+    /// Steps that will not be done again.
+    pub(crate) checkpoint_step: u64,
     pub(crate) validation_loss: Option<f64>,
     pub(crate) device: Option<String>,
 }
@@ -130,6 +132,9 @@ impl Summary {
             };
             if line.is("end") {
                 summary.validation_loss = line.validation_loss;
+            }
+            if let (true, Some(step)) = (line.is("checkpoint"), line.step) {
+                summary.checkpoint_step = step;
             }
             summary.step = line.best_step.or(line.step).unwrap_or(summary.step);
             summary.validation_loss = line.validation_loss.or(summary.validation_loss);
@@ -174,6 +179,7 @@ mod tests {
             step: 4,
             validation_loss: None,
             device: Some("cpu".into()),
+            ..Summary::default()
         };
         assert_eq!(Summary::read(&path).unwrap(), expected);
         assert_eq!(

@@ -2,70 +2,109 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use driveloop_lake::Versions;
 
+use crate::event::Event;
+use crate::machine::{Machine, host};
 use crate::metrics::MetricsLine;
-use crate::state::Event;
+use crate::spec::JobSpec;
 
 /// The present time, nanoseconds since the Unix epoch, UTC.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// Where a job runs.
-#[derive(Clone)]
-pub struct TrainOptions {
-    /// Folder for what a run needs until it ends: checkpoints, logs, metrics. A run has a folder of its own in it.
-    pub work_dir: PathBuf,
-    /// The `driveloop-worker` program.
-    pub worker: PathBuf,
+/// A job with the data that it trains on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// What to train.
+    pub spec: JobSpec,
     /// Folder with the exported dataset: `train.arrow`, `validation.arrow`, `test.arrow`.
     pub dataset_dir: PathBuf,
     /// Digest of the dataset.
     pub dataset_digest: String,
-    /// Table versions that the dataset was read from, for the lineage.
+}
+
+/// What to do about a job that another orchestrator drives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenBusy {
+    /// Wait for its end, and take over where the other one dies.
+    Wait,
+    /// Refuse.
+    Refuse,
+}
+
+/// Where jobs run.
+#[derive(Clone)]
+pub struct TrainOptions {
+    /// Folder for what a run needs until it ends: checkpoints, logs, metrics. A run has a folder of its own in it.
+    /// Orchestrators with the same folder share the slots of the machine.
+    pub work_dir: PathBuf,
+    /// The `driveloop-worker` program.
+    pub worker: PathBuf,
+    /// The slots.
+    pub machine: Machine,
+    /// The machine, for as long as it is up.
+    pub host: String,
+    /// Table versions that the datasets were read from, for the lineage.
     pub inputs: Versions,
     /// Run that the commits belong to, such as a round; the training run's own id where it is absent.
     pub run_id: Option<String>,
-    /// Price of a GPU for an hour, in the caller's currency.
-    pub price_per_gpu_hour: f64,
-    /// Price of a CPU core for an hour.
-    pub price_per_cpu_hour: f64,
+    /// What to do about a job that another orchestrator drives.
+    pub when_busy: WhenBusy,
+    /// For how long an orchestrator of another machine may be silent before it counts as dead.
+    pub lease: Duration,
     /// The clock.
     pub clock: Clock,
 }
 
+/// The usual lease: an outage of the lake of two thirds of it is survived.
+const LEASE: Duration = Duration::from_mins(1);
+
 impl TrainOptions {
-    /// Options without lineage and prices.
+    /// Options for this machine, without lineage, that wait for other orchestrators.
     #[must_use]
     pub fn new(
         work_dir: impl Into<PathBuf>,
         worker: impl Into<PathBuf>,
-        dataset_dir: impl Into<PathBuf>,
-        dataset_digest: impl Into<String>,
+        machine: Machine,
         clock: Clock,
     ) -> Self {
         Self {
             work_dir: work_dir.into(),
             worker: worker.into(),
-            dataset_dir: dataset_dir.into(),
-            dataset_digest: dataset_digest.into(),
+            machine,
+            host: host(),
             inputs: Versions::new(),
             run_id: None,
-            price_per_gpu_hour: 0.0,
-            price_per_cpu_hour: 0.0,
+            when_busy: WhenBusy::Wait,
+            lease: LEASE,
             clock,
         }
     }
 }
 
-/// Something to show of a run.
+/// Something to show of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TrainEvent {
     /// An entry of the journal.
     Journal(Event),
     /// A line of the trainer's metrics.
     Metrics(MetricsLine),
+    /// Another orchestrator drives the job, and is waited for.
+    Busy {
+        /// Who.
+        by: String,
+    },
+    /// The job makes room for another one.
+    MakesRoom {
+        /// The other one.
+        room_for: String,
+    },
 }
+
+/// Who is told what happens, and to which job.
+pub type OnEvent<'a> = &'a (dyn Fn(&str, &TrainEvent) + Send + Sync);
 
 /// Whether a run had to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,8 +146,8 @@ pub struct TrainReport {
     pub gpu_hours: f64,
     /// CPU time, hours: cores that were occupied, times the time.
     pub cpu_hours: f64,
-    /// Hours times prices.
-    pub cost: f64,
+    /// Hours times the prices of the specification; `None` where an older version left the row.
+    pub cost: Option<f64>,
     /// Whether anything was done.
     pub outcome: Outcome,
 }

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use driveloop_lake::{Commit, Lake, Versions, digest, sql_literal};
 use driveloop_schemas::{Checkpoint, Prediction, Row as _};
 
+use crate::attempt::cannot_start_worker;
 use crate::collect::{commit_predictions, prediction_transaction, read_predictions};
 use crate::error::{Error, Result};
-use crate::executor::{Attempt, Sight};
+use crate::event::Exit;
+use crate::executor::{Attempt, Member, Sight};
 use crate::folder::{Folder, tail};
 use crate::options::{Clock, Outcome};
-use crate::state::Exit;
-use crate::train::cannot_start_worker;
 
 /// What to predict with what.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ pub struct PredictReport {
 /// Predicts the validation and test samples of a dataset with a model of the lake, once.
 ///
 /// # Errors
-/// [`Error::UnknownModel`] when the lake has no such model, [`Error::CannotStart`] when the worker does not start,
+/// [`Error::Unknown`] when the lake has no such model, [`Error::CannotStart`] when the worker does not start,
 /// [`Error::JobFailed`] when it fails; otherwise when files or lake fail.
 pub async fn predict(lake: &Lake, options: &PredictOptions) -> Result<PredictReport> {
     let PredictOptions {
@@ -81,12 +81,17 @@ pub async fn predict(lake: &Lake, options: &PredictOptions) -> Result<PredictRep
     }
     let filter = format!("model_id = {}", sql_literal(model_id));
     let found = lake.read::<Checkpoint>(Some(&filter)).await?.pop();
-    let checkpoint = found.ok_or_else(|| Error::UnknownModel {
-        model_id: model_id.clone(),
+    let checkpoint = found.ok_or_else(|| Error::Unknown {
+        what: "model",
+        name: model_id.clone(),
     })?;
 
     let name = format!("predict-{}", &digest([&id])[..16]);
-    let folder = Folder::lock(&options.work_dir, &name)?;
+    let token = std::process::id().to_string();
+    let folder = Folder::lock(&options.work_dir, &name, &token)?.ok_or_else(|| Error::Busy {
+        job: name.clone(),
+        by: "another process of this machine".to_owned(),
+    })?;
     let weights = lake.store().get(&checkpoint.weights).await?;
     std::fs::write(folder.weights(), &weights).map_err(Error::io(&folder.weights()))?;
     run_worker(options, &folder).await?;
@@ -121,21 +126,19 @@ async fn run_worker(options: &PredictOptions, folder: &Folder) -> Result<()> {
                 "DRIVELOOP_PREDICTIONS_OUT",
                 folder.predictions().to_string_lossy().into_owned(),
             ),
-            (
-                "DRIVELOOP_METRICS",
-                folder.metrics().to_string_lossy().into_owned(),
-            ),
             ("DRIVELOOP_DEVICE", options.device.clone()),
         ],
-        log: folder.log(1),
-        metrics: folder.metrics(),
+        members: vec![Member {
+            log: folder.log(1, 0),
+            metrics: folder.metrics(),
+        }],
         outputs: vec![folder.predictions()],
         heartbeat_timeout_s: options.timeout_s,
     };
     let exit = match attempt.start(options.clock.clone())? {
         Err(exit) => exit,
         Ok(mut watch) => loop {
-            if let Sight::Exited(exit) = watch.next().await? {
+            if let Sight::Exited(exit) = watch.look().await? {
                 break exit;
             }
         },
@@ -143,10 +146,12 @@ async fn run_worker(options: &PredictOptions, folder: &Folder) -> Result<()> {
     let reason = match exit {
         Exit::Success => return Ok(()),
         Exit::CannotStart { reason } => return Err(cannot_start_worker(&options.worker, reason)),
-        Exit::UserError { reason } | Exit::Lost { reason } => reason,
-        Exit::Orphaned { .. } => "orphaned".to_owned(),
+        Exit::UserError { reason, .. } | Exit::Lost { reason, .. } | Exit::Preempted { reason } => {
+            reason
+        }
+        Exit::Orphaned { .. } | Exit::Stopped => "stopped".to_owned(),
     };
-    let log = folder.log(1);
+    let log = folder.log(1, 0);
     let name = format!("predict {}", options.model_id);
     Err(Error::JobFailed {
         name,

@@ -17,9 +17,9 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts a program; its output goes to a log. The inner error is that of the start itself.
-    pub(crate) fn start(
+    pub(crate) fn start<'a>(
         command: &[String],
-        environment: &[(&'static str, String)],
+        environment: impl IntoIterator<Item = &'a (&'static str, String)>,
         log: &Path,
     ) -> Result<Result<Self, std::io::Error>> {
         let out = File::create(log).map_err(Error::io(log))?;
@@ -30,7 +30,7 @@ impl Process {
         let mut command = Command::new(program);
         command
             .args(arguments)
-            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .envs(environment.into_iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)
@@ -55,9 +55,16 @@ impl Process {
         let _ = self.child.wait().await;
     }
 
+    /// Asks it and all that it started to end.
+    pub(crate) fn ask_to_end(&self) {
+        if let Some(group) = self.group {
+            signal_group(group, libc::SIGTERM);
+        }
+    }
+
     fn kill_group(&mut self) {
         if let Some(group) = self.group.take() {
-            kill_group(group);
+            signal_group(group, libc::SIGKILL);
         }
     }
 }
@@ -72,10 +79,10 @@ impl Drop for Process {
     unsafe_code,
     reason = "neither std nor tokio sends a signal to a process group"
 )]
-fn kill_group(group: i32) {
+fn signal_group(group: i32, signal: i32) {
     // SAFETY: kill takes two integers; the group is that of a child of ours, so it is positive.
     unsafe {
-        libc::kill(-group, libc::SIGKILL);
+        libc::kill(-group, signal);
     }
 }
 

@@ -1,14 +1,21 @@
 //! What to train.
 
+use std::time::Duration;
+
 use driveloop_lake::digest;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::params::write_json;
 
 /// Hexadecimal digits of a run id: 64 bits.
 const RUN_ID_DIGITS: usize = 16;
 /// Characters of a job's name at most: it is part of object names.
 const NAME_MAX: usize = 64;
+/// Processes of a gang at most: a bound on what a slip of the pen starts.
+const PROCESSES_MAX: u32 = 1024;
+/// Other jobs that one comes after at most.
+const AFTER_MAX: usize = 64;
 
 /// A training job. Text form: TOML.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,12 +40,27 @@ pub struct JobSpec {
     /// Seconds without a new line of metrics after which a worker counts as hung.
     #[serde(default = "heartbeat_timeout_s")]
     pub heartbeat_timeout_s: f64,
+    /// Seconds between the request to end (`SIGTERM`) and `SIGKILL`, where a job is cancelled or makes room for another.
+    #[serde(default = "grace_s")]
+    pub grace_s: f64,
+    /// Jobs of the same queue, by name, that must have succeeded before. Their weights are handed to the trainer.
+    #[serde(default)]
+    pub after: Vec<String>,
+    /// Who goes first where slots are scarce: the larger number. A running job makes room for one of a higher priority.
+    #[serde(default)]
+    pub priority: i32,
+    /// Processes that are started together, and stopped together when one dies. They find each other as under `torchrun`.
+    #[serde(default = "one")]
+    pub processes: u32,
     /// How often a failed attempt is made again.
     #[serde(default)]
     pub retries: Retries,
-    /// What an attempt occupies, for the accounting.
+    /// What each process occupies.
     #[serde(default)]
     pub resources: Resources,
+    /// What an hour costs.
+    #[serde(default)]
+    pub price: Price,
     /// Hyperparameters, handed to the trainer as JSON.
     #[serde(default)]
     pub params: toml::Table,
@@ -63,10 +85,16 @@ pub struct Retries {
     pub user_errors: u32,
     /// Repetitions after a worker that was killed or hung.
     pub lost_workers: u32,
-    /// Wait before the first repetition; it doubles each time.
+    /// Repetitions after a worker that was asked to end: by a job of a higher priority, or by the machine (`SIGTERM`).
+    /// A job that has used them up makes room for no other job.
+    pub preemptions: u32,
+    /// Wait before the first repetition; it doubles each time. After a preemption there is none.
     pub backoff_s: f64,
     /// The longest wait.
     pub backoff_max_s: f64,
+    /// Share of a wait that is left to chance, so that jobs which failed together do not come back together. The chance is
+    /// a function of the run and the attempt.
+    pub jitter: f64,
 }
 
 impl Default for Retries {
@@ -74,29 +102,44 @@ impl Default for Retries {
         Self {
             user_errors: 1,
             lost_workers: 3,
+            preemptions: 10,
             backoff_s: 1.0,
             backoff_max_s: 60.0,
+            jitter: 0.25,
         }
     }
 }
 
-/// What an attempt occupies.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// What a process occupies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Resources {
     /// CPU cores.
-    pub cpus: f64,
-    /// GPUs; at least one is counted where the trainer says that it runs on `cuda`.
-    pub gpus: f64,
+    pub cpus: u32,
+    /// GPUs. Where it is not said: one for a device `cuda:N`, one for `auto` on a machine that has one, otherwise none.
+    pub gpus: Option<u32>,
+    /// Memory, MiB; none is set aside where it is zero.
+    pub memory_mib: u64,
 }
 
 impl Default for Resources {
     fn default() -> Self {
         Self {
-            cpus: 1.0,
-            gpus: 0.0,
+            cpus: 1,
+            gpus: None,
+            memory_mib: 0,
         }
     }
+}
+
+/// What an hour costs, in a currency of the user's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Price {
+    /// An hour of a GPU.
+    pub per_gpu_hour: f64,
+    /// An hour of a CPU core.
+    pub per_cpu_hour: f64,
 }
 
 fn auto() -> String {
@@ -111,6 +154,14 @@ fn heartbeat_timeout_s() -> f64 {
     300.0
 }
 
+fn grace_s() -> f64 {
+    10.0
+}
+
+fn one() -> u32 {
+    1
+}
+
 impl JobSpec {
     /// A job of the built-in trainer with the defaults of the text form.
     #[must_use]
@@ -123,8 +174,13 @@ impl JobSpec {
             device: auto(),
             checkpoint_every_steps: checkpoint_every_steps(),
             heartbeat_timeout_s: heartbeat_timeout_s(),
+            grace_s: grace_s(),
+            after: Vec::new(),
+            priority: 0,
+            processes: 1,
             retries: Retries::default(),
             resources: Resources::default(),
+            price: Price::default(),
             params: toml::Table::new(),
         }
     }
@@ -146,22 +202,17 @@ impl JobSpec {
     /// # Errors
     /// [`Error::Spec`] with the field and what it admits.
     pub fn check(&self) -> Result<()> {
-        let name_is_plain = !self.name.is_empty()
-            && self.name.len() <= NAME_MAX
-            && !self.name.starts_with('.')
-            && self
-                .name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-        let seconds = |value: f64| value.is_finite() && value >= 0.0;
+        let seconds = |value: f64| Duration::try_from_secs_f64(value).is_ok();
         let Retries {
             backoff_s,
             backoff_max_s,
+            jitter,
             ..
         } = self.retries;
+        let prices = [self.price.per_gpu_hour, self.price.per_cpu_hour];
         let checks = [
             (
-                name_is_plain,
+                is_plain(&self.name),
                 "`name`: expected 1 to 64 letters, digits, `-`, `_` and `.`",
             ),
             (
@@ -173,16 +224,38 @@ impl JobSpec {
                 "`checkpoint_every_steps`: expected at least 1",
             ),
             (
-                seconds(self.heartbeat_timeout_s),
-                "`heartbeat_timeout_s`: expected zero or more",
+                seconds(self.heartbeat_timeout_s) && seconds(self.grace_s),
+                "`heartbeat_timeout_s`, `grace_s`: expected seconds, zero or more",
             ),
             (
-                seconds(backoff_s) && seconds(backoff_max_s),
-                "`retries`: expected waits of zero or more",
+                seconds(backoff_s) && seconds(backoff_max_s) && (0.0..=1.0).contains(&jitter),
+                "`retries`: expected waits of zero or more, and a jitter from 0 to 1",
             ),
             (
                 self.trainer != Trainer::Command(Vec::new()),
                 "`trainer`: expected a program",
+            ),
+            (
+                (1..=PROCESSES_MAX).contains(&self.processes),
+                "`processes`: expected 1 to 1024",
+            ),
+            (
+                self.processes == 1 || self.trainer != Trainer::Builtin,
+                "`processes`: the built-in trainer is one process",
+            ),
+            (
+                self.after.len() <= AFTER_MAX && !self.after.contains(&self.name),
+                "`after`: expected at most 64 names of other jobs",
+            ),
+            (
+                prices
+                    .iter()
+                    .all(|price| price.is_finite() && *price >= 0.0),
+                "`price`: expected prices of zero or more",
+            ),
+            (
+                is_device(&self.device),
+                "`device`: expected `auto`, `cpu` or `cuda:N`",
             ),
         ];
         match checks.iter().find(|(holds, _)| !holds) {
@@ -193,8 +266,14 @@ impl JobSpec {
         }
     }
 
+    /// The GPU that the job names: `N` of `cuda:N`.
+    #[must_use]
+    pub fn pinned_gpu(&self) -> Option<u32> {
+        self.device.strip_prefix("cuda:")?.parse().ok()
+    }
+
     /// Digest of what determines the result: name, dataset, trainer (and the version of the built-in one), seed,
-    /// device and parameters. How often to retry or to write checkpoints changes nothing.
+    /// device, processes and parameters. Priority, slots, retries, checkpoints and prices change nothing.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut parts = vec![
@@ -204,6 +283,9 @@ impl JobSpec {
             self.device.clone(),
             self.params_json(),
         ];
+        if self.processes > 1 {
+            parts.push(format!("processes {}", self.processes));
+        }
         match &self.trainer {
             Trainer::Builtin => parts.push(env!("CARGO_PKG_VERSION").to_owned()),
             Trainer::Command(command) => parts.extend(command.iter().cloned()),
@@ -211,10 +293,18 @@ impl JobSpec {
         digest(parts)
     }
 
-    /// Identity of the run of this job on a dataset.
+    /// Identity of the run of this job on a dataset, where it comes after no other.
     #[must_use]
     pub fn run_id(&self, dataset_digest: &str) -> String {
-        let mut run_id = digest([self.digest().as_str(), dataset_digest]);
+        self.run_id_after(dataset_digest, &[])
+    }
+
+    /// The same after other runs: their weights determine the result too.
+    #[must_use]
+    pub fn run_id_after(&self, dataset_digest: &str, runs: &[&str]) -> String {
+        let own = self.digest();
+        let parts = [own.as_str(), dataset_digest];
+        let mut run_id = digest(parts.iter().chain(runs));
         run_id.truncate(RUN_ID_DIGITS);
         run_id
     }
@@ -228,46 +318,21 @@ impl JobSpec {
     }
 }
 
-/// JSON with sorted keys, whatever order maps have in this build. Dates are texts.
-fn write_json(value: &toml::Value, json: &mut String) {
-    match value {
-        toml::Value::Table(table) => {
-            let mut entries: Vec<_> = table.iter().collect();
-            entries.sort_by_key(|(key, _)| *key);
-            write_sequence(json, "{}", entries, |(key, value), json| {
-                json.push_str(&serde_json::Value::from(key.as_str()).to_string());
-                json.push(':');
-                write_json(value, json);
-            });
-        }
-        toml::Value::Array(values) => write_sequence(json, "[]", values, write_json),
-        toml::Value::String(text) => {
-            json.push_str(&serde_json::Value::from(text.as_str()).to_string());
-        }
-        toml::Value::Integer(number) => json.push_str(&number.to_string()),
-        toml::Value::Float(number) => json.push_str(&serde_json::Value::from(*number).to_string()),
-        toml::Value::Boolean(truth) => json.push_str(if *truth { "true" } else { "false" }),
-        toml::Value::Datetime(date) => {
-            json.push_str(&serde_json::Value::from(date.to_string()).to_string());
-        }
-    }
+/// Whether a text can be part of an object's name.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= NAME_MAX
+        && !name.starts_with('.')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
-fn write_sequence<T>(
-    json: &mut String,
-    brackets: &str,
-    items: impl IntoIterator<Item = T>,
-    write: impl Fn(T, &mut String),
-) {
-    let (open, close) = brackets.split_at(1);
-    json.push_str(open);
-    for (index, item) in items.into_iter().enumerate() {
-        if index > 0 {
-            json.push(',');
-        }
-        write(item, json);
-    }
-    json.push_str(close);
+fn is_device(device: &str) -> bool {
+    ["auto", "cpu"].contains(&device)
+        || device
+            .strip_prefix("cuda:")
+            .is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 #[cfg(test)]
@@ -296,6 +361,22 @@ mod tests {
             ("name = 'a/b'\ndataset = 'd'", "`name`"),
             ("name = 'a'", "dataset"),
             ("name = 'a'\ndataset = 'd'\nsede = 1", "sede"),
+            ("name = 'a'\ndataset = 'd'\nafter = ['a']", "`after`"),
+            ("name = 'a'\ndataset = 'd'\ndevice = 'gpu'", "`device`"),
+            ("name = 'a'\ndataset = 'd'\nprocesses = 2", "`processes`"),
+            (
+                "name = 'a'\ndataset = 'd'\nheartbeat_timeout_s = 1e300",
+                "`heartbeat_timeout_s`",
+            ),
+            (
+                "name = 'a'\ndataset = 'd'\n[price]\nper_gpu_hour = -1.0",
+                "`price`",
+            ),
+            (
+                "name = 'a'\ndataset = 'd'\n[retries]\njitter = 2.0",
+                "`retries`",
+            ),
+            ("name = 'a'\ndataset = 'd'\n[resources]\ncpus = -1", "cpus"),
             (
                 "name = 'a'\ndataset = 'd'\ntrainer = { command = [] }",
                 "`trainer`",
@@ -336,9 +417,11 @@ mod tests {
             JobSpec {
                 retries,
                 checkpoint_every_steps: 7,
-                ..spec
+                priority: 5,
+                ..spec.clone()
             }
             .run_id("x")
         );
+        assert_ne!(run_id, spec.run_id_after("x", &["another"]));
     }
 }

@@ -1,98 +1,14 @@
 //! The policy: what a run is, what has happened to it, and what to do next.
 //!
-//! [`State::after`] takes an event and gives the state after it and the actions that follow. It reads no clock and does no
-//! work; the journal of a run is the list of its events, and folding them again gives the state again. The time between
+//! [`State::after`] takes an event and gives the state after it; [`State::next`] says what follows. They read no clock and do
+//! no work; the journal of a run is the list of its events, and folding them again gives the state again. The time between
 //! two events is booked once, as productive, lost or waiting, so that the ledger sums to the wall time exactly.
 
-use serde::{Deserialize, Serialize};
+pub use crate::event::{Event, EventKind, Exit, Owner};
+pub use crate::ledger::Ledger;
 
 use crate::error::{Error, Result};
 use crate::spec::Retries;
-
-/// Something that happened, with the time when it was noticed (nanoseconds, UTC).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Event {
-    /// When.
-    pub at_ns: i64,
-    /// What.
-    #[serde(flatten)]
-    pub kind: EventKind,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum EventKind {
-    /// The run was asked for.
-    Submitted {
-        /// Name of the job.
-        name: String,
-        /// Digest of the specification.
-        spec_digest: String,
-        /// Digest of the dataset.
-        dataset_digest: String,
-    },
-    /// An attempt begins, counted from one.
-    Started {
-        /// The attempt.
-        attempt: u32,
-    },
-    /// The worker has its data and makes steps.
-    Stepping {
-        /// The step that it goes on from.
-        step: u64,
-    },
-    /// The worker wrote a checkpoint.
-    Checkpointed {
-        /// Steps that will not be done again.
-        step: u64,
-    },
-    /// The worker is no more.
-    Exited {
-        /// How it ended.
-        exit: Exit,
-    },
-    /// The weights and predictions are there.
-    Succeeded,
-    /// The run is given up.
-    Failed {
-        /// Why.
-        reason: String,
-    },
-    /// The results are in the lake.
-    Collected {
-        /// The model.
-        model_id: String,
-    },
-}
-
-/// How a worker ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "exit", rename_all = "snake_case")]
-pub enum Exit {
-    /// With status zero and all its outputs.
-    Success,
-    /// With another status, or without its outputs: the trainer's fault.
-    UserError {
-        /// What it did.
-        reason: String,
-    },
-    /// By a signal, or silent for too long: the machine's fault.
-    Lost {
-        /// What happened to it.
-        reason: String,
-    },
-    /// Its orchestrator was killed, and it with it.
-    Orphaned {
-        /// The last sign of life.
-        last_alive_ns: i64,
-    },
-    /// Its program does not start here; trying again would not help.
-    CannotStart {
-        /// What the system says.
-        reason: String,
-    },
-}
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,26 +26,63 @@ pub enum Phase {
         /// Why.
         reason: String,
     },
+    /// Somebody wants it to end, and no worker runs.
+    Cancelling,
     /// Its end is in the journal, its results may not be in the lake.
     Succeeded,
     /// It failed. It may be submitted again.
-    Failed,
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// It was cancelled. It may be submitted again.
+    Cancelled,
     /// Its results are in the lake.
     Collected,
+}
+
+impl Phase {
+    /// One word for a person.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Done | Self::Succeeded => "collecting",
+            Self::GivenUp { .. } => "failing",
+            Self::Cancelling => "cancelling",
+            Self::Failed { .. } => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Collected => "succeeded",
+        }
+    }
+
+    /// Whether somebody has still to do something for it.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        let ended = matches!(
+            self,
+            Self::Failed { .. } | Self::Cancelled | Self::Collected
+        );
+        !ended && *self != Self::New
+    }
 }
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Start an attempt after a wait.
+    /// Start an attempt, when its slots are free.
     Start {
         /// The attempt, from one.
         attempt: u32,
-        /// Seconds to wait first.
-        after_s: f64,
+        /// Not before this time.
+        not_before_ns: i64,
     },
     /// Watch the worker until it ends. Where none is there, its orchestrator was killed.
     Watch,
+    /// Have the worker end.
+    Stop,
     /// Note that the run succeeded.
     Succeed,
     /// Note that the run failed.
@@ -137,58 +90,44 @@ pub enum Action {
         /// Why.
         reason: String,
     },
+    /// Note that the run was cancelled.
+    Cancel,
     /// Bring the results into the lake.
     Collect,
 }
 
-/// Where the time since submission went, in nanoseconds. The three sum to the time of the last event.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Ledger {
-    /// In steps that count towards the result.
-    pub productive_ns: i64,
-    /// In steps that were done again, and in starts.
-    pub lost_ns: i64,
-    /// Without a worker.
-    pub waiting_ns: i64,
-    /// Up to here time is booked.
-    booked_until_ns: i64,
-}
-
-impl Ledger {
-    /// Time from submission to the last event.
-    #[must_use]
-    pub fn wall_ns(&self) -> i64 {
-        self.productive_ns + self.lost_ns + self.waiting_ns
-    }
-
-    /// The ledger as if a run without a worker ended now.
-    #[must_use]
-    pub fn waiting_until(mut self, now_ns: i64) -> Self {
-        self.waiting_ns += self.take(now_ns);
-        self
-    }
-
-    /// Time since the last booking. A clock that goes back gives none.
-    fn take(&mut self, until_ns: i64) -> i64 {
-        let taken_ns = (until_ns - self.booked_until_ns).max(0);
-        self.booked_until_ns += taken_ns;
-        taken_ns
-    }
+/// The budgets of a run, and the seed of its chance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Policy {
+    /// The budgets.
+    pub retries: Retries,
+    /// What the jitter of its waits is made from.
+    pub jitter_seed: u64,
 }
 
 /// A run: the fold of its events.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// The budgets.
-    pub retries: Retries,
+    pub policy: Policy,
     /// Where it stands.
     pub phase: Phase,
+    /// Who drives it; `None` before somebody does.
+    pub owner: Option<Owner>,
+    /// Whether somebody wants it to end.
+    pub cancel_asked: bool,
     /// Attempts begun.
     pub attempts: u32,
     /// Attempts that were the trainer's fault.
     pub user_errors: u32,
     /// Attempts that were the machine's fault.
     pub lost_workers: u32,
+    /// Attempts that made room.
+    pub preemptions: u32,
+    /// The process of a gang that ended the last attempt.
+    pub last_rank: u32,
+    /// Before this time no attempt begins.
+    pub not_before_ns: i64,
     /// Steps of the last checkpoint.
     pub checkpoint_step: u64,
     /// Where the time went.
@@ -198,142 +137,202 @@ pub struct State {
 impl State {
     /// A run to which nothing happened.
     #[must_use]
-    pub fn new(retries: Retries) -> Self {
+    pub fn new(policy: Policy) -> Self {
         Self {
-            retries,
+            policy,
             phase: Phase::New,
+            owner: None,
+            cancel_asked: false,
             attempts: 0,
             user_errors: 0,
             lost_workers: 0,
+            preemptions: 0,
+            last_rank: 0,
+            not_before_ns: i64::MIN,
             checkpoint_step: 0,
             ledger: Ledger::default(),
         }
     }
 
-    /// The state after events, and the actions that follow the last one.
+    /// The state after events.
     ///
     /// # Errors
     /// [`Error::JournalOrder`] where an event cannot have come when it came.
-    pub fn replay<'a>(
-        retries: Retries,
-        events: impl IntoIterator<Item = &'a Event>,
-    ) -> Result<(Self, Vec<Action>)> {
-        let start = (Self::new(retries), Vec::new());
-        events
-            .into_iter()
-            .try_fold(start, |(state, _), event| state.after(event))
+    pub fn replay<'a>(policy: Policy, events: impl IntoIterator<Item = &'a Event>) -> Result<Self> {
+        events.into_iter().try_fold(Self::new(policy), Self::after)
     }
 
-    /// The state after an event, and the actions that follow.
+    /// The state after an event.
     ///
     /// # Errors
     /// [`Error::JournalOrder`] where the event cannot come now.
-    pub fn after(mut self, event: &Event) -> Result<(Self, Vec<Action>)> {
+    pub fn after(mut self, event: &Event) -> Result<Self> {
         use EventKind as E;
+        let at_ns = event.at_ns;
         match (&self.phase, &event.kind) {
-            (Phase::New | Phase::Failed, E::Submitted { .. }) => {
-                self = Self::new(self.retries);
-                self.ledger.booked_until_ns = event.at_ns;
+            (Phase::New | Phase::Failed { .. } | Phase::Cancelled, E::Submitted { .. }) => {
+                self = Self::new(self.policy);
+                self.ledger = Ledger::from(at_ns);
                 self.phase = Phase::Waiting;
             }
-            // After success: where the outputs were lost, or the lake that they were in.
-            (Phase::Waiting | Phase::Succeeded | Phase::Collected, E::Started { attempt }) => {
-                self.ledger.waiting_ns += self.ledger.take(event.at_ns);
+            // Who takes up a run that is collected finds that the lake lost its rows.
+            (phase, E::Adopted { owner }) if phase.is_live() || *phase == Phase::Collected => {
+                self.owner = Some(owner.clone());
+            }
+            (phase, E::CancelAsked { .. }) if phase.is_live() => {
+                self.cancel_asked = true;
+                if self.phase == Phase::Waiting {
+                    self.phase = Phase::Cancelling;
+                }
+            }
+            // After success: where the outputs were lost, or the lake that they were in. After giving up: where whoever went
+            // on then had larger budgets than whoever reads this.
+            (
+                Phase::Waiting | Phase::GivenUp { .. } | Phase::Succeeded | Phase::Collected,
+                E::Started { attempt },
+            ) => {
+                self.ledger.wait(at_ns);
                 self.attempts = *attempt;
                 self.phase = Phase::Running;
             }
-            (Phase::Running, E::Stepping { .. }) => {
-                self.ledger.lost_ns += self.ledger.take(event.at_ns);
+            (Phase::Running, E::Stepping { step }) => {
+                self.ledger.lose(at_ns);
+                self.go_on_from(*step);
             }
             (Phase::Running, E::Checkpointed { step }) => {
-                self.ledger.productive_ns += self.ledger.take(event.at_ns);
+                self.ledger.produce(at_ns);
                 self.checkpoint_step = *step;
             }
-            (Phase::Running, E::Exited { exit }) => self.exited(exit, event.at_ns),
-            (Phase::Done, E::Succeeded) => self.wait(event.at_ns, Phase::Succeeded),
-            (Phase::GivenUp { .. }, E::Failed { .. }) => self.wait(event.at_ns, Phase::Failed),
-            (Phase::Succeeded, E::Collected { .. }) => self.wait(event.at_ns, Phase::Collected),
+            (Phase::Running, E::Exited { exit }) => self.exited(exit, at_ns),
+            (Phase::Done, E::Succeeded) => self.wait(at_ns, Phase::Succeeded),
+            // Also where a job that it comes after failed, or the budgets were smaller.
+            (Phase::GivenUp { .. } | Phase::Waiting, E::Failed { reason }) => {
+                let reason = reason.clone();
+                self.wait(at_ns, Phase::Failed { reason });
+            }
+            (Phase::Cancelling, E::Cancelled) => self.wait(at_ns, Phase::Cancelled),
+            (Phase::Succeeded, E::Collected { .. }) => self.wait(at_ns, Phase::Collected),
             _ => {
                 return Err(Error::JournalOrder {
                     phase: self.phase,
-                    event: event.kind.clone(),
+                    event: Box::new(event.kind.clone()),
                 });
             }
         }
-        let actions = self.next();
-        Ok((self, actions))
+        Ok(self)
+    }
+
+    /// What follows; `None` before a run is submitted, and when it has ended.
+    #[must_use]
+    pub fn next(&self) -> Option<Action> {
+        Some(match &self.phase {
+            Phase::New | Phase::Failed { .. } | Phase::Cancelled | Phase::Collected => return None,
+            Phase::Waiting => Action::Start {
+                attempt: self.attempts + 1,
+                not_before_ns: self.not_before_ns,
+            },
+            Phase::Running if self.cancel_asked => Action::Stop,
+            Phase::Running => Action::Watch,
+            Phase::Done => Action::Succeed,
+            Phase::GivenUp { reason } => Action::Fail {
+                reason: reason.clone(),
+            },
+            Phase::Cancelling => Action::Cancel,
+            Phase::Succeeded => Action::Collect,
+        })
+    }
+
+    /// Whether the budget admits one more attempt that makes room for another job.
+    #[must_use]
+    pub fn may_make_room(&self) -> bool {
+        self.preemptions < self.policy.retries.preemptions
+    }
+
+    /// Where checkpoints are gone, as on another machine, what led to them is done again: it counts as lost after all.
+    fn go_on_from(&mut self, step: u64) {
+        if step < self.checkpoint_step {
+            self.ledger.keep(step as f64 / self.checkpoint_step as f64);
+            self.checkpoint_step = step;
+        }
     }
 
     fn wait(&mut self, until_ns: i64, phase: Phase) {
-        self.ledger.waiting_ns += self.ledger.take(until_ns);
+        self.ledger.wait(until_ns);
         self.phase = phase;
     }
 
     fn exited(&mut self, exit: &Exit, at_ns: i64) {
+        let retries = self.policy.retries;
         self.phase = Phase::Waiting;
         match exit {
             Exit::Success => {
-                self.ledger.productive_ns += self.ledger.take(at_ns);
+                self.ledger.produce(at_ns);
                 self.phase = Phase::Done;
                 return;
             }
-            Exit::UserError { reason } => {
+            Exit::UserError { reason, rank } => {
                 self.user_errors += 1;
-                if self.user_errors > self.retries.user_errors {
-                    self.phase = Phase::GivenUp {
-                        reason: reason.clone(),
-                    };
-                }
+                self.last_rank = *rank;
+                self.back_off(at_ns);
+                self.give_up_if(self.user_errors > retries.user_errors, reason);
             }
-            Exit::Lost { reason } => {
+            Exit::Lost { reason, rank } => {
                 self.lost_workers += 1;
-                if self.lost_workers > self.retries.lost_workers {
-                    self.phase = Phase::GivenUp {
-                        reason: reason.clone(),
-                    };
-                }
+                self.last_rank = *rank;
+                self.back_off(at_ns);
+                self.give_up_if(self.lost_workers > retries.lost_workers, reason);
             }
-            Exit::CannotStart { reason } => {
-                self.phase = Phase::GivenUp {
-                    reason: reason.clone(),
-                }
+            Exit::Preempted { reason } => {
+                self.preemptions += 1;
+                self.give_up_if(self.preemptions > retries.preemptions, reason);
             }
-            Exit::Orphaned { last_alive_ns } => {
-                self.ledger.lost_ns += self.ledger.take(at_ns.min(*last_alive_ns));
-                self.ledger.waiting_ns += self.ledger.take(at_ns);
+            Exit::CannotStart { reason } => self.give_up_if(true, reason),
+            Exit::Stopped => {}
+            Exit::Orphaned {
+                kept_until_ns,
+                last_alive_ns,
+            } => {
+                let kept_until_ns = kept_until_ns.unwrap_or(i64::MIN);
+                self.ledger
+                    .produce(at_ns.min(*last_alive_ns).min(kept_until_ns));
+                self.ledger.lose(at_ns.min(*last_alive_ns));
+                self.ledger.wait(at_ns);
             }
         }
-        self.ledger.lost_ns += self.ledger.take(at_ns);
-    }
-
-    fn next(&self) -> Vec<Action> {
-        match &self.phase {
-            Phase::New | Phase::Failed | Phase::Collected => Vec::new(),
-            Phase::Waiting => {
-                vec![Action::Start {
-                    attempt: self.attempts + 1,
-                    after_s: self.backoff_s(),
-                }]
-            }
-            Phase::Running => vec![Action::Watch],
-            Phase::Done => vec![Action::Succeed],
-            Phase::GivenUp { reason } => vec![Action::Fail {
-                reason: reason.clone(),
-            }],
-            Phase::Succeeded => vec![Action::Collect],
+        self.ledger.lose(at_ns);
+        if self.cancel_asked {
+            self.phase = Phase::Cancelling;
         }
     }
 
-    /// Nothing before the first failure, then doubling up to the bound.
-    fn backoff_s(&self) -> f64 {
+    fn give_up_if(&mut self, is_used_up: bool, reason: &str) {
+        if is_used_up {
+            let reason = reason.to_owned();
+            self.phase = Phase::GivenUp { reason };
+        }
+    }
+
+    /// Doubling with each failure up to the bound, less a share that is left to chance.
+    fn back_off(&mut self, at_ns: i64) {
         let Retries {
             backoff_s,
             backoff_max_s,
+            jitter,
             ..
-        } = self.retries;
-        match self.user_errors + self.lost_workers {
-            0 => 0.0,
-            failures => (backoff_s * 2_f64.powi(failures as i32 - 1)).min(backoff_max_s),
-        }
+        } = self.policy.retries;
+        let failures = self.user_errors + self.lost_workers;
+        let doublings = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
+        let longest_s = (backoff_s * 2_f64.powi(doublings)).min(backoff_max_s);
+        let wait_s = longest_s * (1.0 - jitter * unit(self.policy.jitter_seed, failures.into()));
+        self.not_before_ns = at_ns.saturating_add((wait_s * 1e9) as i64);
     }
+}
+
+/// A number in [0, 1) that looks random: the finaliser of `SplitMix64` (Steele, Lea, Flood, OOPSLA 2014).
+fn unit(seed: u64, index: u64) -> f64 {
+    let mut x = seed.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^= x >> 31;
+    (x >> 11) as f64 / (1_u64 << 53) as f64
 }

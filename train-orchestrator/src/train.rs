@@ -1,22 +1,27 @@
-//! The edge of the state machine: does what [`crate::state`] says, and journals what happens.
+//! Runs jobs: those that are there already, those that another orchestrator drives, and those that are to be done here.
 
-use std::path::Path;
+use std::time::Duration;
 
-use driveloop_lake::{Journal, Lake};
+use driveloop_lake::Lake;
 
-use crate::collect::{Collector, Results};
+use crate::claim::{Claimant, Tried};
+use crate::collect::Collector;
+use crate::driver::{Driver, job_failed};
 use crate::error::{Error, Result};
-use crate::executor::{Attempt, Sight, Watch};
-use crate::folder::{Folder, tail};
-use crate::metrics::MetricsLine;
-use crate::options::{TrainEvent, TrainOptions, TrainReport};
-use crate::spec::{JobSpec, Trainer};
-use crate::state::{Action, Event, EventKind, Exit, Phase, State};
+use crate::event::EventKind;
+use crate::gate::Gate;
+use crate::options::{Job, OnEvent, TrainEvent, TrainOptions, TrainReport, WhenBusy};
+use crate::plan::Order;
+use crate::record::Record;
+use crate::schedule::{Entry, Standing};
+use crate::slots::SlotLocks;
+use crate::spec::JobSpec;
+use crate::state::{Phase, Policy, State};
 
-/// What to do where a program does not start.
-const HINT_WORKER: &str =
-    "run `make setup`, or set LIBTORCH (to build) or LD_LIBRARY_PATH (to run) to a libtorch 2.11";
-const HINT_COMMAND: &str = "is the program of the job's `trainer` installed and on PATH?";
+/// How often it is looked whether another orchestrator is done.
+const WAIT_EVERY: Duration = Duration::from_millis(500);
+/// Looks at one that is not waited for: somebody may only have looked at the lock.
+const LOOKS_BEFORE_REFUSAL: u32 = 3;
 
 /// Runs a job to its end, or completes it where an earlier run of it was cut off, and brings its results into the lake.
 ///
@@ -24,283 +29,211 @@ const HINT_COMMAND: &str = "is the program of the job's `trainer` installed and 
 /// can be run again; it goes on from its last checkpoint with new budgets.
 ///
 /// # Errors
-/// [`Error::JobFailed`] when the budgets of attempts are used up, [`Error::CannotStart`] when trying again would not help,
-/// [`Error::Busy`] when the job runs already; otherwise when specification, files or lake fail.
+/// [`Error::TooLarge`] when the machine has too few slots, [`Error::JobFailed`] when the budgets of attempts are used up,
+/// [`Error::CannotStart`] when trying again would not help, [`Error::Cancelled`] when somebody cancelled it, [`Error::Busy`]
+/// when another orchestrator drives the job and is not waited for; otherwise when specification, files or lake fail.
 pub async fn train(
     lake: &Lake,
-    spec: &JobSpec,
+    job: &Job,
     options: &TrainOptions,
-    on_event: &(dyn Fn(&TrainEvent) + Send + Sync),
+    on_event: OnEvent<'_>,
 ) -> Result<TrainReport> {
-    spec.check()?;
-    let run_id = spec.run_id(&options.dataset_digest);
-    let collector = Collector {
+    let mut reports = train_all(lake, std::slice::from_ref(job), options, on_event).await?;
+    reports.pop().unwrap_or_else(|| {
+        let reason = "expected a job".to_owned();
+        Err(Error::Spec { reason })
+    })
+}
+
+/// Runs jobs as [`train`] does, as many at a time as there are slots, in the order of their dependencies and priorities. What
+/// becomes of one job changes nothing for those that do not come after it.
+///
+/// # Errors
+/// Before anything is begun, when a specification is wrong or asks for more than there is.
+pub async fn train_all(
+    lake: &Lake,
+    jobs: &[Job],
+    options: &TrainOptions,
+    on_event: OnEvent<'_>,
+) -> Result<Vec<Result<TrainReport>>> {
+    jobs.iter().try_for_each(|job| job.spec.check())?;
+    let order = Order::of(&jobs.iter().map(|job| &job.spec).collect::<Vec<_>>())?;
+    let run_ids = run_ids(jobs, &order);
+    let mut there = Vec::with_capacity(jobs.len());
+    let mut entries = Vec::with_capacity(jobs.len());
+    for (place, job) in jobs.iter().enumerate() {
+        let collector = collector(lake, job, options, &run_ids[place]);
+        let report = collector.already_there().await?;
+        let request = match &report {
+            Some(_) => None,
+            None => Some(options.machine.request(&job.spec)?),
+        };
+        entries.push(Entry {
+            priority: job.spec.priority,
+            request: request.unwrap_or_default(),
+            after: order.after[place].clone(),
+            may_make_room: true,
+            standing: Standing::Idle,
+        });
+        there.push(report);
+    }
+    let slots = SlotLocks::new(&options.work_dir, options.machine.clone())?;
+    let names: Vec<&str> = jobs.iter().map(|job| job.spec.name.as_str()).collect();
+    let queue = Queue {
         lake,
-        spec,
         options,
-        run_id: &run_id,
-    };
-    if let Some(report) = collector.already_there().await? {
-        return Ok(report);
-    }
-    let folder = Folder::lock(&options.work_dir, &run_id)?;
-    let journal = Journal::open(lake, &format!("train-{run_id}")).await?;
-    let events: Vec<Event> = journal.entries().await?;
-    let (state, actions) = State::replay(spec.retries, &events)?;
-    let last_ns = events.last().map_or(i64::MIN, |event| event.at_ns);
-    let mut driver = Driver {
-        collector,
-        folder,
-        journal,
-        state,
-        watch: None,
-        last_ns,
         on_event,
+        names: &names,
+        gate: &Gate::new(slots, entries),
     };
-    let first = match driver.state.phase {
-        Phase::New | Phase::Failed => driver.submit().await?,
-        // The lake has no row of the run, else this would not have been reached: the table was lost. Collect again.
-        Phase::Collected => vec![Action::Collect],
-        _ => actions,
-    };
-    driver.drive(first).await
+    let runs = jobs
+        .iter()
+        .zip(there)
+        .enumerate()
+        .map(|(place, (job, there))| {
+            let (queue, run_id) = (&queue, &run_ids[place]);
+            async move {
+                let report = match there {
+                    Some(report) => Ok(report),
+                    None => queue.run(place, job, run_id).await,
+                };
+                let model_id = report.as_ref().ok().map(|report| report.model_id.clone());
+                queue.gate.end(place, model_id);
+                report
+            }
+        });
+    tokio::select! {
+        reports = futures::future::join_all(runs) => Ok(reports),
+        Err(error) = queue.gate.serve() => Err(error),
+    }
 }
 
-struct Driver<'a> {
-    collector: Collector<'a>,
-    folder: Folder,
-    journal: Journal,
-    state: State,
-    watch: Option<Watch>,
-    /// Time of the last entry.
-    last_ns: i64,
-    on_event: &'a (dyn Fn(&TrainEvent) + Send + Sync),
+/// The identities of the runs. That of one that comes after others is a function of theirs.
+fn run_ids(jobs: &[Job], order: &Order) -> Vec<String> {
+    let mut run_ids = vec![String::new(); jobs.len()];
+    for place in &order.sorted {
+        let job = &jobs[*place];
+        let before: Vec<&str> = order.after[*place]
+            .iter()
+            .map(|earlier| run_ids[*earlier].as_str())
+            .collect();
+        run_ids[*place] = job.spec.run_id_after(&job.dataset_digest, &before);
+    }
+    run_ids
 }
 
-impl Driver<'_> {
-    /// Does one action after another, until the run is collected or given up.
-    async fn drive(mut self, mut actions: Vec<Action>) -> Result<TrainReport> {
-        let mut failure = String::new();
-        loop {
-            let Some(action) = actions.pop() else {
-                return Err(self.failed(failure));
-            };
-            actions = match action {
-                Action::Start { attempt, after_s } => self.start(attempt, after_s).await?,
-                Action::Watch => self.watch().await?,
-                Action::Succeed => self.note(EventKind::Succeeded).await?,
-                Action::Fail { reason } => {
-                    failure.clone_from(&reason);
-                    let actions = self.note(EventKind::Failed { reason }).await?;
-                    self.collector
-                        .record_failure(&self.state, &self.folder)
-                        .await?;
-                    actions
-                }
-                Action::Collect => match self.collect().await? {
-                    Some(report) => return Ok(report),
-                    None => vec![Action::Start {
-                        attempt: self.state.attempts + 1,
-                        after_s: 0.0,
-                    }],
-                },
-            };
-        }
+fn collector<'a>(
+    lake: &'a Lake,
+    job: &'a Job,
+    options: &'a TrainOptions,
+    run_id: &'a str,
+) -> Collector<'a> {
+    Collector {
+        lake,
+        spec: &job.spec,
+        dataset_digest: &job.dataset_digest,
+        run_id,
+        inputs: &options.inputs,
+        commit_run_id: options.run_id.as_deref().unwrap_or(run_id),
     }
+}
 
-    async fn submit(&mut self) -> Result<Vec<Action>> {
-        let Collector { spec, options, .. } = self.collector;
-        let (name, spec_digest) = (spec.name.clone(), spec.digest());
-        let dataset_digest = options.dataset_digest.clone();
-        self.note(EventKind::Submitted {
-            name,
-            spec_digest,
-            dataset_digest,
-        })
-        .await
+/// The budgets of a job, and the seed of its chance: jobs that differ in nothing but the seed do not wait alike.
+pub(crate) fn policy(spec: &JobSpec, run_id: &str) -> Policy {
+    Policy {
+        retries: spec.retries,
+        jitter_seed: u64::from_str_radix(run_id, 16).unwrap_or_default(),
     }
+}
 
-    /// Journals what happened; what follows from it may only be done after that.
-    async fn note(&mut self, kind: EventKind) -> Result<Vec<Action>> {
-        self.last_ns = self.last_ns.max((self.collector.options.clock)());
-        let event = Event {
-            at_ns: self.last_ns,
-            kind,
+/// The jobs of one call.
+struct Queue<'a> {
+    lake: &'a Lake,
+    options: &'a TrainOptions,
+    on_event: OnEvent<'a>,
+    names: &'a [&'a str],
+    gate: &'a Gate,
+}
+
+impl<'a> Queue<'a> {
+    /// Claims a run and drives it; waits where another orchestrator does.
+    async fn run(&self, place: usize, job: &'a Job, run_id: &'a str) -> Result<TrainReport> {
+        let Queue { lake, options, .. } = *self;
+        let clock = options.clock.clone();
+        let collector = collector(lake, job, options, run_id);
+        let submission = EventKind::Submitted {
+            name: job.spec.name.clone(),
+            spec_digest: job.spec.digest(),
+            dataset_digest: job.dataset_digest.clone(),
+            spec: Some(Box::new(job.spec.clone())),
         };
-        let (state, actions) = self.state.clone().after(&event)?;
-        self.journal.append(&event).await?;
-        self.state = state;
-        (self.on_event)(&TrainEvent::Journal(event));
-        Ok(actions)
-    }
-
-    async fn start(&mut self, attempt: u32, after_s: f64) -> Result<Vec<Action>> {
-        tokio::time::sleep(std::time::Duration::from_secs_f64(after_s)).await;
-        let actions = self.note(EventKind::Started { attempt }).await?;
-        let started = self
-            .attempt(attempt)?
-            .start(self.collector.options.clock.clone())?;
-        match started {
-            Ok(watch) => {
-                self.watch = Some(watch);
-                Ok(actions)
-            }
-            Err(exit) => self.note(EventKind::Exited { exit }).await,
-        }
-    }
-
-    /// Watches the worker to its end.
-    async fn watch(&mut self) -> Result<Vec<Action>> {
-        let Some(mut watch) = self.watch.take() else {
-            // The journal says that a worker runs, and the lock that nobody else watches it: both were killed.
-            let last_alive_ns = self.last_sign_of_life_ns();
-            return self
-                .note(EventKind::Exited {
-                    exit: Exit::Orphaned { last_alive_ns },
-                })
-                .await;
-        };
-        let mut is_stepping = false;
+        let mut record = Record::open(lake, run_id, policy(&job.spec, run_id), clock).await?;
+        let mut claimant = Claimant::new(lake, options, run_id);
+        let (mut waits, mut was_live) = (0, false);
         loop {
-            let lines = match watch.next().await? {
-                Sight::Exited(exit) => {
-                    let exit = self.checked(exit)?;
-                    return self.note(EventKind::Exited { exit }).await;
+            match claimant.try_once(&mut record, &submission).await? {
+                Tried::Ours(claim) => {
+                    let driver = Driver {
+                        job,
+                        place,
+                        names: self.names,
+                        options,
+                        collector,
+                        gate: self.gate,
+                        on_event: self.on_event,
+                        record,
+                        claim,
+                        running: None,
+                        denied: None,
+                    };
+                    return driver.drive().await;
                 }
-                Sight::Metrics(lines) => lines,
-            };
-            if let (false, Some(step)) = (is_stepping, lines.iter().find_map(|line| line.step)) {
-                self.note(EventKind::Stepping { step }).await?;
-                is_stepping = true;
+                Tried::Again => {}
+                Tried::Busy(by) => {
+                    waits += 1;
+                    self.gate.idle(place);
+                    self.busy(job, by, waits)?;
+                    tokio::time::sleep(WAIT_EVERY).await;
+                }
             }
-            let mut checkpoints = lines.iter().rev().filter(|line| line.is("checkpoint"));
-            if let Some(step) = checkpoints.find_map(|line| line.step) {
-                self.note(EventKind::Checkpointed { step }).await?;
+            record.refresh().await?;
+            was_live |= waits > 0 && record.state.phase.is_live();
+            if was_live && let Some(end) = ended(&job.spec.name, &record.state) {
+                return end;
             }
-            self.show(lines);
+            if was_live
+                && record.state.phase == Phase::Collected
+                && let Some(report) = collector.already_there().await?
+            {
+                return Ok(report);
+            }
         }
     }
 
-    /// A success with outputs that are not what the contract asks for is none.
-    fn checked(&self, exit: Exit) -> Result<Exit> {
-        if exit != Exit::Success {
-            return Ok(exit);
-        }
-        match Results::read(&self.folder, self.collector.spec) {
-            Ok(_) => Ok(Exit::Success),
-            Err(error @ Error::Output { .. }) => Ok(Exit::UserError {
-                reason: error.to_string(),
+    /// Says once that another orchestrator is waited for; an error where it is not to be.
+    fn busy(&self, job: &Job, by: String, waits: u32) -> Result<()> {
+        let name = job.spec.name.as_str();
+        match self.options.when_busy {
+            WhenBusy::Refuse if waits >= LOOKS_BEFORE_REFUSAL => Err(Error::Busy {
+                job: name.to_owned(),
+                by,
             }),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn show(&self, lines: Vec<MetricsLine>) {
-        for line in lines {
-            (self.on_event)(&TrainEvent::Metrics(line));
-        }
-    }
-
-    /// When the metrics file was last written, but not before the last entry of the journal.
-    fn last_sign_of_life_ns(&self) -> i64 {
-        let modified =
-            std::fs::metadata(self.folder.metrics()).and_then(|metadata| metadata.modified());
-        let since_epoch = modified
-            .ok()
-            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-        let modified_ns = since_epoch.and_then(|time| i64::try_from(time.as_nanos()).ok());
-        modified_ns.unwrap_or(i64::MIN).max(self.last_ns)
-    }
-
-    /// Brings the results into the lake; `None` where the work folder has lost them.
-    async fn collect(&mut self) -> Result<Option<TrainReport>> {
-        if !self.folder.weights().is_file() || !self.folder.predictions().is_file() {
-            return Ok(None);
-        }
-        let results = match Results::read(&self.folder, self.collector.spec) {
-            Err(Error::Output { .. }) => return Ok(None),
-            results => results?,
-        };
-        let report = self.collector.collect(&self.state, &results).await?;
-        if self.state.phase == Phase::Succeeded {
-            self.note(EventKind::Collected {
-                model_id: report.model_id.clone(),
-            })
-            .await?;
-        }
-        Ok(Some(report))
-    }
-
-    fn attempt(&self, attempt: u32) -> Result<Attempt> {
-        let Collector { spec, options, .. } = self.collector;
-        let dataset_dir =
-            std::fs::canonicalize(&options.dataset_dir).map_err(Error::io(&options.dataset_dir))?;
-        let text = |path: &Path| path.to_string_lossy().into_owned();
-        let folder = &self.folder;
-        let command = match &spec.trainer {
-            Trainer::Builtin => vec![text(&options.worker), "train".to_owned()],
-            Trainer::Command(command) => command.clone(),
-        };
-        let environment = vec![
-            ("DRIVELOOP_JOB_DIR", text(folder.root())),
-            ("DRIVELOOP_DATASET_DIR", text(&dataset_dir)),
-            ("DRIVELOOP_CHECKPOINT_DIR", text(&folder.checkpoints())),
-            (
-                "DRIVELOOP_CHECKPOINT_EVERY_STEPS",
-                spec.checkpoint_every_steps.to_string(),
-            ),
-            ("DRIVELOOP_METRICS", text(&folder.metrics())),
-            ("DRIVELOOP_MODEL_OUT", text(&folder.weights())),
-            ("DRIVELOOP_PREDICTIONS_OUT", text(&folder.predictions())),
-            ("DRIVELOOP_SEED", spec.seed.to_string()),
-            ("DRIVELOOP_PARAMS", spec.params_json()),
-            ("DRIVELOOP_DEVICE", spec.device.clone()),
-            ("DRIVELOOP_ATTEMPT", attempt.to_string()),
-        ];
-        Ok(Attempt {
-            command,
-            environment,
-            log: folder.log(attempt),
-            metrics: folder.metrics(),
-            outputs: vec![folder.weights(), folder.predictions()],
-            heartbeat_timeout_s: spec.heartbeat_timeout_s,
-        })
-    }
-
-    fn failed(&self, reason: String) -> Error {
-        let Collector { spec, options, .. } = self.collector;
-        let log = self.folder.log(self.state.attempts);
-        let budgets = self.state.user_errors > self.state.retries.user_errors
-            || self.state.lost_workers > self.state.retries.lost_workers;
-        if budgets {
-            let (name, attempts, tail) = (spec.name.clone(), self.state.attempts, tail(&log));
-            return Error::JobFailed {
-                name,
-                attempts,
-                reason,
-                log,
-                tail,
-            };
-        }
-        match &spec.trainer {
-            Trainer::Builtin => cannot_start_worker(&options.worker, reason),
-            Trainer::Command(command) => {
-                let program = command.first().cloned().unwrap_or_default();
-                Error::CannotStart {
-                    program,
-                    reason,
-                    hint: HINT_COMMAND,
-                }
+            WhenBusy::Wait if waits == 1 => {
+                (self.on_event)(name, &TrainEvent::Busy { by });
+                Ok(())
             }
+            _ => Ok(()),
         }
     }
 }
 
-/// The error of a built-in worker that does not start.
-pub(crate) fn cannot_start_worker(worker: &Path, reason: String) -> Error {
-    Error::CannotStart {
-        program: worker.display().to_string(),
-        reason,
-        hint: HINT_WORKER,
+/// The failure of a run that was waited for: it is not run again, as its budget is used up.
+fn ended(name: &str, state: &State) -> Option<Result<TrainReport>> {
+    match &state.phase {
+        Phase::Failed { reason } => Some(Err(job_failed(name.to_owned(), state, reason))),
+        Phase::Cancelled => Some(Err(Error::Cancelled {
+            name: name.to_owned(),
+        })),
+        _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! One file a verb: its options, and the library call that it is.
 
+pub(crate) mod cancel;
 pub(crate) mod dataset;
 pub(crate) mod doctor;
 pub(crate) mod evaluate;
@@ -7,6 +8,7 @@ pub(crate) mod feedback;
 pub(crate) mod ingest;
 pub(crate) mod lake;
 pub(crate) mod lineage;
+pub(crate) mod logs;
 pub(crate) mod mine;
 pub(crate) mod ota;
 pub(crate) mod round;

@@ -1,52 +1,192 @@
 //! `driveloop status`: training runs and models.
 
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::time::Duration;
+
 use anyhow::Result;
+use driveloop_lake::Lake;
 use driveloop_schemas::{Checkpoint, TrainingRun};
+use driveloop_train_orchestrator::state::{Ledger, Phase};
+use driveloop_train_orchestrator::{Driven, RunView, runs_under_way};
 
+use super::train::clock;
 use crate::Exit;
-use crate::context::Context;
+use crate::context::{Context, Format, now_ns};
 use crate::render;
-use crate::sheet::Sheet;
+use crate::sheet::{Cell, Sheet};
 
-pub(crate) async fn run(context: &Context) -> Result<Exit> {
+/// How often runs that are followed are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+const COLUMNS: [&str; 17] = [
+    "job",
+    "state",
+    "run",
+    "model",
+    "dataset",
+    "attempts",
+    "step",
+    "validation_loss_m",
+    "device",
+    "wall_s",
+    "productive_s",
+    "lost_s",
+    "waiting_s",
+    "gpu_hours",
+    "cpu_hours",
+    "cost",
+    "reason",
+];
+
+/// What to show.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Show the runs that are under way, a line for each change, until none is.
+    #[arg(long)]
+    follow: bool,
+}
+
+pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     let lake = context.existing_lake().await?;
+    if args.follow {
+        follow(context, &lake).await?;
+        return Ok(Exit::Done);
+    }
+    let mut sheet = Sheet::new(&COLUMNS);
+    let under_way = runs_under_way(&lake, &clock()).await?;
     let models = lake.read::<Checkpoint>(None).await?;
-    let columns = [
-        "job",
-        "state",
-        "model",
-        "dataset",
-        "attempts",
-        "step",
-        "validation_loss_m",
-        "device",
-        "wall_s",
-        "productive_s",
-        "lost_s",
-        "waiting_s",
-        "gpu_hours",
-        "cpu_hours",
-    ];
-    let mut sheet = Sheet::new(&columns);
     for run in lake.read::<TrainingRun>(None).await? {
-        let model = models.iter().find(|model| model.run_id == run.run_id);
-        sheet.row([
-            run.name.into(),
-            run.state.into(),
-            run.model_id.into(),
-            run.dataset.into(),
-            i64::from(run.attempts).into(),
-            model.map(|model| model.step).into(),
-            model.and_then(|model| model.validation_loss).into(),
-            run.device.into(),
-            run.wall_s.into(),
-            run.productive_s.into(),
-            run.lost_s.into(),
-            run.waiting_s.into(),
-            run.gpu_hours.into(),
-            run.cpu_hours.into(),
-        ]);
+        // A run that failed and was begun again is shown as it is now.
+        if !under_way.iter().any(|view| view.run_id == run.run_id) {
+            ended(&mut sheet, run, &models);
+        }
+    }
+    for view in &under_way {
+        sheet.row(live(view));
     }
     render::sheet(context.format, sheet)?;
     Ok(Exit::Done)
+}
+
+fn ended(sheet: &mut Sheet, run: TrainingRun, models: &[Checkpoint]) {
+    let model = models.iter().find(|model| model.run_id == run.run_id);
+    sheet.row([
+        run.name.into(),
+        run.state.into(),
+        run.run_id.into(),
+        run.model_id.into(),
+        run.dataset.into(),
+        i64::from(run.attempts).into(),
+        model.map(|model| model.step).into(),
+        model.and_then(|model| model.validation_loss).into(),
+        run.device.into(),
+        run.wall_s.into(),
+        run.productive_s.into(),
+        run.lost_s.into(),
+        run.waiting_s.into(),
+        run.gpu_hours.into(),
+        run.cpu_hours.into(),
+        run.cost.into(),
+        run.reason.into(),
+    ]);
+}
+
+/// A run that is under way: what its journal says, which is up to the last entry.
+fn live(view: &RunView) -> [Cell; 17] {
+    let state = &view.state;
+    let ledger = ledger(view);
+    let seconds = |ns: i64| Cell::from(ns as f64 / 1e9);
+    let spec = view.spec.as_ref();
+    [
+        view.name.clone().into(),
+        word(view).into(),
+        view.run_id.clone().into(),
+        Cell::Empty,
+        spec.map(|spec| spec.dataset.clone()).into(),
+        i64::from(state.attempts).into(),
+        (state.checkpoint_step as i64).into(),
+        Cell::Empty,
+        spec.map(|spec| spec.device.clone()).into(),
+        seconds(ledger.wall_ns()),
+        seconds(ledger.productive_ns),
+        seconds(ledger.lost_ns),
+        seconds(ledger.waiting_ns),
+        Cell::Empty,
+        Cell::Empty,
+        Cell::Empty,
+        Cell::Empty,
+    ]
+}
+
+/// The bookings up to now, where a run has no worker; those of a worker are booked by what comes of them.
+fn ledger(view: &RunView) -> Ledger {
+    match view.state.phase {
+        Phase::Running => view.state.ledger,
+        _ => view.state.ledger.waiting_until(now_ns()),
+    }
+}
+
+/// Where the run stands; one that nobody drives goes on with `driveloop train`.
+fn word(view: &RunView) -> String {
+    let word = view.state.phase.word();
+    match view.driven {
+        Driven::Yes => word.to_owned(),
+        Driven::No => format!("interrupted ({word})"),
+    }
+}
+
+/// A line for each run that has changed, until no run is driven. Those that nobody drives are shown once.
+async fn follow(context: &Context, lake: &Lake) -> Result<()> {
+    let mut shown: BTreeMap<String, String> = BTreeMap::new();
+    loop {
+        let views = runs_under_way(lake, &clock()).await?;
+        let mut left = std::mem::take(&mut shown);
+        for view in &views {
+            let line = line(context, view);
+            if left.remove(&view.run_id).as_ref() != Some(&line) {
+                writeln!(std::io::stdout(), "{line}")?;
+            }
+            shown.insert(view.run_id.clone(), line);
+        }
+        for run_id in left.keys() {
+            let filter = format!("run_id = {}", driveloop_lake::sql_literal(run_id));
+            if let Some(run) = lake.read::<TrainingRun>(Some(&filter)).await?.pop() {
+                writeln!(std::io::stdout(), "{}", end_line(context, &run))?;
+            }
+        }
+        if views.iter().all(|view| view.driven == Driven::No) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn line(context: &Context, view: &RunView) -> String {
+    let state = &view.state;
+    if context.format == Format::Json {
+        let line = serde_json::json!({
+            "job": view.name, "run": view.run_id, "state": word(view),
+            "attempts": state.attempts, "step": state.checkpoint_step,
+        });
+        return line.to_string();
+    }
+    let (name, word) = (&view.name, word(view));
+    format!(
+        "{name}: {word}, attempt {}, checkpoint at step {}",
+        state.attempts, state.checkpoint_step
+    )
+}
+
+fn end_line(context: &Context, run: &TrainingRun) -> String {
+    if context.format == Format::Json {
+        let line = serde_json::json!({
+            "job": run.name, "run": run.run_id, "state": run.state,
+            "attempts": run.attempts, "model": run.model_id, "reason": run.reason,
+        });
+        return line.to_string();
+    }
+    let what = run.model_id.as_ref().or(run.reason.as_ref());
+    let what = what.map_or_else(String::new, |what| format!(": {what}"));
+    format!("{}: {}{what}", run.name, run.state)
 }

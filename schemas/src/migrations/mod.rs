@@ -14,6 +14,11 @@ mod finding__v1__to__v2;
     reason = "named by table, version before and version after"
 )]
 mod object_track__v1__to__v2;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
+mod training_run__v1__to__v2;
 
 use std::sync::Arc;
 
@@ -27,8 +32,11 @@ use crate::error::{Error, Result};
 use crate::table::TableSpec;
 
 /// Every step, by table and version.
-pub const MIGRATIONS: &[&Migration] =
-    &[&finding__v1__to__v2::STEP, &object_track__v1__to__v2::STEP];
+pub const MIGRATIONS: &[&Migration] = &[
+    &finding__v1__to__v2::STEP,
+    &object_track__v1__to__v2::STEP,
+    &training_run__v1__to__v2::STEP,
+];
 
 /// One step of a table from a version to the next.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 use crate::table::table;
 table! {
     /// A training job that ended.
-    TrainingRun = "training_run", version 1, key ["run_id"], partition_by [];
+    TrainingRun = "training_run", version 2, key ["run_id"], partition_by [];
     /// Identity: digest of the specification and the dataset.
     ["-"] run_id: String,
     /// Name of the job.
@@ -18,7 +18,7 @@ table! {
     ["-"] seed: i64,
     /// `succeeded`, `failed` or `cancelled`.
     ["-"] state: String,
-    /// Model that it left; null where it failed.
+    /// Model that it left; null where it left none.
     ["-"] model_id: Option<String>,
     /// Attempts, the last one included.
     ["1"] attempts: i32,
@@ -36,4 +36,8 @@ table! {
     ["h"] gpu_hours: f64,
     /// CPU time.
     ["h"] cpu_hours: f64,
+    /// Hours times the prices of the specification, in its currency; null in rows of older versions.
+    ["-"] cost: Option<f64>,
+    /// Why it ended without a model; null where it left one, and in rows of older versions.
+    ["-"] reason: Option<String>,
 }

@@ -1,21 +1,21 @@
 //! Trainers that are shell scripts: success, failure, silence, death, and orchestrators that are killed.
 
-use std::time::{Duration, Instant};
-
 use driveloop_lake::{Journal, Lake};
 use driveloop_schemas::{Checkpoint, Prediction, TrainingRun};
 use driveloop_train_orchestrator::state::{Event, EventKind};
-use driveloop_train_orchestrator::{Error, Outcome, Retries, TrainEvent, Trainer};
+use driveloop_train_orchestrator::{
+    Error, Outcome, Retries, TrainEvent, TrainOptions, Trainer, WhenBusy, train,
+};
 
-use crate::setup::{Setup, script, worker};
+use crate::setup::{Setup, is_alive, script, until, worker};
 
-/// Writes both outputs; the predictions were put into the job's folder before.
-const OUTPUTS: &str = r#"
+/// Writes both outputs; the predictions were put into the dataset's folder before.
+pub(crate) const OUTPUTS: &str = r#"
 printf 'weights' > "$DRIVELOOP_MODEL_OUT"
 cp "$DRIVELOOP_DATASET_DIR/predictions.arrow" "$DRIVELOOP_PREDICTIONS_OUT"
 "#;
 
-async fn setup() -> Setup {
+pub(crate) async fn setup() -> Setup {
     let setup = Setup::new([5, 2, 3]).await;
     write_predictions(&setup, 5..10);
     setup
@@ -34,7 +34,7 @@ fn write_predictions(setup: &Setup, samples: std::ops::Range<usize>) {
         ("y_m", Vec::<f64>::array(paths.iter())),
     ];
     let batch = arrow::record_batch::RecordBatch::try_from_iter(columns).unwrap();
-    let path = setup.options.dataset_dir.join("predictions.arrow");
+    let path = setup.dataset_dir().join("predictions.arrow");
     let file = std::fs::File::create(path).unwrap();
     let mut writer = arrow::ipc::writer::FileWriter::try_new(file, &batch.schema()).unwrap();
     writer.write(&batch).unwrap();
@@ -68,7 +68,7 @@ async fn a_command_that_succeeds_leaves_its_rows_once() {
         (Outcome::Trained, 1, 9)
     );
     assert_eq!((report.device.as_str(), report.predictions), ("cuda:0", 5));
-    assert!(report.gpu_hours > 0.0 && report.cost > 0.0);
+    assert!(report.gpu_hours > 0.0 && report.cost == Some(report.cpu_hours));
     let sum_s = report.productive_s + report.lost_s + report.waiting_s;
     assert!((sum_s - report.wall_s).abs() < 1e-9);
     assert!(
@@ -82,6 +82,7 @@ async fn a_command_that_succeeds_leaves_its_rows_once() {
         (1, 1, 5)
     );
     assert_eq!(runs[0].state, "succeeded");
+    assert_eq!((runs[0].cost, &runs[0].reason), (report.cost, &None));
     // The digest of `weights`, by sha256sum.
     assert_eq!(report.model_id, "scripted-9a129038d9a0");
     let weights = setup
@@ -123,8 +124,7 @@ async fn a_run_that_was_cut_off_anywhere_ends_in_the_same_rows() {
         for event in &whole[..cut] {
             journal.append(event).await.unwrap();
         }
-        let options = &setup.options;
-        let report = driveloop_train_orchestrator::train(&lake, &spec, options, &|_| ())
+        let report = train(&lake, &setup.job(&spec), &setup.options, &|_, _| ())
             .await
             .unwrap();
         assert_eq!(report.model_id, model_id, "cut after {cut}");
@@ -177,9 +177,9 @@ async fn a_command_that_always_fails_stops_after_its_budget_and_can_be_run_again
         (runs.len(), runs[0].state.as_str(), runs[0].attempts),
         (1, "failed", 3)
     );
+    assert_eq!(runs[0].reason.as_deref(), Some("exit status 5"));
 
-    let folder = setup.options.work_dir.join(spec.run_id("digest-1"));
-    std::fs::write(folder.join("mended"), "").unwrap();
+    std::fs::write(setup.folder(&spec).join("mended"), "").unwrap();
     assert_eq!(setup.train(&spec).await.unwrap().attempts, 1);
     let runs = rows(&setup.lake).await.0;
     assert_eq!((runs.len(), runs[0].state.as_str()), (1, "succeeded"));
@@ -200,29 +200,26 @@ async fn a_silent_worker_is_killed_with_all_that_it_started() {
         format!("{seen:?}").contains("hung: no new line of metrics"),
         "{seen:?}"
     );
-    let folder = setup.options.work_dir.join(&report.run_id);
-    let pid = std::fs::read_to_string(folder.join("pid")).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while is_alive(pid.trim()) {
-        assert!(
-            Instant::now() < deadline,
-            "process {pid} outlived its worker"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let process = std::fs::read_to_string(setup.folder(&spec).join("pid")).unwrap();
+    until("what the worker started is dead", || {
+        !is_alive(process.trim())
+    })
+    .await;
 }
 
-/// Whether a process runs; a zombie does not.
-fn is_alive(pid: &str) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .trim_start()
-        .chars()
-        .next();
-    !matches!(state, None | Some('Z' | 'X'))
+#[tokio::test]
+async fn what_leaves_its_group_dies_with_the_attempt_all_the_same() {
+    let setup = setup().await;
+    let spec = script(&format!(
+        "setsid sh -c 'echo $$ > \"$DRIVELOOP_JOB_DIR/pid\"; exec sleep 600' &
+        while ! test -s \"$DRIVELOOP_JOB_DIR/pid\"; do sleep 0.01; done; {OUTPUTS}"
+    ));
+    setup.train(&spec).await.unwrap();
+    let process = std::fs::read_to_string(setup.folder(&spec).join("pid")).unwrap();
+    until("what the worker started is dead", || {
+        !is_alive(process.trim())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -260,7 +257,7 @@ async fn outputs_that_are_missing_or_wrong_are_the_trainers_fault() {
     .trainer;
     let error = setup.train(&spec).await.unwrap_err().to_string();
     assert!(
-        error.contains("failed after 1 attempts") && error.contains("predictions.arrow"),
+        error.contains("failed after 1 attempt:") && error.contains("predictions.arrow"),
         "{error}"
     );
     assert!(rows(&setup.lake).await.1.is_empty());
@@ -295,13 +292,84 @@ async fn a_program_that_does_not_start_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn two_processes_do_not_run_one_job() {
+async fn a_job_that_runs_is_waited_for_or_refused() {
+    let mut setup = setup().await;
+    let spec = script(&format!(
+        "echo one >> \"$DRIVELOOP_JOB_DIR/begun\"; sleep 1; {OUTPUTS}"
+    ));
+    let refusing = {
+        let mut options = setup.options.clone();
+        options.when_busy = WhenBusy::Refuse;
+        options
+    };
+    // Another work folder, as on another disk: what tells the two of each other is the lake.
+    let elsewhere = {
+        let mut options = setup.options.clone();
+        options.work_dir = setup.root.path().join("elsewhere");
+        options
+    };
+    setup.options.when_busy = WhenBusy::Wait;
+    let job = setup.job(&spec);
+    let second = async |options: &TrainOptions| {
+        until("the first has begun", || {
+            setup.folder(&spec).join("begun").exists()
+        })
+        .await;
+        train(&setup.lake, &job, options, &|_, _| ()).await
+    };
+    let (first, same, refused, other, refused_elsewhere) = {
+        let mut refusing_elsewhere = elsewhere.clone();
+        refusing_elsewhere.when_busy = WhenBusy::Refuse;
+        tokio::join!(
+            setup.train(&spec),
+            second(&setup.options),
+            second(&refusing),
+            second(&elsewhere),
+            second(&refusing_elsewhere)
+        )
+    };
+    let first = first.unwrap();
+    assert_eq!(first.outcome, Outcome::Trained);
+    for waited in [same, other] {
+        let waited = waited.unwrap();
+        assert_eq!(
+            (waited.outcome, &waited.model_id),
+            (Outcome::AlreadyThere, &first.model_id)
+        );
+    }
+    for refused in [refused, refused_elsewhere] {
+        assert!(matches!(refused, Err(Error::Busy { .. })), "{refused:?}");
+    }
+    let begun = std::fs::read_to_string(setup.folder(&spec).join("begun")).unwrap();
+    assert_eq!(begun, "one\n");
+    assert!(
+        !elsewhere
+            .work_dir
+            .join(spec.run_id("digest-1"))
+            .join("begun")
+            .exists()
+    );
+}
+
+#[tokio::test]
+async fn who_waited_for_a_failure_does_not_repeat_it() {
     let setup = setup().await;
-    let spec = script(&format!("sleep 1; {OUTPUTS}"));
+    let mut spec = script("echo one >> \"$DRIVELOOP_JOB_DIR/begun\"; sleep 1; echo why; exit 4");
+    spec.retries.user_errors = 0;
     let (first, second) = tokio::join!(setup.train(&spec), async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        until("the first has begun", || {
+            setup.folder(&spec).join("begun").exists()
+        })
+        .await;
         setup.train(&spec).await
     });
-    first.unwrap();
-    assert!(matches!(second, Err(Error::Busy { .. })), "{second:?}");
+    for failed in [first, second] {
+        let error = failed.unwrap_err().to_string();
+        assert!(
+            error.contains("failed after 1 attempt: exit status 4") && error.ends_with("why"),
+            "{error}"
+        );
+    }
+    let begun = std::fs::read_to_string(setup.folder(&spec).join("begun")).unwrap();
+    assert_eq!(begun, "one\n");
 }

@@ -10,6 +10,10 @@ mod commands;
 #[path = "../../worker/tests/it/fixture.rs"]
 #[expect(unreachable_pub, reason = "shared with the tests of the worker")]
 mod fixture;
+mod gang;
 mod policy;
+mod queue;
+mod scheduler;
 mod setup;
+mod takeover;
 mod worker;

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use driveloop_lake::Lake;
 use driveloop_train_orchestrator::{
-    Clock, JobSpec, Result, Retries, TrainEvent, TrainOptions, TrainReport, Trainer, train,
+    Clock, Job, JobSpec, Machine, Price, Result, Retries, TrainEvent, TrainOptions, TrainReport,
+    Trainer, train, train_all,
 };
 
 use crate::fixture;
@@ -15,6 +16,15 @@ pub(crate) struct Setup {
     pub(crate) root: tempfile::TempDir,
     pub(crate) lake: Lake,
     pub(crate) options: TrainOptions,
+}
+
+/// A machine with slots for four processes, whatever this one has.
+pub(crate) fn machine() -> Machine {
+    Machine {
+        cpus: 4,
+        memory_mib: 1 << 20,
+        gpus: Vec::new(),
+    }
 }
 
 pub(crate) fn clock() -> Clock {
@@ -49,15 +59,8 @@ impl Setup {
         let folder = |name: &str| root.path().join(name);
         fixture::write_dataset(&folder("dataset"), samples);
         let lake = Lake::open(folder("lake").to_str().unwrap()).await.unwrap();
-        let mut options = TrainOptions::new(
-            folder("work"),
-            "no-worker",
-            folder("dataset"),
-            "digest-1",
-            clock(),
-        );
+        let mut options = TrainOptions::new(folder("work"), "no-worker", machine(), clock());
         options.inputs = [("sample".to_owned(), 3)].into();
-        options.price_per_cpu_hour = 1.0;
         Self {
             root,
             lake,
@@ -65,8 +68,30 @@ impl Setup {
         }
     }
 
+    pub(crate) fn dataset_dir(&self) -> PathBuf {
+        self.root.path().join("dataset")
+    }
+
+    pub(crate) fn job(&self, spec: &JobSpec) -> Job {
+        Job {
+            spec: spec.clone(),
+            dataset_dir: self.dataset_dir(),
+            dataset_digest: "digest-1".into(),
+        }
+    }
+
+    /// The work folder of a job's run.
+    pub(crate) fn folder(&self, spec: &JobSpec) -> PathBuf {
+        self.options.work_dir.join(spec.run_id("digest-1"))
+    }
+
     pub(crate) async fn train(&self, spec: &JobSpec) -> Result<TrainReport> {
-        train(&self.lake, spec, &self.options, &|_| ()).await
+        train(&self.lake, &self.job(spec), &self.options, &|_, _| ()).await
+    }
+
+    pub(crate) async fn train_all(&self, specs: &[JobSpec]) -> Result<Vec<Result<TrainReport>>> {
+        let jobs: Vec<Job> = specs.iter().map(|spec| self.job(spec)).collect();
+        train_all(&self.lake, &jobs, &self.options, &|_, _| ()).await
     }
 
     /// Trains, and gives what was seen too.
@@ -75,8 +100,8 @@ impl Setup {
         spec: &JobSpec,
     ) -> (Result<TrainReport>, Vec<TrainEvent>) {
         let seen = Mutex::new(Vec::new());
-        let see = |event: &TrainEvent| seen.lock().unwrap().push(event.clone());
-        let report = train(&self.lake, spec, &self.options, &see).await;
+        let see = |_: &str, event: &TrainEvent| seen.lock().unwrap().push(event.clone());
+        let report = train(&self.lake, &self.job(spec), &self.options, &see).await;
         (report, seen.into_inner().unwrap())
     }
 }
@@ -89,5 +114,26 @@ pub(crate) fn script(text: &str) -> JobSpec {
         backoff_s: 0.01,
         ..Retries::default()
     };
+    spec.price = Price {
+        per_gpu_hour: 0.0,
+        per_cpu_hour: 1.0,
+    };
     spec
+}
+
+/// Waits until something holds.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !holds() {
+        assert!(Instant::now() < deadline, "not within a minute: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Whether a process runs; a zombie does not.
+pub(crate) fn is_alive(process: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let state = after_name.trim_start().chars().next();
+    !matches!(state, None | Some('Z' | 'X'))
 }

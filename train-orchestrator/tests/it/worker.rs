@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use driveloop_lake::{Lake, Versions};
 use driveloop_schemas::{Checkpoint, Prediction, TrainingRun};
-use driveloop_train_orchestrator::{JobSpec, Outcome, PredictOptions, predict, train};
+use driveloop_train_orchestrator::{
+    Job, JobSpec, Outcome, PredictOptions, TrainOptions, predict, train,
+};
 
 use crate::fixture;
-use crate::setup::{Setup, clock, worker};
+use crate::setup::{Setup, clock, machine, worker};
 
 const SAMPLES: [usize; 3] = [1500, 150, 150];
 /// Set for the child that [`an_orchestrator_that_is_killed_is_taken_over`] kills.
@@ -69,7 +71,7 @@ async fn a_trained_model_beats_constant_velocity_and_predicts_again() {
         model_id: report.model_id.clone(),
         dataset: "demo".into(),
         dataset_digest: "digest-1".into(),
-        dataset_dir: setup.options.dataset_dir.clone(),
+        dataset_dir: setup.dataset_dir(),
         work_dir: setup.options.work_dir.clone(),
         worker: worker(),
         device: "cpu".into(),
@@ -127,14 +129,13 @@ async fn child_orchestrator() {
     let lake = Lake::open(root.join("lake").to_str().unwrap())
         .await
         .unwrap();
-    let options = driveloop_train_orchestrator::TrainOptions::new(
-        root.join("work"),
-        worker(),
-        root.join("dataset"),
-        "digest-1",
-        clock(),
-    );
-    train(&lake, &spec(), &options, &|_| ()).await.unwrap();
+    let options = TrainOptions::new(root.join("work"), worker(), machine(), clock());
+    let job = Job {
+        spec: spec(),
+        dataset_dir: root.join("dataset"),
+        dataset_digest: "digest-1".into(),
+    };
+    train(&lake, &job, &options, &|_, _| ()).await.unwrap();
 }
 
 #[tokio::test]

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use driveloop_lake::digest;
 use driveloop_scenario_mining::dataset::export;
-use driveloop_train_orchestrator::{JobSpec, TrainOptions, Trainer, train};
+use driveloop_train_orchestrator::{Job, JobSpec, Price, TrainOptions, Trainer, train};
 
 use super::{StageContext, digest_of};
 use crate::commands::doctor::worker_path;
-use crate::commands::train::{clock, show};
+use crate::commands::train::{clock, machine, show};
 use crate::progress::Progress;
 use crate::round::run::Output;
 use crate::words::count;
@@ -28,23 +28,24 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
     if !config.train.command.is_empty() {
         spec.trainer = Trainer::Command(config.train.command.clone());
     }
+    spec.price = Price {
+        per_gpu_hour: config.cost.per_gpu_hour,
+        per_cpu_hour: config.cost.per_cpu_hour,
+    };
     let work_dir = context.options.work_dir.join("jobs");
     let options = TrainOptions {
         inputs: context.lake.versions().await?,
         run_id: Some(context.run_id.clone()),
-        price_per_gpu_hour: config.cost.per_gpu_hour,
-        price_per_cpu_hour: config.cost.per_cpu_hour,
-        ..TrainOptions::new(
-            work_dir,
-            worker_path()?,
-            dataset_dir,
-            exported.dataset_digest,
-            clock(),
-        )
+        ..TrainOptions::new(work_dir, worker_path()?, machine(), clock())
+    };
+    let job = Job {
+        spec,
+        dataset_dir,
+        dataset_digest: exported.dataset_digest,
     };
     let progress = Progress::start("train");
-    let report = train(context.lake, &spec, &options, &|event| {
-        show(&progress, event);
+    let report = train(context.lake, &job, &options, &|_, event| {
+        show(&progress, "", event);
     })
     .await?;
     drop(progress);

@@ -1,0 +1,141 @@
+//! The entries of a run's journal.
+
+use serde::{Deserialize, Serialize};
+
+use crate::spec::JobSpec;
+
+/// Something that happened, with the time when it was noticed (nanoseconds, UTC).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at_ns: i64,
+    /// What.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The run was asked for.
+    Submitted {
+        /// Name of the job.
+        name: String,
+        /// Digest of the specification.
+        spec_digest: String,
+        /// Digest of the dataset.
+        dataset_digest: String,
+        /// The specification, for those who only look on; absent in journals of older versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spec: Option<Box<JobSpec>>,
+    },
+    /// An orchestrator drives it from now on; one that did before notices that it no longer may.
+    Adopted {
+        /// Who.
+        owner: Owner,
+    },
+    /// Somebody wants it to end.
+    CancelAsked {
+        /// Who, for a person.
+        by: String,
+    },
+    /// An attempt begins, counted from one.
+    Started {
+        /// The attempt.
+        attempt: u32,
+    },
+    /// The worker has its data and makes steps.
+    Stepping {
+        /// The step that it goes on from.
+        step: u64,
+    },
+    /// The worker wrote a checkpoint.
+    Checkpointed {
+        /// Steps that will not be done again.
+        step: u64,
+    },
+    /// The worker is no more.
+    Exited {
+        /// How it ended.
+        exit: Exit,
+    },
+    /// The weights and predictions are there.
+    Succeeded,
+    /// The run is given up.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// The run was ended because somebody wanted it.
+    Cancelled,
+    /// The results are in the lake.
+    Collected {
+        /// The model.
+        model_id: String,
+    },
+}
+
+/// An orchestrator: one process on one machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The machine, for as long as it is up: whoever has the same text can see whether the process lives.
+    pub host: String,
+    /// The process, for a person.
+    pub process: u32,
+    /// Folder of the run on that machine.
+    pub folder: String,
+    /// Unlike that of any other owner.
+    pub token: String,
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let machine = self.host.split('/').next().unwrap_or_default();
+        write!(f, "process {} on {machine}", self.process)
+    }
+}
+
+/// How a worker ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "exit", rename_all = "snake_case")]
+pub enum Exit {
+    /// With status zero and all its outputs.
+    Success,
+    /// With another status, or without its outputs: the trainer's fault.
+    UserError {
+        /// What it did.
+        reason: String,
+        /// Which process of a gang.
+        #[serde(default)]
+        rank: u32,
+    },
+    /// By a signal, or silent for too long: the machine's fault.
+    Lost {
+        /// What happened to it.
+        reason: String,
+        /// Which process of a gang.
+        #[serde(default)]
+        rank: u32,
+    },
+    /// It was asked to end, to make room or because the machine is taken away.
+    Preempted {
+        /// By whom.
+        reason: String,
+    },
+    /// It was asked to end because the run is cancelled.
+    Stopped,
+    /// Its orchestrator was killed, and it with it.
+    Orphaned {
+        /// The last checkpoint that nobody noted; `None` where there is none.
+        #[serde(default)]
+        kept_until_ns: Option<i64>,
+        /// The last sign of life.
+        last_alive_ns: i64,
+    },
+    /// Its program does not start here; trying again would not help.
+    CannotStart {
+        /// What the system says.
+        reason: String,
+    },
+}
