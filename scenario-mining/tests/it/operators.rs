@@ -447,14 +447,13 @@ async fn a_drive_in_two_places_is_an_error_and_no_wrong_answer() {
 #[test]
 fn every_operator_is_documented() {
     let names: Vec<_> = operator_docs().map(|operator| operator.name).collect();
-    assert_eq!(
-        names,
-        [
-            "track_windows",
-            "pairs_within",
-            "asof_join",
-            "followed_by",
-            "episodes_of"
-        ]
-    );
+    let operators = [
+        "track_windows",
+        "pairs_within",
+        "asof_join",
+        "followed_by",
+        "episodes_of",
+    ];
+    // Kinematics and selectors follow.
+    assert!(names.starts_with(&operators), "{names:?}");
 }
