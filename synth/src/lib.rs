@@ -3,9 +3,9 @@
 //! * [`traffic`] is a small world of drivers and pedestrians around an ego, as a pure state machine that can be stepped.
 //! * [`sensing`] is what the ego's perception makes of it: range, occlusion, dropouts, noise.
 //! * [`simulate`](fn@simulate) drives through it and writes ROS 2 MCAP logs, with the truth of the events that it caused.
-//! * [`compose`] edits mined episodes: a lead brakes harder, a neighbour cuts in. Who would crash into the edit reacts by IDM;
-//!   what breaks a physical bound is rejected, with the check that says so; what passes becomes a drive of the lake, with
-//!   provenance from which it can be made again.
+//! * [`compose`] edits mined episodes: a lead brakes harder, a neighbour cuts in, a pedestrian crosses or steps out from behind
+//!   a vehicle, cargo lies in the lane. Who would crash into the edit reacts by IDM; what breaks a physical bound is rejected,
+//!   with the check that says so; what passes becomes a drive of the lake, with provenance from which it can be made again.
 //!
 //! Everything follows from its arguments: no clock, no entropy, no environment. It renders no sensors: composed drives have
 //! tracks and poses, no images and no lidar.
@@ -38,6 +38,6 @@ pub mod sensing;
 pub mod simulate;
 pub mod traffic;
 
-pub use compose::{ComposeOptions, ComposeReport, ComposedDrive, compose, recompose};
+pub use compose::{ComposeOptions, ComposeReport, ComposedDrive, compose, recompose, reproduce};
 pub use error::{Error, Result};
 pub use simulate::{SimulateOptions, SimulateReport, SimulatedDrive, simulate, simulate_with};

@@ -103,8 +103,10 @@ pub(crate) struct MineConfig {
 pub(crate) struct SynthConfig {
     /// Recipes; all where empty. In a round `after` another, the searches of that one say which.
     pub(crate) recipes: Vec<String>,
-    /// Scenarios whose episodes are edited; all where empty, and in a round `after` another.
+    /// Scenarios whose episodes are edited; where empty, those of all, and each drive as a whole; so in a round `after` another.
     pub(crate) scenarios: Vec<String>,
+    /// How parameters are chosen: `grid` points, or `sampled` from their ranges.
+    pub(crate) draw: String,
     /// Candidates for each episode and recipe.
     pub(crate) candidates_per_episode: usize,
     /// Candidates in all, at most; 0 composes nothing.
@@ -121,6 +123,7 @@ impl Default for SynthConfig {
         Self {
             recipes: Vec::new(),
             scenarios,
+            draw: "grid".to_owned(),
             candidates_per_episode: 1,
             candidates_max: 60,
             candidates_per_missing: 3,

@@ -106,6 +106,7 @@ fn item(log_id: &str, host: &str) -> SyntheticItem {
         item_id: log_id.into(),
         day: day_from_stamp_ns(START_NS),
         host_log_id: host.into(),
+        host_source_digest: None,
         host_episode_id: "episode".into(),
         recipe: "lead_brakes_harder".into(),
         recipe_version: 1,

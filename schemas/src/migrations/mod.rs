@@ -18,6 +18,11 @@ mod object_track__v1__to__v2;
     non_snake_case,
     reason = "named by table, version before and version after"
 )]
+mod synthetic_item__v1__to__v2;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
 mod training_run__v1__to__v2;
 
 use std::sync::Arc;
@@ -35,6 +40,7 @@ use crate::table::TableSpec;
 pub const MIGRATIONS: &[&Migration] = &[
     &finding__v1__to__v2::STEP,
     &object_track__v1__to__v2::STEP,
+    &synthetic_item__v1__to__v2::STEP,
     &training_run__v1__to__v2::STEP,
 ];
 

@@ -6,14 +6,16 @@ use crate::time::Day;
 
 table! {
     /// Provenance of a composed drive, or of a candidate that was rejected.
-    SyntheticItem = "synthetic_item", version 1, key ["item_id"], partition_by ["day"];
+    SyntheticItem = "synthetic_item", version 2, key ["item_id"], partition_by ["day"];
     /// Identity: digest of host, episode, recipe, parameters and seed; also the `log_id` of the composed drive.
     ["-"] item_id: ItemId,
     /// UTC day of the host's start.
     ["day"] day: Day,
     /// Drive that it was composed from.
     ["-"] host_log_id: LogId,
-    /// Episode that was edited.
+    /// Digest of that drive's log, as its row in `drive` has it; null in rows of version 1.
+    ["-"] host_source_digest: Option<String>,
+    /// Episode that was edited; empty where the whole drive was the occasion.
     ["-"] host_episode_id: EpisodeId,
     /// Recipe, such as `lead_brakes_harder`.
     ["-"] recipe: String,
@@ -23,9 +25,9 @@ table! {
     ["-"] parameters: String,
     /// Seed of the candidate.
     ["-"] seed: i64,
-    /// Tracks that were edited.
+    /// Tracks that were inserted or move differently.
     ["-"] edited_tracks: Vec<String>,
-    /// First stamp that differs from the host.
+    /// First stamp from which recorded tracks may differ from the host's, and inserted ones move or are seen.
     ["ns, UTC"] edit_start_ns: i64,
     /// `accepted` or `rejected`.
     ["-"] state: String,

@@ -2,29 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use driveloop_lake::{Commit, Lake, Versions, digest, sql_literal};
+use driveloop_lake::{Lake, digest, sql_literal};
 use driveloop_schemas::{
-    Drive, EgoState, Episode, ItemId, Lane, LogId, MapArea, ObjectTrack, Row, SyntheticItem,
+    Drive, EgoState, Episode, EpisodeId, ItemId, Lane, LogId, MapArea, ObjectTrack, SyntheticItem,
 };
 
-use super::edit::edit;
+use super::draw::Draw;
 use super::host::HostScene;
-use super::item::{ComposedDrive, composed_drive, item_id, provenance};
 use super::recipes::{Parameters, Recipe, candidates};
-use crate::error::{Error, Result};
-
-/// Composed drives that share a commit: it bounds the memory, and keeps the tables' logs short.
-const BATCH_DRIVES: usize = 16;
+use super::write::Writer;
+use crate::error::Result;
 
 /// What to compose.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComposeOptions {
     /// The recipes to apply.
     pub recipes: Vec<Recipe>,
-    /// The scenarios whose episodes are edited; all where empty.
+    /// The scenarios whose episodes are edited; where empty, those of all, and each drive as a whole besides.
     pub scenarios: Vec<String>,
     /// Drives whose episodes are not edited, such as those that a model is tested on.
     pub hosts_left_out: BTreeSet<String>,
+    /// How parameters are chosen.
+    pub draw: Draw,
     /// Candidates of each recipe for each episode, at most.
     pub candidates_per_episode: usize,
     /// Candidates in all, at most.
@@ -41,6 +40,7 @@ impl Default for ComposeOptions {
             recipes: Recipe::ALL.to_vec(),
             scenarios: Vec::new(),
             hosts_left_out: BTreeSet::new(),
+            draw: Draw::default(),
             candidates_per_episode: 2,
             limit: 1000,
             seed: 1,
@@ -75,14 +75,8 @@ pub struct ComposeReport {
 /// # Errors
 /// What the lake says.
 pub async fn compose(lake: &Lake, options: &ComposeOptions) -> Result<ComposeReport> {
-    let inputs = lake.versions().await?;
     let mut report = ComposeReport::default();
-    let mut writer = Writer {
-        lake,
-        options,
-        inputs,
-        batch: Batch::default(),
-    };
+    let mut writer = Writer::new(lake, options).await?;
     let mut hosts = hosts_in_turn(lake, options).await?;
     // Each host gets an even share of what the limit leaves. What one has no use for goes to those after it, and then, in
     // another round, to those that had more to try.
@@ -100,35 +94,6 @@ pub async fn compose(lake: &Lake, options: &ComposeOptions) -> Result<ComposeRep
     }
     writer.flush(&mut report).await?;
     Ok(report)
-}
-
-/// Makes a composed drive again from its provenance row and its host.
-///
-/// # Errors
-/// [`Error::Provenance`] where the host is gone or has changed, or the candidate was a rejected one.
-pub async fn recompose(lake: &Lake, item: &SyntheticItem) -> Result<ComposedDrive> {
-    let unfit = |reason: String| Error::Provenance {
-        item_id: item.item_id.clone(),
-        reason,
-    };
-    let host = load_host(lake, &item.host_log_id)
-        .await?
-        .ok_or_else(|| unfit(format!("host `{}` is not in the lake", item.host_log_id)))?;
-    let parameters = Parameters::from_json(&item.recipe, &item.parameters)?;
-    let again = item_id(
-        &host.drive,
-        &item.host_episode_id,
-        &parameters,
-        item.seed as u64,
-    )?;
-    if again != item.item_id {
-        return Err(unfit(
-            "the host or the recipe is not the one that it was made from".into(),
-        ));
-    }
-    let candidate = edit(&host, &parameters)
-        .map_err(|rejection| unfit(format!("rejected by `{}`", rejection.failed())))?;
-    Ok(composed_drive(&host, &item.item_id, candidate))
 }
 
 /// The episodes of a drive, and how far it has come.
@@ -152,6 +117,14 @@ async fn hosts_in_turn(lake: &Lake, options: &ComposeOptions) -> Result<Vec<Host
                 .push(episode);
         }
     }
+    if options.scenarios.is_empty() {
+        for drive in lake.read::<Drive>(Some("composed = false")).await? {
+            if !options.hosts_left_out.contains(drive.log_id.as_str()) {
+                let whole = whole_drive(&drive);
+                hosts.entry(drive.log_id).or_default().push(whole);
+            }
+        }
+    }
     let turn = |name: &str| digest([options.seed.to_string(), name.to_owned()]);
     let mut hosts: Vec<Host> = hosts
         .into_iter()
@@ -168,7 +141,26 @@ async fn hosts_in_turn(lake: &Lake, options: &ComposeOptions) -> Result<Vec<Host
     Ok(hosts)
 }
 
-async fn load_host(lake: &Lake, log_id: &str) -> Result<Option<HostScene>> {
+/// A drive as an occasion: it has room for more than its episodes. It has no name.
+fn whole_drive(drive: &Drive) -> Episode {
+    Episode {
+        episode_id: EpisodeId::default(),
+        log_id: drive.log_id.clone(),
+        day: drive.day,
+        composed: false,
+        scenario: String::new(),
+        scenario_version: 0,
+        start_ns: drive.start_ns,
+        end_ns: drive.end_ns,
+        actors: Vec::new(),
+        roles: Vec::new(),
+        score: 0.0,
+        tags: Vec::new(),
+        query_digest: String::new(),
+    }
+}
+
+pub(super) async fn load_host(lake: &Lake, log_id: &str) -> Result<Option<HostScene>> {
     let filter = format!("log_id = {}", sql_literal(log_id));
     let filter = Some(filter.as_str());
     let Some(drive) = lake.read::<Drive>(filter).await?.pop() else {
@@ -214,7 +206,8 @@ async fn compose_host(
     report: &mut ComposeReport,
 ) -> Result<bool> {
     if host.tried == 0 {
-        report.episodes += host.episodes.len();
+        let mined = host.episodes.iter().filter(|e| !e.episode_id.is_empty());
+        report.episodes += mined.count();
     }
     let Some(scene) = load_host(writer.lake, &host.log_id).await? else {
         report.unusable_hosts.push(host.log_id.to_string());
@@ -226,15 +219,14 @@ async fn compose_host(
     for (episode, parameters) in &all[host.tried..end] {
         report.candidates += 1;
         writer.try_candidate(&scene, episode, parameters, &done, report)?;
-        if writer.batch.drives.len() >= BATCH_DRIVES {
-            writer.flush(report).await?;
-        }
+        writer.flush_if_full(report).await?;
     }
     host.tried = end;
     Ok(end < all.len())
 }
 
-/// The first candidate of each episode and recipe, then the second ones: a small share has some of all.
+/// The first candidate of each episode and recipe, then the second ones: a small share has some of all. What two episodes that
+/// overlap have in common is tried once.
 fn candidates_in_turn<'a>(
     host: &HostScene,
     episodes: &'a [Episode],
@@ -244,7 +236,7 @@ fn candidates_in_turn<'a>(
     let mut all = Vec::new();
     for episode in episodes {
         for recipe in &options.recipes {
-            let drawn = candidates(host, episode, *recipe, count, options.seed);
+            let drawn = candidates(host, episode, *recipe, options.draw, count, options.seed);
             all.extend(
                 drawn
                     .into_iter()
@@ -254,115 +246,11 @@ fn candidates_in_turn<'a>(
         }
     }
     all.sort_by_key(|(turn, _, _)| *turn);
-    all.into_iter()
-        .map(|(_, episode, parameters)| (episode, parameters))
-        .collect()
-}
-
-#[derive(Default)]
-struct Batch {
-    items: BTreeMap<ItemId, SyntheticItem>,
-    drives: Vec<ComposedDrive>,
-}
-
-struct Writer<'a> {
-    lake: &'a Lake,
-    options: &'a ComposeOptions,
-    inputs: Versions,
-    batch: Batch,
-}
-
-impl Writer<'_> {
-    /// Edits the host, and puts what comes of it into the batch, where the lake has it not.
-    fn try_candidate(
-        &mut self,
-        host: &HostScene,
-        episode: &Episode,
-        parameters: &Parameters,
-        done: &BTreeSet<ItemId>,
-        report: &mut ComposeReport,
-    ) -> Result<()> {
-        let (seed, recipe) = (self.options.seed, parameters.recipe().as_str());
-        let id = item_id(&host.drive, &episode.episode_id, parameters, seed)?;
-        if done.contains(&id) || self.batch.items.contains_key(&id) {
-            report.already_there += 1;
-            return Ok(());
-        }
-        let outcome = edit(host, parameters);
-        let item = provenance(host, episode, parameters, seed, &outcome)?;
-        self.batch.items.insert(id.clone(), item);
-        match outcome {
-            Ok(candidate) => {
-                *report.accepted.entry(recipe.to_owned()).or_default() += 1;
-                self.batch.drives.push(composed_drive(host, &id, candidate));
-            }
-            Err(rejection) => {
-                let key = format!("{recipe}: {}", rejection.failed());
-                *report.rejected.entry(key).or_default() += 1;
-            }
-        }
-        Ok(())
-    }
-
-    /// Commits the batch, table by table; what a table has already is left out.
-    async fn flush(&mut self, report: &mut ComposeReport) -> Result<()> {
-        let Batch { items, drives } = std::mem::take(&mut self.batch);
-        if items.is_empty() {
-            return Ok(());
-        }
-        let by_id: BTreeMap<&str, &ComposedDrive> = drives
-            .iter()
-            .map(|d| (d.drive.log_id.as_str(), d))
-            .collect();
-        self.write(&by_id, |d| d.object_tracks.clone(), report)
-            .await?;
-        self.write(&by_id, |d| d.ego_states.clone(), report).await?;
-        self.write(&by_id, |d| d.lanes.clone(), report).await?;
-        self.write(&by_id, |d| d.areas.clone(), report).await?;
-        let by_item: BTreeMap<&str, &SyntheticItem> =
-            items.iter().map(|(id, item)| (id.as_str(), item)).collect();
-        self.write(&by_item, |item| vec![(*item).clone()], report)
-            .await?;
-        self.write(&by_id, |d| vec![d.drive.clone()], report).await
-    }
-
-    async fn write<T, R: Row>(
-        &self,
-        parts: &BTreeMap<&str, T>,
-        rows_of: impl Fn(&T) -> Vec<R>,
-        report: &mut ComposeReport,
-    ) -> Result<()> {
-        let ids: Vec<String> = parts.keys().map(|id| (*id).to_owned()).collect();
-        let missing = self.lake.missing(R::SPEC.name, &ids).await?;
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let rows: Vec<R> = missing
-            .iter()
-            .filter_map(|id| parts.get(id.as_str()))
-            .flat_map(rows_of)
-            .collect();
-        *report.rows.entry(R::SPEC.name.to_owned()).or_default() += rows.len();
-        self.lake.append(&rows, &self.commit_of(missing)).await?;
-        Ok(())
-    }
-
-    fn commit_of(&self, transactions: Vec<String>) -> Commit {
-        let options = self.options;
-        let recipes: Vec<&str> = options
-            .recipes
-            .iter()
-            .map(|recipe| recipe.as_str())
-            .collect();
-        let figures = format!("{} {}", options.candidates_per_episode, options.limit);
-        let parts = [recipes.join(","), options.scenarios.join(","), figures];
-        Commit {
-            stage: "synth".to_owned(),
-            params_digest: digest(parts),
-            seed: Some(options.seed as i64),
-            run_id: options.run_id.clone(),
-            inputs: self.inputs.clone(),
-            transactions,
+    let mut unique: Vec<(&Episode, Parameters)> = Vec::new();
+    for (_, episode, parameters) in all {
+        if !unique.iter().any(|(_, other)| *other == parameters) {
+            unique.push((episode, parameters));
         }
     }
+    unique
 }

@@ -3,18 +3,18 @@
 use driveloop_schemas::geometry::OrientedBox;
 use driveloop_schemas::pose::wrap_rad;
 
+use super::smooth::{interpolate, smooth};
+
 /// Step of the grid.
 pub(crate) const GRID_S: f64 = 0.02;
-/// Width of the smoothing kernel: a tracker's errors wander slowly, and differences of them must not look like motion.
-const SMOOTHING_S: f64 = 0.3;
-/// Half window of the kernel.
-const WINDOW_S: f64 = 0.9;
 /// Steps to each side over which a speed is taken.
 const SPEED_STEPS: usize = 5;
 /// Forward motion slower than this is a tracker's error, not driving.
 const CREEP_MPS: f64 = 0.1;
 /// Distance between the points through which a re-timed track drives: where the recorded one stood, its errors are no bends.
 const SPINE_M: f64 = 1.0;
+/// Longest track, six hours: a stamp that is years away must not fill the memory with states.
+const STEPS_MAX: usize = 6 * 3600 * 50;
 /// How far a path is continued past its recorded end.
 const EXTENSION_M: usize = 60;
 
@@ -38,7 +38,7 @@ impl State {
         }
     }
 
-    pub(crate) fn footprint(self, size: [f64; 2]) -> OrientedBox {
+    pub(crate) fn footprint(self, size: [f64; 3]) -> OrientedBox {
         OrientedBox {
             x_m: self.x_m,
             y_m: self.y_m,
@@ -65,28 +65,28 @@ pub(crate) struct GridTrack {
     driven_m: Vec<f64>,
     /// States at least `SPINE_M` apart, the first and the last among them.
     spine: Vec<usize>,
-    /// Length and width.
-    pub(crate) size: [f64; 2],
+    /// Length, width and height.
+    pub(crate) size: [f64; 3],
 }
 
 impl GridTrack {
     /// Puts samples (in order of time) on the grid; none where they are fewer than two.
-    pub(crate) fn smoothed(samples: &[Sample], size: [f64; 2]) -> Option<Self> {
+    pub(crate) fn smoothed(samples: &[Sample], size: [f64; 3]) -> Option<Self> {
         Self::with(samples, size, smooth)
     }
 
     /// As [`GridTrack::smoothed`], for samples that are dense and exact.
-    pub(crate) fn interpolated(samples: &[Sample], size: [f64; 2]) -> Option<Self> {
+    pub(crate) fn interpolated(samples: &[Sample], size: [f64; 3]) -> Option<Self> {
         Self::with(samples, size, interpolate)
     }
 
-    fn with(samples: &[Sample], size: [f64; 2], at: fn(&[Sample], f64) -> State) -> Option<Self> {
+    fn with(samples: &[Sample], size: [f64; 3], at: fn(&[Sample], f64) -> State) -> Option<Self> {
         let (start, end) = (samples.first()?.time_s, samples.last()?.time_s);
         let (first, last) = (
             (start / GRID_S).ceil() as usize,
             (end / GRID_S).floor() as usize,
         );
-        if last <= first {
+        if last <= first || last - first > STEPS_MAX {
             return None;
         }
         let states = (first..=last)
@@ -95,7 +95,7 @@ impl GridTrack {
         Some(Self::of(first, states, size))
     }
 
-    pub(crate) fn of(first: usize, states: Vec<State>, size: [f64; 2]) -> Self {
+    pub(crate) fn of(first: usize, states: Vec<State>, size: [f64; 3]) -> Self {
         let mut driven_m = vec![0.0];
         let mut driven = 0.0;
         for pair in states.windows(2) {
@@ -153,6 +153,21 @@ impl GridTrack {
         let high = (step + SPEED_STEPS).min(self.end() - 1);
         let time_s = (high.max(low + 1) - low) as f64 * GRID_S;
         (self.driven_m(high) - self.driven_m(low)) / time_s
+    }
+
+    /// Velocity over ground at a step, whichever way the track points.
+    pub(crate) fn velocity_mps(&self, step: usize) -> [f64; 2] {
+        let last = self.states.len() - 1;
+        let at = step.saturating_sub(self.first).min(last);
+        let (low, high) = (at.saturating_sub(SPEED_STEPS), (at + SPEED_STEPS).min(last));
+        let time_s = (high.max(low + 1) - low) as f64 * GRID_S;
+        let (a, b) = (self.states[low], self.states[high]);
+        [(b.x_m - a.x_m) / time_s, (b.y_m - a.y_m) / time_s]
+    }
+
+    /// The first step from `from` on at which the track has driven a distance.
+    pub(crate) fn step_at_driven(&self, from: usize, driven_m: f64) -> Option<usize> {
+        (from.max(self.first)..self.end()).find(|step| self.driven_m(*step) >= driven_m)
     }
 
     /// The pose where the track had driven a distance, on the line through its spine.
@@ -218,53 +233,14 @@ pub(crate) fn project(path: &[(f64, State)], x_m: f64, y_m: f64) -> Option<(f64,
     (along.abs() < 2.0).then_some((driven + along, dy * cos - dx * sin))
 }
 
-fn interpolate(samples: &[Sample], time_s: f64) -> State {
-    let after = samples
-        .partition_point(|s| s.time_s < time_s)
-        .clamp(1, samples.len() - 1);
-    let (a, b) = (samples[after - 1], samples[after]);
-    let span = b.time_s - a.time_s;
-    let t = if span > 0.0 {
-        ((time_s - a.time_s) / span).clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
-    State::between(a.state, b.state, t)
-}
-
-/// Local linear regression with a Gaussian kernel: unlike a moving average it keeps speeds at the ends.
-fn smooth(samples: &[Sample], time_s: f64) -> State {
-    let low = samples.partition_point(|s| s.time_s < time_s - WINDOW_S);
-    let high = samples.partition_point(|s| s.time_s <= time_s + WINDOW_S);
-    let near = &samples[low..high];
-    let Some(reference) = near.first().map(|s| s.state.yaw_rad) else {
-        return interpolate(samples, time_s);
-    };
-    let (mut weight, mut time, mut square) = (0.0, 0.0, 0.0);
-    let (mut value, mut product) = ([0.0; 4], [0.0; 4]);
-    for sample in near {
-        let t = sample.time_s - time_s;
-        let w = (-0.5 * (t / SMOOTHING_S).powi(2)).exp();
-        let s = sample.state;
-        let values = [s.x_m, s.y_m, s.z_m, wrap_rad(s.yaw_rad - reference)];
-        (weight, time, square) = (weight + w, time + w * t, square + w * t * t);
-        for (index, v) in values.into_iter().enumerate() {
-            value[index] += w * v;
-            product[index] += w * t * v;
-        }
-    }
-    let spread = weight * square - time * time;
-    if spread < 1e-9 {
-        return interpolate(samples, time_s);
-    }
-    let [x_m, y_m, z_m, yaw] =
-        std::array::from_fn(|i| (square * value[i] - time * product[i]) / spread);
-    State {
-        x_m,
-        y_m,
-        z_m,
-        yaw_rad: wrap_rad(yaw + reference),
-    }
+/// The pose on a path at a distance along it, held at the ends.
+pub(crate) fn path_at(path: &[(f64, State)], along_m: f64) -> State {
+    let after = path
+        .partition_point(|(m, _)| *m < along_m)
+        .clamp(1, path.len() - 1);
+    let (a, b) = (path[after - 1], path[after]);
+    let t = ((along_m - a.0) / (b.0 - a.0)).clamp(0.0, 1.0);
+    State::between(a.1, b.1, t)
 }
 
 #[cfg(test)]
@@ -284,7 +260,7 @@ mod tests {
                 Sample { time_s, state }
             })
             .collect();
-        GridTrack::smoothed(&samples, [4.5, 1.9]).unwrap()
+        GridTrack::smoothed(&samples, [4.5, 1.9, 1.5]).unwrap()
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use driveloop_lake::digest;
 use driveloop_schemas::{
-    Drive, EgoState, Episode, ItemId, Lane, MapArea, ObjectTrack, Origin, SyntheticItem,
+    Drive, EgoState, ItemId, Lane, MapArea, ObjectTrack, Origin, SyntheticItem,
 };
 
 use super::edit::{Candidate, Rejection};
 use super::host::HostScene;
-use super::recipes::{Parameters, RECIPE_VERSION};
+use super::recipes::Parameters;
 use crate::error::Result;
 
 /// The rows of one composed drive.
@@ -32,7 +32,7 @@ pub(crate) fn item_id(
     parameters: &Parameters,
     seed: u64,
 ) -> Result<ItemId> {
-    let version = RECIPE_VERSION.to_string();
+    let version = parameters.recipe().version().to_string();
     let (json, seed) = (parameters.to_json()?, seed.to_string());
     let recipe = parameters.recipe().as_str();
     let parts: [&str; 7] = [
@@ -50,7 +50,7 @@ pub(crate) fn item_id(
 /// The provenance row of a candidate.
 pub(crate) fn provenance(
     host: &HostScene,
-    episode: &Episode,
+    episode_id: &str,
     parameters: &Parameters,
     seed: u64,
     outcome: &Result<Candidate, Rejection>,
@@ -60,12 +60,13 @@ pub(crate) fn provenance(
         Err(r) => ("rejected", &r.edited_tracks, r.edit_start_ns, &r.checks),
     };
     Ok(SyntheticItem {
-        item_id: item_id(&host.drive, &episode.episode_id, parameters, seed)?,
+        item_id: item_id(&host.drive, episode_id, parameters, seed)?,
         day: host.drive.day,
         host_log_id: host.drive.log_id.clone(),
-        host_episode_id: episode.episode_id.clone(),
+        host_source_digest: Some(host.drive.source_digest.clone()),
+        host_episode_id: episode_id.into(),
         recipe: parameters.recipe().as_str().to_owned(),
-        recipe_version: RECIPE_VERSION,
+        recipe_version: parameters.recipe().version(),
         parameters: parameters.to_json()?,
         seed: seed as i64,
         edited_tracks: edited_tracks.clone(),

@@ -1,6 +1,6 @@
 //! From changed tracks back to rows: poses, derived velocities and accelerations, and everything relative to the ego.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use driveloop_schemas::pose::{Pose, Quat, wrap_rad};
 use driveloop_schemas::time::seconds_between;
@@ -9,6 +9,7 @@ use driveloop_schemas::{EgoState, ObjectTrack};
 use super::grid::{GridTrack, State};
 use super::host::HostScene;
 use super::react::Changed;
+use super::relate::Relation;
 
 /// A track has changed where it is this far from the recording.
 pub(crate) const CHANGE_M: f64 = 0.02;
@@ -21,6 +22,17 @@ pub(crate) struct Scene {
     /// In the order of the host's rows.
     pub(crate) object_tracks: Vec<ObjectTrack>,
     pub(crate) ego_states: Vec<EgoState>,
+    /// What was inserted, at every stamp, and whether the ego sees it.
+    pub(crate) inserted: Vec<(ObjectTrack, Seen)>,
+    /// Rows of the host that are out of sight behind what was inserted: indices of `object_tracks`.
+    pub(crate) hidden: BTreeSet<usize>,
+}
+
+/// Whether the ego sees something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Yes,
+    No,
 }
 
 impl Scene {
@@ -28,6 +40,24 @@ impl Scene {
         host.rows_of
             .get(track_id)
             .map_or(&[], |range| &self.object_tracks[range.clone()])
+    }
+
+    /// The rows that the ego's sensors would have left, by track, then stamp.
+    pub(crate) fn seen(self) -> (Vec<ObjectTrack>, Vec<EgoState>) {
+        let recorded = self.object_tracks.into_iter().enumerate();
+        let in_sight = recorded.filter(|(index, _)| !self.hidden.contains(index));
+        let seen = self
+            .inserted
+            .into_iter()
+            .filter(|(_, seen)| *seen == Seen::Yes);
+        let mut rows: Vec<ObjectTrack> = in_sight
+            .map(|(_, row)| row)
+            .chain(seen.map(|(row, _)| row))
+            .collect();
+        rows.sort_by(|a, b| {
+            (a.track_id.as_str(), a.stamp_ns).cmp(&(b.track_id.as_str(), b.stamp_ns))
+        });
+        (rows, self.ego_states)
     }
 }
 
@@ -40,13 +70,15 @@ pub(crate) fn rebuild(
     let mut scene = Scene {
         object_tracks: host.object_tracks.clone(),
         ego_states: host.ego_states.clone(),
+        inserted: Vec::new(),
+        hidden: BTreeSet::new(),
     };
     for (track_id, start) in starts {
-        let (Some(track), Some(range)) = (changed.get(*track_id), host.rows_of.get(*track_id))
+        let (Some(mover), Some(range)) = (changed.get(*track_id), host.rows_of.get(*track_id))
         else {
             continue;
         };
-        let start_ns = host.stamp_ns(*start);
+        let (track, start_ns) = (&mover.track, host.stamp_ns(*start));
         let is_ego = host.ego_id == *track_id;
         let rows = &mut scene.object_tracks[range.clone()];
         if is_ego {
@@ -62,12 +94,16 @@ pub(crate) fn rebuild(
         .copied()
         .min()
         .map_or(i64::MAX, |step| host.stamp_ns(step));
-    relate_to_ego(host, &mut scene, first_ns);
+    let relation = Relation::new(host, &scene, first_ns);
+    scene
+        .object_tracks
+        .iter_mut()
+        .for_each(|row| relation.apply(row));
     scene
 }
 
 /// How far the row's own error still counts, a while after the begin: from one to zero.
-fn fade(since_s: f64) -> f64 {
+pub(crate) fn fade(since_s: f64) -> f64 {
     let u = (since_s / FADE_S).clamp(0.0, 1.0);
     1.0 - u.powi(3) * (10.0 - 15.0 * u + 6.0 * u * u)
 }
@@ -112,7 +148,7 @@ fn turn(row: &mut ObjectTrack, yaw_rad: f64) {
 /// Re-times the ego's states along its recorded path.
 fn move_ego(host: &HostScene, track: &GridTrack, start_ns: i64, states: &mut [EgoState]) {
     let first = states.partition_point(|state| state.stamp_ns < start_ns);
-    let [forward, left] = host.ego_from_box;
+    let [forward, left, _] = host.ego_from_box;
     for state in &mut states[first..] {
         let centre: State = track.at_time(host.time_s(state.stamp_ns));
         let (sin, cos) = centre.yaw_rad.sin_cos();
@@ -170,7 +206,7 @@ fn derive(
 }
 
 /// The ego frame at a stamp: interpolated in place and heading, with the tilt of the nearest state.
-fn map_from_ego(states: &[EgoState], stamp_ns: i64) -> Option<Pose> {
+pub(crate) fn map_from_ego(states: &[EgoState], stamp_ns: i64) -> Option<Pose> {
     let after = states
         .partition_point(|s| s.stamp_ns < stamp_ns)
         .min(states.len().checked_sub(1)?);
@@ -240,43 +276,5 @@ fn derive_motion(rows: &mut [ObjectTrack], start_ns: i64) {
         rows[index].ax_mps2 = accel.map(|a| a[0]);
         rows[index].ay_mps2 = accel.map(|a| a[1]);
         rows[index].accel_kinematics = accel.map(|_| "derived".to_owned());
-    }
-}
-
-/// Recomputes what is relative to the ego, from the first change on.
-fn relate_to_ego(host: &HostScene, scene: &mut Scene, first_ns: i64) {
-    let ego_velocity: BTreeMap<i64, Option<[f64; 2]>> = scene
-        .rows(host, &host.ego_id)
-        .iter()
-        .map(|row| {
-            (
-                row.stamp_ns,
-                row.vx_mps.zip(row.vy_mps).map(|(x, y)| [x, y]),
-            )
-        })
-        .collect();
-    let poses: BTreeMap<i64, Pose> = host
-        .stamps()
-        .into_iter()
-        .filter(|stamp| *stamp >= first_ns)
-        .filter_map(|stamp| Some((stamp, map_from_ego(&scene.ego_states, stamp)?)))
-        .collect();
-    for row in &mut scene.object_tracks {
-        let Some(pose) = poses.get(&row.stamp_ns) else {
-            continue;
-        };
-        [row.ego_x_m, row.ego_y_m, row.ego_z_m] =
-            pose.inverse().transform([row.x_m, row.y_m, row.z_m]);
-        row.ego_yaw_rad = wrap_rad(row.yaw_rad - pose.rotation.yaw_rad());
-        let ego = ego_velocity.get(&row.stamp_ns).copied().flatten();
-        let relative = row.vx_mps.zip(row.vy_mps).zip(ego).map(|((x, y), ego)| {
-            let v = pose
-                .rotation
-                .inverse()
-                .rotate([x - ego[0], y - ego[1], 0.0]);
-            [v[0], v[1]]
-        });
-        row.ego_vx_mps = relative.map(|v| v[0]);
-        row.ego_vy_mps = relative.map(|v| v[1]);
     }
 }

@@ -12,3 +12,4 @@ mod sight;
 pub use config::SensorConfig;
 pub(crate) use sensor::track_uuid;
 pub use sensor::{SensedObject, Sensor};
+pub(crate) use sight::Occluder;

@@ -24,10 +24,15 @@ impl Occluder {
         }
     }
 
-    /// Whether the segment touches the box, by clipping it to the box's two slabs.
+    /// Whether the segment touches the box.
     fn crosses(&self, a: [f64; 2], b: [f64; 2]) -> bool {
+        self.clip(a, b).is_some()
+    }
+
+    /// The part of the segment in the box, as shares of its length, by clipping it to the box's two slabs.
+    pub(crate) fn clip(&self, a: [f64; 2], b: [f64; 2]) -> Option<[f64; 2]> {
         if self.is_aside(a, b) {
-            return false;
+            return None;
         }
         let local = |p: [f64; 2]| {
             let (x, y) = (p[0] - self.body.x_m, p[1] - self.body.y_m);
@@ -40,7 +45,7 @@ impl Occluder {
             let step = b[axis] - a[axis];
             if step.abs() < 1e-12 {
                 if a[axis].abs() > half[axis] {
-                    return false;
+                    return None;
                 }
                 continue;
             }
@@ -51,7 +56,7 @@ impl Occluder {
             from = from.max(t.min(u));
             to = to.min(t.max(u));
         }
-        from <= to
+        (from <= to).then_some([from, to])
     }
 
     /// Whether the circle around the box is clear of the segment's bounding box: cheap, and true of most.

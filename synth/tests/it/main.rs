@@ -8,6 +8,7 @@
 )]
 
 mod closed_loop;
+mod compose_inserted;
 mod compose_lake;
 mod compose_scenes;
 mod decoded;

@@ -9,7 +9,7 @@ use driveloop_schemas::Search;
 use driveloop_synth::compose::{ComposeOptions, ComposeReport, compose};
 
 use super::{StageContext, digest_of, digest_of_batches};
-use crate::commands::synth::{explain, recipes};
+use crate::commands::synth::{draw, explain, recipes};
 use crate::round::previous::Previous;
 use crate::round::run::Output;
 use crate::words::count;
@@ -64,6 +64,7 @@ async fn options(context: &StageContext<'_>) -> Result<ComposeOptions> {
     Ok(ComposeOptions {
         recipes: recipes(&config.recipes)?,
         scenarios: config.scenarios.clone(),
+        draw: draw(&config.draw)?,
         candidates_per_episode: config.candidates_per_episode,
         limit: config.candidates_max,
         hosts_left_out: held_out,
