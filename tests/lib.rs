@@ -11,6 +11,7 @@
 //! | `DRIVELOOP_TEST_DATA` | folder with real drives; `../shared/data` beside the checkout where it is not set |
 //! | `DRIVELOOP_KILLS` | kills of each of the tests that kill an ingest |
 //! | `DRIVELOOP_TRAINING_KILLS` | kills of the worker of a training; its orchestrator is killed half as often |
+//! | `DRIVELOOP_COMPOSED_DRIVES` | composed drives that an independent script checks |
 //! | `DRIVELOOP_DRIVES` | drives of each of the tests with many drives |
 //! | `DRIVELOOP_FULL_SECONDS`, `DRIVELOOP_DENSE_SECONDS` | length of the logs with and without media |
 //! | `DRIVELOOP_BENCH_SCALE` | length of the benchmark's logs, as a share of the full ones |

@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod composed_drives;
 mod contents;
 mod damaged_logs;
 mod generated_logs;
