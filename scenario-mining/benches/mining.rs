@@ -350,8 +350,9 @@ fn run(folder: &Path, tables: &Path, runner: Runner, query: &Query) -> (String, 
         .expect("an answer")
         .trim()
         .to_owned();
-    match usage.status.success() {
-        true => (answer, usage),
-        false => ("failed".to_owned(), usage),
+    if usage.status.success() {
+        (answer, usage)
+    } else {
+        ("failed".to_owned(), usage)
     }
 }

@@ -19,7 +19,7 @@ use datafusion::datasource::physical_plan::{
     FileGroup, FileScanConfig, FileScanConfigBuilder, ParquetSource,
 };
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::projection::ProjectionExpr;
 use datafusion::physical_plan::filter::FilterExec;
@@ -181,7 +181,7 @@ async fn spans(
             let statistics = DFParquetMetadata::statistics_from_parquet_metadata(&footer, &schema)?;
             let column = statistics.column_statistics.into_iter().next();
             let bounds = column.map(|column| (column.min_value, column.max_value));
-            Ok(match bounds {
+            Ok::<_, DataFusionError>(match bounds {
                 Some((Precision::Exact(first), Precision::Exact(last))) => {
                     Some(Span { file, first, last })
                 }
@@ -192,8 +192,7 @@ async fn spans(
     let spans: Vec<Option<_>> = futures::stream::iter(footers)
         .buffered(FOOTERS_AT_ONCE)
         .try_collect::<Vec<_>>()
-        .await
-        .map_err(|error: datafusion::error::DataFusionError| error)?;
+        .await?;
     Ok(spans.into_iter().collect())
 }
 

@@ -1,7 +1,7 @@
 //! Operators in logical plans, and how these become physical.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl OperatorNode {
     ) -> Result<Self> {
         let schemas: Vec<_> = inputs.iter().map(|input| input.schema().as_ref()).collect();
         let fields = operator.output(&schemas, &exprs)?;
-        let schema = Arc::new(DFSchema::new_with_metadata(fields, Default::default())?);
+        let schema = Arc::new(DFSchema::new_with_metadata(fields, HashMap::new())?);
         let node = Self {
             operator,
             inputs,

@@ -81,7 +81,7 @@ impl DrivePairExec {
             arrangement,
             limits,
             schema,
-            seen: Default::default(),
+            seen: [Arc::default(), Arc::default()],
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }

@@ -11,8 +11,12 @@ use datafusion::datasource::MemTable;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::physical_plan::displayable;
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
-use driveloop_scenario_mining::{OperatorLimits, operator_docs, query, register_operators};
+use driveloop_scenario_mining::{
+    OperatorLimits, SessionOptions, operator_docs, query, register_operators, sql,
+};
+use futures::TryStreamExt as _;
 
+use crate::scene::{EGO, SLOW, add_drive, lake};
 use crate::tracks::{Drive, QUERIES, drive};
 
 fn context(limits: OperatorLimits) -> SessionContext {
@@ -192,6 +196,36 @@ async fn on_files_in_order_no_row_is_moved_or_sorted() {
     assert_eq!(actual.trim_end(), expected.trim_end(), "\n{actual}");
 }
 
+#[tokio::test]
+async fn the_lake_is_read_in_its_own_order() {
+    let (_folder, lake) = lake().await;
+    for name in ["a", "b", "c"] {
+        add_drive(&lake, name, None, &[EGO, SLOW]).await;
+    }
+    let answer = |statement: &'static str| {
+        let lake = lake.clone();
+        async move {
+            let answer = sql(&lake, statement, &SessionOptions::default())
+                .await
+                .unwrap();
+            let batches: Vec<_> = answer.batches.try_collect().await.unwrap();
+            pretty_format_batches(&batches).unwrap().to_string()
+        }
+    };
+    let plan =
+        answer("EXPLAIN SELECT * FROM track_windows(object_track, before => lag(x_m, 1))").await;
+    assert!(plan.contains("DriveExec: track_windows"), "{plan}");
+    assert!(
+        !plan.contains("RepartitionExec") && !plan.contains("SortExec"),
+        "{plan}"
+    );
+    let ours = "SELECT log_id, track_id, stamp_ns, before \
+        FROM track_windows(object_track, before => lag(x_m, 1)) ORDER BY 1, 2, 3";
+    let plain = "SELECT log_id, track_id, stamp_ns, \
+        lag(x_m) OVER (PARTITION BY log_id, track_id ORDER BY stamp_ns) AS before FROM object_track ORDER BY 1, 2, 3";
+    assert_eq!(answer(ours).await, answer(plain).await);
+}
+
 /// A table `rows` with gaps, ties, nulls and NaN.
 async fn odd_rows(context: &SessionContext) {
     let statement = "CREATE TABLE rows AS SELECT * FROM (VALUES
@@ -227,6 +261,22 @@ async fn windows_of_odd_rows_are_those_of_sql() {
     let ours = "SELECT log_id, track_id, stamp_ns, before, after
         FROM track_windows(rows, before => lag(stamp_ns, 2), after => lead(stamp_ns, 1)) ORDER BY 1, 2, 3, 4";
     assert_eq!(answer(&context, ours).await, answer(&context, plain).await);
+}
+
+#[tokio::test]
+async fn pairs_of_odd_rows_are_those_of_sql() {
+    let context = context(OperatorLimits::default());
+    odd_rows(&context).await;
+    let plain = "SELECT a.log_id, a.stamp_ns, a.track_id, b.track_id AS other_track_id, a.x_m, b.x_m AS other_x_m
+        FROM rows AS a JOIN rows AS b ON (a.log_id IS NOT DISTINCT FROM b.log_id) AND a.stamp_ns = b.stamp_ns
+          AND (a.track_id IS DISTINCT FROM b.track_id)
+        WHERE power(a.x_m - b.x_m, 2) + power(a.y_m - b.y_m, 2) <= 4 AND a.x_m < 1e9 AND b.x_m < 1e9 ORDER BY 1, 2, 3, 4";
+    let ours = "SELECT log_id, stamp_ns, track_id, other_track_id, x_m, other_x_m FROM pairs_within(rows, 2) ORDER BY 1, 2, 3, 4";
+    let expected = answer(&context, plain).await;
+    assert!(expected.lines().count() > 6, "{expected}");
+    assert_eq!(answer(&context, ours).await, expected);
+    let one_way = "SELECT count(*) AS n FROM pairs_within(rows, 2, first => track_id = 'x', other => track_id = 'z')";
+    assert!(answer(&context, one_way).await.contains("| 1 "));
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ pub(crate) struct Drive {
     pub(crate) can: RecordBatch,
 }
 
-/// SplitMix64: a few lines, so that a table never changes with a library.
+/// `SplitMix64`: a few lines, so that a table never changes with a library.
 struct Random(u64);
 
 impl Random {
