@@ -1,4 +1,4 @@
-//! Nine mining queries, side by side with DuckDB and stock DataFusion (both from PyPI), each query in a process of its own.
+//! Nine mining queries, side by side with DuckDB and stock DataFusion (both from `PyPI`), each query in a process of its own.
 //!
 //! `make bench` runs it. It prints a table and asks for nothing: machines differ.
 //!

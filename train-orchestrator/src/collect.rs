@@ -99,7 +99,7 @@ impl Collector<'_> {
             .as_ref()
             .map_or(0, |checkpoint| checkpoint.step as u64);
         let validation_loss = checkpoint.and_then(|checkpoint| checkpoint.validation_loss);
-        Ok(Some(self.report(
+        Ok(Some(Self::report(
             row,
             model_id,
             step,
@@ -170,7 +170,7 @@ impl Collector<'_> {
             ..
         } = results.summary;
         let predictions = results.predictions.len() as u64;
-        Ok(self.report(
+        Ok(Self::report(
             row,
             model_id.clone(),
             step,
@@ -254,7 +254,6 @@ impl Collector<'_> {
     }
 
     fn report(
-        &self,
         row: TrainingRun,
         model_id: String,
         step: u64,

@@ -40,7 +40,7 @@ enum Verb {
 
 #[derive(Debug, clap::Args)]
 struct ComposeArgs {
-    /// Recipes: lead_brakes_harder, neighbour_cuts_in, pedestrian_crosses, ghost_probe, cargo_in_lane; all where none is named.
+    /// Recipes: `lead_brakes_harder`, `neighbour_cuts_in`, `pedestrian_crosses`, `ghost_probe`, `cargo_in_lane`; all where none is named.
     #[arg(long, value_name = "NAME")]
     recipe: Vec<String>,
     /// Scenarios whose episodes are edited; those of all, and each drive as a whole, where none is named.

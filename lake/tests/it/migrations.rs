@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, StringArray,
-    new_null_array,
+    ArrayRef, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, ListArray,
+    StringArray, new_empty_array, new_null_array,
 };
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 use driveloop_lake::{Commit, Lake};
@@ -38,6 +39,12 @@ fn row(spec: &TableSpec) -> RecordBatch {
             DataType::Float64 => Arc::new(Float64Array::from(vec![1.0])),
             DataType::Date32 => Arc::new(Date32Array::from(vec![0])),
             DataType::Boolean => Arc::new(BooleanArray::from(vec![false])),
+            DataType::List(field) => Arc::new(ListArray::new(
+                Arc::clone(field),
+                OffsetBuffer::from_lengths([0]),
+                new_empty_array(field.data_type()),
+                None,
+            )),
             other => panic!("a column of type {other}"),
         }
     });

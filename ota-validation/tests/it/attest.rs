@@ -128,7 +128,7 @@ fn every_changed_byte_is_noticed() {
         let mut bytes = payload.clone();
         bytes[at] ^= 1;
         let envelope = changed(&envelope, |json| {
-            json["payload"] = STANDARD.encode(bytes).into()
+            json["payload"] = STANDARD.encode(bytes).into();
         });
         assert!(is_altered(&envelope), "byte {at} of the payload");
     }
@@ -142,7 +142,7 @@ fn every_changed_byte_is_noticed() {
         assert!(is_altered(&envelope), "byte {at} of the signature");
     }
     let swapped = changed(&envelope, |json| {
-        json["payloadType"] = "application/json".into()
+        json["payloadType"] = "application/json".into();
     });
     assert!(is_altered(&swapped), "the type is signed too");
 }
@@ -276,7 +276,7 @@ fn malformed_envelopes_are_refused_by_part() {
         }
     }
     let short = changed(&envelope, |json| {
-        json["signatures"][0]["sig"] = "AAAA".into()
+        json["signatures"][0]["sig"] = "AAAA".into();
     });
     assert!(matches!(rejection(&short), Rejection::Altered { .. }));
 }
@@ -315,7 +315,7 @@ fn messages_of_strangers_are_short_and_plain() {
     let other = PrivateKey::from_seed([8; 32]).public();
     for envelope in [
         changed(&envelope, |json| {
-            json["signatures"][0]["keyid"] = long.clone().into()
+            json["signatures"][0]["keyid"] = long.clone().into();
         }),
         changed(&envelope, |json| json["signatures"] = long.clone().into()),
     ] {

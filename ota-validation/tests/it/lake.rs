@@ -151,7 +151,7 @@ async fn add_tracks(lake: &Lake, drive: usize) {
     let mut tracks = track(&log_id, "ego", EGO_CATEGORY, (1_000.0, 500.0), 0.3);
     let mut predictions = Vec::new();
     for at in 1..5 {
-        let from = (1_015.0 + 9.0 * at as f64, 501.0 + 4.0 * at as f64);
+        let from = (1_015.0 + 9.0 * f64::from(at), 501.0 + 4.0 * f64::from(at));
         let track_id = format!("track-{at}");
         tracks.extend(track(&log_id, &track_id, "REGULAR_VEHICLE", from, 0.3));
         for (model_id, drift) in [(BASELINE, 0.0), (CANDIDATE, 0.12)] {

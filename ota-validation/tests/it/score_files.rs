@@ -38,7 +38,7 @@ fn scenes() -> Vec<u8> {
         ("token", Arc::new(StringArray::from(tokens))),
         (
             "valid",
-            Arc::new(BooleanArray::from_iter((0..13).map(|at| Some(at != 3)))),
+            Arc::new((0..13).map(|at| Some(at != 3)).collect::<BooleanArray>()),
         ),
         (
             "log_id",

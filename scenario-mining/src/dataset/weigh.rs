@@ -56,7 +56,7 @@ fn even_out(candidates: &mut [Candidate]) {
             *counts.entry(group.to_owned()).or_default() += 1;
         }
     }
-    let share = samples as f64 / counts.len().max(1) as f64;
+    let share = f64::from(samples) / counts.len().max(1) as f64;
     let weight_of = |group: &str| {
         let count = counts.get(group).map(|count| *count as f64);
         count.map(|count| (share / count).clamp(1.0 / BALANCE_MAX, BALANCE_MAX))

@@ -69,8 +69,8 @@ impl Call<'_> {
     fn take(&mut self, args: &[FunctionArg]) -> Result<()> {
         for arg in args {
             let (name, value) = match arg {
-                FunctionArg::Named { name, arg, .. } => (Some(name), arg),
-                FunctionArg::ExprNamed {
+                FunctionArg::Named { name, arg, .. }
+                | FunctionArg::ExprNamed {
                     name: Ast::Identifier(name),
                     arg,
                     ..
@@ -126,13 +126,14 @@ impl Call<'_> {
                 alias: None,
                 sample: None,
             },
-            other => match relation(&other) {
-                Some(relation) => relation,
-                None => {
+            other => {
+                if let Some(relation) = relation(&other) {
+                    relation
+                } else {
                     let message = format!("expected {what}: a table, or a query in parentheses");
                     return Err(self.error(&other, &message));
                 }
-            },
+            }
         };
         self.planner.plan(relation)
     }

@@ -228,9 +228,10 @@ impl ExecutionPlan for DriveExec {
         mut children: Vec<Arc<dyn ExecutionPlan>>,
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match (children.pop(), children.is_empty()) {
-            (Some(input), true) => Ok(Arc::new(self.over(input))),
-            _ => plan_err!("{} has one input", self.operator.text()),
+        if let (Some(input), true) = (children.pop(), children.is_empty()) {
+            Ok(Arc::new(self.over(input)))
+        } else {
+            plan_err!("{} has one input", self.operator.text())
         }
     }
 

@@ -79,12 +79,11 @@ impl DriveStream {
     /// The next drives; `None` after the last.
     pub(super) async fn next(&mut self) -> Result<Option<Drives>> {
         while !self.is_done {
-            let ended = match self.input.next().await {
-                Some(rows) => self.collector.push(&rows?)?,
-                None => {
-                    self.is_done = true;
-                    self.collector.take()?
-                }
+            let ended = if let Some(rows) = self.input.next().await {
+                self.collector.push(&rows?)?
+            } else {
+                self.is_done = true;
+                self.collector.take()?
             };
             self.reservation.try_resize(self.collector.held_bytes())?;
             let Some(rows) = ended else { continue };

@@ -79,10 +79,13 @@ impl Axis {
     }
 }
 
+/// What a point on the axes means; none where it makes no sense.
+type Build<'a, T> = dyn Fn(&[f64]) -> Option<T> + 'a;
+
 /// What a recipe can be told: its parameters' axes, and what a point on them means; none where it makes no sense.
 pub(crate) struct Space<'a, T> {
     pub(crate) axes: Vec<Axis>,
-    pub(crate) build: Box<dyn Fn(&[f64]) -> Option<T> + 'a>,
+    pub(crate) build: Box<Build<'a, T>>,
 }
 
 impl<T: PartialEq> Space<'_, T> {

@@ -147,7 +147,9 @@ fn again(host: &HostScene, item: &SyntheticItem) -> Result<(SyntheticItem, Optio
 async fn compare(lake: &Lake, host: &HostScene, item: &SyntheticItem) -> Result<Reproduction> {
     let (row, drive) = again(host, item)?;
     let mut found = Comparison::default();
-    found.table(&[item.clone()], &[row], |row| row.item_id.to_string());
+    found.table(std::slice::from_ref(item), &[row], |row| {
+        row.item_id.to_string()
+    });
     let filter = format!("log_id = {}", sql_literal(&item.item_id));
     let filter = Some(filter.as_str());
     let made = Rows::of(drive);

@@ -55,6 +55,10 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     write().with_context(|| format!("cannot write `{}`", path.display()))
 }
 
+/// Bits of a mode that are for the group and for others.
+#[cfg(unix)]
+const PRIVATE_BITS: u32 = 6;
+
 /// Asks the open file and not its name, which may have come to mean another file meanwhile.
 fn refuse_shared(path: &Path, file: &File) -> Result<()> {
     #[cfg(unix)]
@@ -62,7 +66,7 @@ fn refuse_shared(path: &Path, file: &File) -> Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = file.metadata()?.permissions().mode();
         ensure!(
-            mode & 0o077 == 0,
+            mode.trailing_zeros() >= PRIVATE_BITS,
             "the private key `{0}` can be read or written by others (mode {1:03o}): `chmod 600 {0}`, and make a new one \
              if somebody may have read it",
             path.display(),

@@ -66,14 +66,15 @@ impl Kind {
     pub(super) fn write(self, rows: &StructArray) -> Result<Vec<u8>> {
         let fields = self.fields();
         let column = |field: &Arc<Field>| -> Result<ArrayRef> {
-            match rows.column_by_name(field.name()) {
-                Some(column) => Ok(cast(column, field.data_type())?),
-                None => exec_err!(
+            if let Some(column) = rows.column_by_name(field.name()) {
+                Ok(cast(column, field.data_type())?)
+            } else {
+                exec_err!(
                     "{}: expected structs with a field `{}`, got {}",
                     self.maker(),
                     field.name(),
                     rows.column_names().join(", ")
-                ),
+                )
             }
         };
         let columns = fields.iter().map(column).collect::<Result<Vec<_>>>()?;

@@ -129,12 +129,14 @@ pub(super) fn first(stamps: &[i64], values: &[f64], window: &Window, out: &mut V
 pub(super) fn last(stamps: &[i64], values: &[f64], window: &Window, out: &mut Vec<f64>) {
     let (mut taken, mut found) = (0, None);
     out.extend(window.ranges(stamps).map(|range| {
-        for row in taken..range.end {
-            if !values[row].is_nan() {
-                found = Some(row);
-            }
+        let fresh = taken..range.end.max(taken);
+        taken = fresh.end;
+        if let Some(at) = values[fresh.clone()]
+            .iter()
+            .rposition(|value| !value.is_nan())
+        {
+            found = Some(fresh.start + at);
         }
-        taken = taken.max(range.end);
         match found {
             Some(row) if row >= range.start => values[row],
             _ => f64::NAN,
