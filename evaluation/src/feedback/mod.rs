@@ -11,6 +11,7 @@ use driveloop_schemas::{FailureSlice, Row as _, Search};
 
 use crate::error::{Error, Result};
 use crate::failures::search_sql;
+use crate::metrics::Metric;
 use undecided::{Undecided, undecided};
 
 /// Searches of one model and dataset at most: what a round can look for. The most urgent ones are kept.
@@ -67,7 +68,9 @@ pub async fn feedback(lake: &Lake, options: &FeedbackOptions) -> Result<Vec<Sear
         sql_literal(&options.dataset)
     );
     let mut failures = lake.read::<FailureSlice>(Some(&of_model)).await?;
-    failures.sort_by_key(|failure| failure.rank);
+    // A forecast is not driven: what is wrong with it is looked for before what is uncomfortable.
+    let is_comfort = |failure: &FailureSlice| failure.metric == Metric::Discomfort.as_str();
+    failures.sort_by_key(|failure| (is_comfort(failure), failure.rank));
     let open = undecided(lake, &options.model_id, &options.dataset).await?;
     let mut searches = Vec::new();
     for wish in wishes(&failures, &open) {
