@@ -64,6 +64,9 @@ pub(crate) fn attempt(
             serde_json::json!(weights_before).to_string(),
         ),
     ];
+    if spec.start_from.is_some() {
+        environment.push(("DRIVELOOP_START_FROM", text(&folder.weights_at_start())));
+    }
     environment.extend(visible.map(|visible| ("CUDA_VISIBLE_DEVICES", visible)));
     let member = |rank: u32| Member {
         log: folder.log(number, rank),

@@ -144,6 +144,7 @@ impl Collector<'_> {
             validation_loss: results.summary.validation_loss,
             dataset: spec.dataset.clone(),
             dataset_digest: self.dataset_digest.to_owned(),
+            started_from: spec.start_from.clone(),
         };
         self.lake
             .append(
@@ -280,6 +281,19 @@ impl Collector<'_> {
             outcome,
         }
     }
+}
+
+/// The model of an id.
+///
+/// # Errors
+/// [`Error::Unknown`] where the lake has none.
+pub(crate) async fn model(lake: &Lake, model_id: &str) -> Result<Checkpoint> {
+    let filter = format!("model_id = {}", sql_literal(model_id));
+    let found = lake.read::<Checkpoint>(Some(&filter)).await?.pop();
+    found.ok_or_else(|| Error::Unknown {
+        what: "model",
+        name: model_id.to_owned(),
+    })
 }
 
 /// Where the weights of a model lie in the lake.

@@ -161,16 +161,17 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Brings the weights of the jobs before this one into its folder.
+    /// Brings the weights of the model that this job starts from, and of the jobs before it, into its folder.
     async fn fetch_weights(&self) -> Result<()> {
-        for (earlier, model_id) in self.gate.models_before(self.place) {
-            let path = self.claim.folder.weights_before(self.names[earlier]);
-            let weights = self
-                .collector
-                .lake
-                .store()
-                .get(&weights_path(&model_id))
-                .await?;
+        let folder = &self.claim.folder;
+        let start = self.job.spec.start_from.clone();
+        let start = start.map(|model_id| (folder.weights_at_start(), model_id));
+        let before = self.gate.models_before(self.place).into_iter();
+        let before = before
+            .map(|(earlier, model_id)| (folder.weights_before(self.names[earlier]), model_id));
+        for (path, model_id) in start.into_iter().chain(before) {
+            let store = self.collector.lake.store();
+            let weights = store.get(&weights_path(&model_id)).await?;
             let parent = path.parent().unwrap_or(&path);
             std::fs::create_dir_all(parent).map_err(Error::io(parent))?;
             std::fs::write(&path, weights).map_err(Error::io(&path))?;

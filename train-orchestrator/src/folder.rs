@@ -102,6 +102,11 @@ impl Folder {
         self.root.join("after").join(format!("{job}.safetensors"))
     }
 
+    /// The weights that the training starts from.
+    pub(crate) fn weights_at_start(&self) -> PathBuf {
+        self.root.join("start.safetensors")
+    }
+
     pub(crate) fn weights(&self) -> PathBuf {
         self.root.join("model.safetensors")
     }

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use driveloop_lake::{Commit, Lake, Versions, digest, sql_literal};
-use driveloop_schemas::{Checkpoint, Prediction, Row as _};
+use driveloop_lake::{Commit, Lake, Versions, digest};
+use driveloop_schemas::{Prediction, Row as _};
 
 use crate::attempt::cannot_start_worker;
-use crate::collect::{commit_predictions, prediction_transaction, read_predictions};
+use crate::collect::{commit_predictions, model, prediction_transaction, read_predictions};
 use crate::error::{Error, Result};
 use crate::event::Exit;
 use crate::executor::{Attempt, Member, Sight};
@@ -79,12 +79,7 @@ pub async fn predict(lake: &Lake, options: &PredictOptions) -> Result<PredictRep
     {
         return Ok(report(0, Outcome::AlreadyThere));
     }
-    let filter = format!("model_id = {}", sql_literal(model_id));
-    let found = lake.read::<Checkpoint>(Some(&filter)).await?.pop();
-    let checkpoint = found.ok_or_else(|| Error::Unknown {
-        what: "model",
-        name: model_id.clone(),
-    })?;
+    let checkpoint = model(lake, model_id).await?;
 
     let name = format!("predict-{}", &digest([&id])[..16]);
     let token = std::process::id().to_string();

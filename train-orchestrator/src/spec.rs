@@ -46,6 +46,9 @@ pub struct JobSpec {
     /// Jobs of the same queue, by name, that must have succeeded before. Their weights are handed to the trainer.
     #[serde(default)]
     pub after: Vec<String>,
+    /// Model of the lake that the training starts from; anew where there is none. Its weights are handed to the trainer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_from: Option<String>,
     /// Who goes first where slots are scarce: the larger number. A running job makes room for one of a higher priority.
     #[serde(default)]
     pub priority: i32,
@@ -176,6 +179,7 @@ impl JobSpec {
             heartbeat_timeout_s: heartbeat_timeout_s(),
             grace_s: grace_s(),
             after: Vec::new(),
+            start_from: None,
             priority: 0,
             processes: 1,
             retries: Retries::default(),
@@ -248,6 +252,10 @@ impl JobSpec {
                 "`after`: expected at most 64 names of other jobs",
             ),
             (
+                self.start_from.as_deref() != Some(""),
+                "`start_from`: expected a model of the lake",
+            ),
+            (
                 prices
                     .iter()
                     .all(|price| price.is_finite() && *price >= 0.0),
@@ -273,7 +281,7 @@ impl JobSpec {
     }
 
     /// Digest of what determines the result: name, dataset, trainer (and the version of the built-in one), seed,
-    /// device, processes and parameters. Priority, slots, retries, checkpoints and prices change nothing.
+    /// device, processes, parameters and the model that it starts from. Priority, slots, retries, checkpoints and prices change nothing.
     #[must_use]
     pub fn digest(&self) -> String {
         let mut parts = vec![
@@ -285,6 +293,9 @@ impl JobSpec {
         ];
         if self.processes > 1 {
             parts.push(format!("processes {}", self.processes));
+        }
+        if let Some(model_id) = &self.start_from {
+            parts.push(format!("start from {model_id}"));
         }
         match &self.trainer {
             Trainer::Builtin => parts.push(env!("CARGO_PKG_VERSION").to_owned()),
@@ -364,6 +375,7 @@ mod tests {
             ("name = 'a'\ndataset = 'd'\nafter = ['a']", "`after`"),
             ("name = 'a'\ndataset = 'd'\ndevice = 'gpu'", "`device`"),
             ("name = 'a'\ndataset = 'd'\nprocesses = 2", "`processes`"),
+            ("name = 'a'\ndataset = 'd'\nstart_from = ''", "`start_from`"),
             (
                 "name = 'a'\ndataset = 'd'\nheartbeat_timeout_s = 1e300",
                 "`heartbeat_timeout_s`",
@@ -404,6 +416,15 @@ mod tests {
             run_id,
             JobSpec {
                 seed: 1,
+                ..spec.clone()
+            }
+            .run_id("x")
+        );
+        let start_from = Some("b-0123".to_owned());
+        assert_ne!(
+            run_id,
+            JobSpec {
+                start_from,
                 ..spec.clone()
             }
             .run_id("x")

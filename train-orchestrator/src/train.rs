@@ -5,7 +5,7 @@ use std::time::Duration;
 use driveloop_lake::Lake;
 
 use crate::claim::{Claimant, Tried};
-use crate::collect::Collector;
+use crate::collect::{Collector, model};
 use crate::driver::{Driver, job_failed};
 use crate::error::{Error, Result};
 use crate::event::EventKind;
@@ -49,7 +49,8 @@ pub async fn train(
 /// becomes of one job changes nothing for those that do not come after it.
 ///
 /// # Errors
-/// Before anything is begun, when a specification is wrong or asks for more than there is.
+/// Before anything is begun, when a specification is wrong, asks for more than there is, or starts from a model that the lake
+/// has not.
 pub async fn train_all(
     lake: &Lake,
     jobs: &[Job],
@@ -68,6 +69,11 @@ pub async fn train_all(
             Some(_) => None,
             None => Some(options.machine.request(&job.spec)?),
         };
+        if report.is_none()
+            && let Some(model_id) = &job.spec.start_from
+        {
+            model(lake, model_id).await?;
+        }
         entries.push(Entry {
             priority: job.spec.priority,
             request: request.unwrap_or_default(),

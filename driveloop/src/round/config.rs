@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::stages::STAGES;
 
+/// `train.start_from`: the model of the round before.
+pub(crate) const PREVIOUS: &str = "previous";
+/// `train.start_from`: no model.
+pub(crate) const NOTHING: &str = "nothing";
+
 /// A round: its stages' parameters. What is left out has the default that is documented here.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -164,6 +169,9 @@ impl Default for DatasetConfig {
 pub(crate) struct TrainConfig {
     /// A command of yours in place of the built-in trainer; see `train-orchestrator/CONTRACT.md`.
     pub(crate) command: Vec<String>,
+    /// What the training starts from: a model of the lake; `previous`, the model of the round `after` which this one comes;
+    /// or `nothing`. By default `previous` in a round after another, else `nothing`.
+    pub(crate) start_from: Option<String>,
     /// Hyperparameters, handed to the trainer as they are.
     pub(crate) params: toml::Table,
     /// Seed.
@@ -176,6 +184,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             command: Vec::new(),
+            start_from: None,
             params: toml::Table::new(),
             seed: 1,
             device: "auto".into(),
@@ -277,6 +286,10 @@ impl RoundConfig {
         anyhow::ensure!(
             seeds.len() == self.simulate.len(),
             "two fleets of `[[simulate]]` have one seed, and so drives of the same names"
+        );
+        anyhow::ensure!(
+            after.is_some() || self.train.start_from.as_deref() != Some(PREVIOUS),
+            "`train.start_from` is `{PREVIOUS}`, but the round comes `after` no other"
         );
         for (stage, command) in &self.commands {
             let known = STAGES.iter().map(|stage| stage.name);

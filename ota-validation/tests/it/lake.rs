@@ -78,6 +78,7 @@ async fn lake(folder: &std::path::Path, drives: usize, worse: usize) -> Lake {
         validation_loss: None,
         dataset: SUITE.to_owned(),
         dataset_digest: "d1".to_owned(),
+        started_from: None,
     };
     lake.append(
         &samples,

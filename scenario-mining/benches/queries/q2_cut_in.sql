@@ -9,5 +9,5 @@ WITH came_in AS (
   WHERE abs(y) < 1.5 AND widest_m > 2.0 AND x > 0
 )
 SELECT count(*) AS n, count(DISTINCT log_id * 1000 + track_id) AS m
-FROM came_in JOIN ego USING (log_id, stamp_ns)
+FROM asof_join(came_in, ego, tolerance_s => 0)
 WHERE speed > 1 AND x / speed < 2.0

@@ -1,5 +1,8 @@
--- Less than two seconds to the collision with what is ahead in the lane. Row by row: no operator is needed.
-SELECT count(*) AS n, count(DISTINCT o.log_id * 1000 + o.track_id) AS m
-FROM objects AS o JOIN ego ON o.log_id = ego.log_id AND o.stamp_ns = ego.stamp_ns
-WHERE abs(o.y) < 1.5 AND o.x > 3 AND ego.speed - o.vx > 0.5
-  AND (o.x - o.length / 2 - 3.0) / (ego.speed - o.vx) BETWEEN 0 AND 2
+-- Less than two seconds to the collision with what is ahead in the lane.
+SELECT count(*) AS n, count(DISTINCT log_id * 1000 + track_id) AS m
+FROM asof_join(
+  (SELECT log_id, track_id, stamp_ns, x, vx, length FROM objects WHERE abs(y) < 1.5 AND x > 3),
+  (SELECT log_id, stamp_ns, speed FROM ego),
+  tolerance_s => 0
+)
+WHERE speed - vx > 0.5 AND (x - length / 2 - 3.0) / (speed - vx) BETWEEN 0 AND 2

@@ -1,9 +1,13 @@
--- A pedestrian ahead gets from one side of the lane to the other. A group by track: no operator is needed.
+-- A pedestrian ahead gets from one side of the lane to the other.
 SELECT count(*) AS n, sum(frames) AS m
 FROM (
-  SELECT o.log_id, o.track_id, count(*) AS frames
-  FROM objects AS o JOIN ego ON o.log_id = ego.log_id AND o.stamp_ns = ego.stamp_ns
-  WHERE o.category = 'PEDESTRIAN' AND o.x BETWEEN 0 AND 30 AND ego.speed > 0.5
-  GROUP BY o.log_id, o.track_id
-  HAVING min(o.y) < -1 AND max(o.y) > 1 AND max(o.stamp_ns) - min(o.stamp_ns) > 500000000
+  SELECT log_id, track_id, count(*) AS frames
+  FROM asof_join(
+    (SELECT log_id, track_id, stamp_ns, y FROM objects WHERE category = 'PEDESTRIAN' AND x BETWEEN 0 AND 30),
+    (SELECT log_id, stamp_ns, speed FROM ego),
+    tolerance_s => 0
+  )
+  WHERE speed > 0.5
+  GROUP BY log_id, track_id
+  HAVING min(y) < -1 AND max(y) > 1 AND max(stamp_ns) - min(stamp_ns) > 500000000
 ) AS crossing

@@ -25,7 +25,7 @@ pub(super) const FUNCTION: TableFunction = TableFunction {
         name: "asof_join",
         arguments: "table, signal, tolerance_s => seconds, by => (column, …)",
         doc: "Each row of a table with the columns of the last row of the signal in its drive that is not later, and at most \
-            tolerance_s older; null where there is none. A column that both have is `other_…` in the signal. `by` tells the \
+            tolerance_s older; null where there is none. With `tolerance_s => 0` it joins what has the same stamp. A column that both have is `other_…` in the signal. `by` tells the \
             series of the table apart.",
     },
     tables: 2,

@@ -175,9 +175,6 @@ pub(crate) struct Query {
 }
 
 macro_rules! query {
-    ($name:literal) => {
-        query!($name, "", "")
-    };
     ($name:literal, $plain:literal) => {
         query!($name, $plain, $plain)
     };
@@ -195,10 +192,10 @@ macro_rules! query {
 pub(crate) const QUERIES: [Query; 9] = [
     query!("q1_hard_brake", ".plain"),
     query!("q2_cut_in", ".plain"),
-    query!("q3_low_ttc"),
-    query!("q4_pedestrian_crosses"),
+    query!("q3_low_ttc", ".plain"),
+    query!("q4_pedestrian_crosses", ".plain"),
     query!("q5_near_pedestrian", ".plain"),
-    query!("q6_debris"),
+    query!("q6_debris", ".plain"),
     query!("q7_brake_at_vehicle", ".plain", ".duckdb"),
     query!("q8_close_following", ".plain"),
     query!("q9_enters_then_brakes", ".plain"),

@@ -3,7 +3,7 @@
 use crate::table::table;
 table! {
     /// A model: the weights that a training run left.
-    Checkpoint = "checkpoint", version 1, key ["model_id"], partition_by [];
+    Checkpoint = "checkpoint", version 2, key ["model_id"], partition_by [];
     /// Identity: the name of the job and the start of the weights' digest.
     ["-"] model_id: String,
     /// Run that left it.
@@ -22,4 +22,6 @@ table! {
     ["-"] dataset: String,
     /// Digest of the dataset.
     ["-"] dataset_digest: String,
+    /// Model whose weights the training started from; null where it started anew, and in rows of older versions.
+    ["-"] started_from: Option<String>,
 }

@@ -110,6 +110,37 @@ async fn a_trained_model_beats_constant_velocity_and_predicts_again() {
 }
 
 #[tokio::test]
+async fn a_training_starts_from_a_model_of_the_lake() {
+    let setup = setup().await;
+    let first = setup.train(&spec()).await.unwrap();
+    let further = JobSpec {
+        start_from: Some(first.model_id.clone()),
+        ..spec()
+    };
+    let second = setup.train(&further).await.unwrap();
+    assert_ne!(first.run_id, second.run_id);
+    assert!(
+        second.validation_loss < first.validation_loss,
+        "{first:?} {second:?}"
+    );
+    let again = setup.train(&further).await.unwrap();
+    assert_eq!(again.outcome, Outcome::AlreadyThere);
+    let models = setup.lake.read::<Checkpoint>(None).await.unwrap();
+    let started_from: Vec<_> = models
+        .iter()
+        .map(|model| model.started_from.as_deref())
+        .collect();
+    assert_eq!(started_from, [None, Some(first.model_id.as_str())]);
+
+    let absent = JobSpec {
+        start_from: Some("absent".into()),
+        ..spec()
+    };
+    let error = setup.train(&absent).await.unwrap_err().to_string();
+    assert_eq!(error, "no model `absent` in the lake");
+}
+
+#[tokio::test]
 async fn wrong_parameters_are_told_by_the_log() {
     let setup = setup().await;
     let mut spec = spec();

@@ -52,6 +52,9 @@ pub(crate) struct TrainArgs {
     /// Weights to write, in safetensors.
     #[arg(long, env = "DRIVELOOP_MODEL_OUT")]
     pub(crate) model_out: PathBuf,
+    /// Weights to start from, in safetensors; random ones without.
+    #[arg(long, env = "DRIVELOOP_START_FROM")]
+    pub(crate) start_from: Option<PathBuf>,
     /// Seed of the first weights and of the order of the samples.
     #[arg(long, env = "DRIVELOOP_SEED", default_value_t = 0)]
     pub(crate) seed: u64,

@@ -83,7 +83,13 @@ fn identity(
     let path = args.common.dataset_dir.join("manifest.json");
     let manifest = std::fs::read(&path)
         .with_context(|| format!("cannot read the manifest {}", path.display()))?;
+    let start = match &args.start_from {
+        Some(path) => std::fs::read(path)
+            .with_context(|| format!("cannot read the weights {}", path.display()))?,
+        None => Vec::new(),
+    };
     Ok(checkpoint::identity(&[
+        &start,
         format!("{params:?}").as_bytes(),
         &args.seed.to_le_bytes(),
         &manifest,
@@ -247,14 +253,23 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The state before the first step. The untrained model is the baseline, so what is kept is never worse on validation.
+/// The state before the first step. What is kept is never worse on validation than what it starts from: the untrained model is
+/// the constant-velocity baseline.
 fn first_progress(
     args: &TrainArgs,
     params: &Params,
     device: Device,
     validation: &Source,
 ) -> anyhow::Result<Progress> {
-    let model = Forecaster::new(params.hidden, args.seed, device);
+    let model = match &args.start_from {
+        Some(path) => {
+            let model = Forecaster::read(path, device)?;
+            check(model.weights(), params.hidden)
+                .with_context(|| format!("the weights to start from, {}", path.display()))?;
+            model
+        }
+        None => Forecaster::new(params.hidden, args.seed, device),
+    };
     let mut waited = Duration::ZERO;
     let evaluation = evaluate(&model, validation, params, &mut waited)?;
     let loss = evaluation.map(|e| e.loss);

@@ -102,15 +102,21 @@ impl Walk<'_> {
     }
 
     async fn model(&mut self, model: &Checkpoint, depth: usize) -> Result<()> {
+        let same = |step: &Step| step.kind == "model" && step.subject == model.model_id;
+        let is_told = self.steps.iter().any(same);
         let commit = self.commit_of(Checkpoint::SPEC.name, &model.run_id).await?;
         self.steps.push(Step {
             depth,
             kind: "model",
             subject: model.model_id.clone(),
             digest: model.weights_digest.clone(),
-            detail: format!("{} bytes, step {}", model.weights_bytes, model.step),
+            detail: super::detail_of(model),
             commit,
         });
+        // What a baseline was made from is told where the candidate started from it.
+        if is_told {
+            return Ok(());
+        }
         let filter = format!("run_id = {}", sql_literal(&model.run_id));
         if let Some(run) = self.lake.read::<TrainingRun>(Some(&filter)).await?.first() {
             let commit = self.commit_of(TrainingRun::SPEC.name, &run.run_id).await?;
@@ -128,7 +134,15 @@ impl Walk<'_> {
                 commit,
             });
         }
-        self.dataset(&model.dataset, depth + 1).await
+        self.dataset(&model.dataset, depth + 1).await?;
+        let Some(start) = &model.started_from else {
+            return Ok(());
+        };
+        let filter = format!("model_id = {}", sql_literal(start));
+        match self.lake.read::<Checkpoint>(Some(&filter)).await?.first() {
+            Some(start) => Box::pin(self.model(start, depth + 1)).await,
+            None => Ok(()),
+        }
     }
 
     async fn dataset(&mut self, dataset: &str, depth: usize) -> Result<()> {

@@ -55,19 +55,10 @@ async fn dataset_steps(
     let digest = samples.first().map_or("", |sample| &sample.dataset_digest);
     let detail = format!("{} of it, {splits}", count(samples.len(), "sample"));
     steps.push(step(1, "dataset", dataset, digest, detail));
-    let named = sql_literal(dataset);
-    let models = lake
-        .read::<Checkpoint>(Some(&format!("dataset = {named}")))
-        .await?;
+    let models = models_of(lake, dataset).await?;
     for model in &models {
-        let detail = format!("{} bytes, step {}", model.weights_bytes, model.step);
-        steps.push(step(
-            2,
-            "model",
-            &model.model_id,
-            &model.weights_digest,
-            detail,
-        ));
+        let (name, digest) = (&model.model_id, &model.weights_digest);
+        steps.push(step(2, "model", name, digest, super::detail_of(model)));
     }
     let verdicts = lake.read::<ReleaseVerdict>(None).await?;
     let touches = |verdict: &&ReleaseVerdict| {
@@ -90,6 +81,26 @@ async fn dataset_steps(
         ));
     }
     Ok(())
+}
+
+/// The models that were trained on a dataset, and those that started from one of these, and so on.
+async fn models_of(lake: &Lake, dataset: &str) -> Result<Vec<Checkpoint>> {
+    let (mut found, mut others): (Vec<_>, Vec<_>) = lake
+        .read::<Checkpoint>(None)
+        .await?
+        .into_iter()
+        .partition(|model| model.dataset == dataset);
+    loop {
+        let (next, left): (Vec<_>, Vec<_>) = others.into_iter().partition(|model| {
+            let start = model.started_from.as_ref();
+            start.is_some_and(|start| found.iter().any(|model| model.model_id == *start))
+        });
+        if next.is_empty() {
+            return Ok(found);
+        }
+        found.extend(next);
+        others = left;
+    }
 }
 
 fn step(depth: usize, kind: &'static str, subject: &str, digest: &str, detail: String) -> Step {

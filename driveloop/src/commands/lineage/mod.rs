@@ -6,6 +6,7 @@ mod forward;
 
 use anyhow::Result;
 use driveloop_lake::CommitRecord;
+use driveloop_schemas::Checkpoint;
 
 use crate::Exit;
 use crate::context::Context;
@@ -31,6 +32,13 @@ struct Step {
     digest: String,
     detail: String,
     commit: Option<(String, CommitRecord)>,
+}
+
+/// What is said of a model.
+fn detail_of(model: &Checkpoint) -> String {
+    let start = model.started_from.as_ref();
+    let start = start.map_or_else(String::new, |start| format!(", from {start}"));
+    format!("{} bytes, step {}{start}", model.weights_bytes, model.step)
 }
 
 pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {

@@ -9,11 +9,23 @@ use super::{StageContext, digest_of};
 use crate::commands::doctor::worker_path;
 use crate::commands::train::{clock, machine, show};
 use crate::progress::Progress;
+use crate::round::config::{NOTHING, PREVIOUS};
 use crate::round::run::Output;
 use crate::words::count;
 
 pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
-    digest_of(&context.options.config.train)
+    digest_of(&(&context.options.config.train, start_from(context)))
+}
+
+/// The model that the training starts from.
+fn start_from(context: &StageContext<'_>) -> Option<String> {
+    let previous = context.options.previous.as_ref();
+    let of_previous = previous.map(|previous| previous.model.clone());
+    match context.options.config.train.start_from.as_deref() {
+        None | Some(PREVIOUS) => of_previous,
+        Some(NOTHING) => None,
+        Some(model_id) => Some(model_id.to_owned()),
+    }
 }
 
 pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
@@ -24,6 +36,7 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
     let mut spec = JobSpec::new(&config.name, dataset);
     spec.seed = config.train.seed;
     spec.device.clone_from(&config.train.device);
+    spec.start_from = start_from(context);
     spec.params.clone_from(&config.train.params);
     if !config.train.command.is_empty() {
         spec.trainer = Trainer::Command(config.train.command.clone());

@@ -127,6 +127,54 @@ fn a_killed_run_goes_on_and_ends_with_the_same_bytes() {
 }
 
 #[test]
+fn a_run_starts_from_the_weights_of_another() {
+    let root = tempfile::tempdir().unwrap();
+    let first = Job::new(root.path(), "first", r#"{"steps_max": 60, "batch": 64}"#);
+    fixture::write_dataset(&first.dataset, [500, 60, 60]);
+    first.train();
+    let start = |job: &Job| {
+        let started = job
+            .command("train")
+            .env("DRIVELOOP_START_FROM", first.weights())
+            .output();
+        started.unwrap()
+    };
+
+    // A rate that changes nothing: no step is better than the start, and so the start is what is kept.
+    let still = r#"{"steps_max": 2, "learning_rate": 1e-12, "validate_every_steps": 1}"#;
+    let still = Job::new(root.path(), "still", still);
+    let output = start(&still);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for (id, (x_m, y_m)) in first.predictions() {
+        let (again_x_m, again_y_m) = &still.predictions()[&id];
+        for (first_m, again_m) in x_m.iter().zip(again_x_m).chain(y_m.iter().zip(again_y_m)) {
+            assert!(
+                (first_m - again_m).abs() < 1e-4,
+                "{id}: {first_m} {again_m}"
+            );
+        }
+    }
+
+    let further = Job::new(root.path(), "further", r#"{"steps_max": 60, "batch": 64}"#);
+    assert!(start(&further).status.success());
+    let loss = |job: &Job| job.events("end")[0]["validation_loss"].as_f64().unwrap();
+    assert!(
+        loss(&further) < loss(&first),
+        "{} {}",
+        loss(&further),
+        loss(&first)
+    );
+
+    let wide = Job::new(root.path(), "wide", r#"{"hidden": 32}"#);
+    let error = String::from_utf8(start(&wide).stderr).unwrap();
+    assert!(error.contains("the weights to start from"), "{error}");
+}
+
+#[test]
 fn bad_input_gets_one_clear_error() {
     let root = tempfile::tempdir().unwrap();
     let job = Job::new(root.path(), "run", "{}");
