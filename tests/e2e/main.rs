@@ -28,3 +28,4 @@ mod s3;
 mod signed_evidence;
 mod simulated_round;
 mod tour;
+mod two_rounds;

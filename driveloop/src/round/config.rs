@@ -220,6 +220,12 @@ pub(crate) struct OtaConfig {
     pub(crate) baseline: Option<String>,
     /// A rules file in place of the built-in rules.
     pub(crate) rules: Option<String>,
+    /// What is known of the update, for the evidence: a file as `driveloop ota validate --release` takes it.
+    pub(crate) release: Option<String>,
+    /// A private key of `driveloop ota keygen`: the evidence is signed with it.
+    pub(crate) sign: Option<String>,
+    /// Days after which the signature holds no more.
+    pub(crate) expires_days: u32,
     /// Seed of the bootstrap.
     pub(crate) seed: u64,
 }
@@ -229,6 +235,9 @@ impl Default for OtaConfig {
         Self {
             baseline: None,
             rules: None,
+            release: None,
+            sign: None,
+            expires_days: 90,
             seed: 1,
         }
     }

@@ -49,13 +49,14 @@ pub(crate) async fn print(
     if let (Some(dataset), Some(model)) = (name("dataset"), name("model")) {
         facts.searches(&model, &dataset).await?;
     }
-    if let Some(report) = name("report") {
-        let path = lake.store().local_path(&report);
+    for (fact, file) in [("report", "report"), ("signed evidence", "envelope")] {
+        let Some(file) = name(file) else { continue };
+        let path = lake.store().local_path(&file);
         let shown = path.map_or_else(
-            || format!("{}/{report}", lake.uri()),
+            || format!("{}/{file}", lake.uri()),
             |path| path.display().to_string(),
         );
-        facts.fact("report", shown);
+        facts.fact(fact, shown);
     }
     if context.format == Format::Table {
         return print_facts(&facts.lines);

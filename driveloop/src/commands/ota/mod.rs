@@ -2,6 +2,7 @@
 
 mod key_file;
 mod keygen;
+mod signer;
 mod validate;
 mod verify;
 
@@ -11,7 +12,8 @@ use clap::Subcommand;
 use crate::Exit;
 use crate::context::Context;
 
-pub(crate) use validate::read_rules;
+pub(crate) use signer::{Signer, put_envelope};
+pub(crate) use validate::{read_release, read_rules};
 
 /// What to do.
 #[derive(Debug, Subcommand)]

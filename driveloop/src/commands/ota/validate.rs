@@ -4,17 +4,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use driveloop_ota_validation::{
-    Decision, PrivateKey, Rules, ScoreColumns, ScoreFile, ScoresOptions, UpdateRecord,
-    ValidateOptions, Validation, Validity, score_columns, validate_models, validate_scores,
+    Decision, Rules, ScoreColumns, ScoreFile, ScoresOptions, UpdateRecord, ValidateOptions,
+    Validation, score_columns, validate_models, validate_scores,
 };
 
-use super::key_file;
+use super::signer::{Signer, put_envelope};
 use crate::Exit;
-use crate::context::{Context, Format, now_ns, run_id};
+use crate::context::{Context, Format, run_id};
 use crate::render;
 use crate::sheet::Sheet;
-
-const NS_PER_DAY: i64 = 86_400_000_000_000;
 
 /// Two models of the lake, or two score files.
 #[derive(Debug, clap::Args)]
@@ -76,11 +74,12 @@ pub(crate) struct Args {
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     // What the command cannot do without is looked at before it computes.
-    let key = args.sign.as_deref().map(key_file::read_private);
-    let key = key.transpose()?;
+    let signer = args.sign.as_deref();
+    let signer = signer.map(|key| Signer::read(key, args.expires_days));
+    let signer = signer.transpose()?;
     let is_scores = args.scores.is_some();
     ensure!(
-        !is_scores || key.is_none() || args.envelope.is_some(),
+        !is_scores || signer.is_none() || args.envelope.is_some(),
         "--sign with score files needs --envelope FILE: there is no lake to put it into"
     );
     let validation = match (&args.scores, &args.baseline_scores, &args.candidate) {
@@ -91,13 +90,12 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     write(args.evidence.as_deref(), &validation.evidence_json)?;
     write(args.report.as_deref(), &validation.html)?;
     write(args.wanted.as_deref(), &validation.wanted_json()?)?;
-    if let Some(key) = &key {
-        let envelope = sign(args, &validation, key)?;
+    if let Some(signer) = &signer {
+        let envelope = signer.envelope(&validation)?;
         write(args.envelope.as_deref(), &envelope)?;
         if !is_scores {
             let lake = context.existing_lake().await?;
-            let path = validation.envelope_path();
-            lake.store().put(&path, envelope.into()).await?;
+            put_envelope(&lake, &validation, envelope).await?;
         }
     }
     print(context, &validation)?;
@@ -110,16 +108,6 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<Exit> {
 fn write(path: Option<&Path>, text: &str) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
     std::fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))
-}
-
-fn sign(args: &Args, validation: &Validation, key: &PrivateKey) -> Result<String> {
-    let issued_ns = now_ns();
-    let holds_ns = i64::from(args.expires_days) * NS_PER_DAY;
-    let validity = Validity {
-        issued_ns,
-        expires_ns: issued_ns.saturating_add(holds_ns),
-    };
-    Ok(validation.sign(validity, key)?)
 }
 
 fn scores(args: &Args, candidate: &Path, baseline: &Path) -> Result<Validation> {
@@ -184,9 +172,12 @@ fn own_rules(args: &Args) -> Result<Option<Rules>> {
 }
 
 fn update(args: &Args) -> Result<UpdateRecord> {
-    let Some(path) = &args.release else {
-        return Ok(UpdateRecord::default());
-    };
+    let path = args.release.as_deref();
+    path.map_or_else(|| Ok(UpdateRecord::default()), read_release)
+}
+
+/// Reads a release file.
+pub(crate) fn read_release(path: &Path) -> Result<UpdateRecord> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read release `{}`", path.display()))?;
     UpdateRecord::from_toml(&text).with_context(|| format!("release `{}`", path.display()))
