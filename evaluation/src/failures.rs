@@ -92,7 +92,7 @@ fn failure_slice(row: &SliceMetric, reason: &str, rank: i32) -> FailureSlice {
 /// SQL that finds more of the slice in drives that the dataset does not have, the best first.
 pub(crate) fn search_sql(slice: &str, dataset: &str) -> String {
     let unseen = format!(
-        "log_id NOT IN (SELECT log_id FROM sample WHERE dataset = {})",
+        "log_id NOT IN (SELECT log_id FROM with_composed.sample WHERE dataset = {})",
         sql_literal(dataset)
     );
     let tracks = |condition: &str| {

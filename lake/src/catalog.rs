@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
+use datafusion::common::{Column, JoinType};
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, col, lit};
@@ -15,10 +16,12 @@ use crate::as_of::AsOf;
 use crate::lake::Lake;
 use crate::log::Ids;
 use crate::migrate::upgraded;
-use crate::visible::{hidden_drives, is_written_before_its_drive};
+use crate::visible::{hidden_drives, is_of_ingested_drive, is_written_before_its_drive};
 
-/// Column that marks the rows of composed drives.
+/// Column that marks the rows of composed drives. Rows of a table that has a drive and not this column are marked by their drive.
 const COMPOSED: &str = "composed";
+/// Column that says whose rows they are.
+const LOG_ID: &str = "log_id";
 
 /// Whether composed drives are seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +38,8 @@ struct OpenTable {
     provider: Arc<dyn TableProvider>,
     /// Drives that were being written when the table was opened.
     hidden: Vec<String>,
+    /// Whether it can hold rows of composed drives, which it does not mark itself.
+    may_hold_composed: bool,
 }
 
 /// Tables that a session has opened, shared by its schemas so that both see one version.
@@ -88,15 +93,51 @@ impl LakeSchema {
             None => Arc::new(MemTable::try_new(spec.schema(), vec![vec![]])?),
         };
         let mut hidden = Vec::new();
+        let mut may_hold_composed = spec.has_column(LOG_ID) && !spec.has_column(COMPOSED);
         if spec.name == Drive::SPEC.name {
             opened.drives = Some(log.ids().await.map_err(external)?);
         } else if let (Some(drives), true) = (&opened.drives, is_written_before_its_drive(spec)) {
             let ids = log.ids().await.map_err(external)?;
             hidden = hidden_drives(&ids, drives);
+            may_hold_composed &= ids.iter().any(|id| !is_of_ingested_drive(id));
         }
-        let table = OpenTable { provider, hidden };
+        let table = OpenTable {
+            provider,
+            hidden,
+            may_hold_composed,
+        };
         opened.tables.insert(spec.name, table.clone());
         Ok(table)
+    }
+
+    /// The drives that say which of them are composed: those of the session, or the latest where versions of tables are shown,
+    /// which say nothing of each other. A drive that is composed has always been.
+    async fn drives(&self) -> Result<Arc<dyn TableProvider>> {
+        if matches!(self.lake.shown(), AsOf::Version(_)) {
+            let latest = Self::pair(&self.lake.as_of(AsOf::Latest)).1;
+            return Ok(latest.open(Drive::SPEC).await?.provider);
+        }
+        Ok(self.open(Drive::SPEC).await?.provider)
+    }
+
+    /// Leaves out of a table's rows those of composed drives. The drives are on the side that a hash join keeps in memory.
+    async fn without_composed(
+        &self,
+        name: &str,
+        rows: LogicalPlanBuilder,
+    ) -> Result<LogicalPlanBuilder> {
+        let drives = provider_as_source(self.drives().await?);
+        let composed = LogicalPlanBuilder::scan(Drive::SPEC.name, drives, None)?
+            .filter(col(COMPOSED))?
+            .project([col(LOG_ID)])?;
+        let keys = [Drive::SPEC.name, name].map(|table| Column::new(Some(table), LOG_ID));
+        let [of_drive, of_rows] = keys.map(|key| vec![key]);
+        composed.join(
+            rows.build()?,
+            JoinType::RightAnti,
+            (of_drive, of_rows),
+            None,
+        )
     }
 }
 
@@ -110,22 +151,32 @@ impl SchemaProvider for LakeSchema {
         let Some(spec) = TABLES.iter().find(|spec| spec.name == name) else {
             return Ok(None);
         };
-        let OpenTable { provider, hidden } = self.open(spec).await?;
+        let OpenTable {
+            provider,
+            hidden,
+            may_hold_composed,
+        } = self.open(spec).await?;
+        let hides_composed = self.view == View::WithoutComposed;
         let mut filters: Vec<Expr> = Vec::new();
-        if self.view == View::WithoutComposed && spec.has_column(COMPOSED) {
+        if hides_composed && spec.has_column(COMPOSED) {
             filters.push(col(COMPOSED).eq(lit(false)));
         }
         if !hidden.is_empty() {
             let drives = hidden.into_iter().map(lit).collect();
-            filters.push(col("log_id").in_list(drives, true));
+            filters.push(col(LOG_ID).in_list(drives, true));
         }
-        let Some(filter) = filters.into_iter().reduce(Expr::and) else {
+        let hides_by_drive = hides_composed && may_hold_composed;
+        if filters.is_empty() && !hides_by_drive {
             return Ok(Some(provider));
-        };
-        let plan = LogicalPlanBuilder::scan(name, provider_as_source(provider), None)?
-            .filter(filter)?
-            .build()?;
-        Ok(Some(Arc::new(ViewTable::new(plan, None))))
+        }
+        let mut plan = LogicalPlanBuilder::scan(name, provider_as_source(provider), None)?;
+        if let Some(filter) = filters.into_iter().reduce(Expr::and) {
+            plan = plan.filter(filter)?;
+        }
+        if hides_by_drive {
+            plan = self.without_composed(name, plan).await?;
+        }
+        Ok(Some(Arc::new(ViewTable::new(plan.build()?, None))))
     }
 
     fn table_exist(&self, name: &str) -> bool {

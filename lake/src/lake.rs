@@ -138,8 +138,8 @@ impl Lake {
 
     /// A session over all tables. Each is fixed at the version that it has when the session first names it.
     ///
-    /// In the default schema, tables with a `composed` column show no composed drives;
-    /// those of [`COMPOSED_SCHEMA`] show everything.
+    /// In the default schema no table shows a row of a composed drive: neither those with a `composed` column, nor those whose
+    /// `log_id` is that of such a drive. Those of [`COMPOSED_SCHEMA`] show everything.
     #[must_use]
     pub fn session(&self) -> SessionContext {
         let config = SessionConfig::new()

@@ -39,6 +39,11 @@ pub fn drive_of_transaction(id: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Whether a transaction is that by which `ingest` commits a drive, and not that of a composed one.
+pub(crate) fn is_of_ingested_drive(id: &str) -> bool {
+    drive_of_transaction(id).1.is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

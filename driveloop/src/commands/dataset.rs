@@ -85,7 +85,7 @@ pub(crate) async fn run(context: &Context, verb: &Verb) -> Result<Exit> {
         }
         Verb::List => {
             let sql = "SELECT dataset, split, source, count(*) AS samples, count(DISTINCT host_log_id) AS drives \
-                       FROM sample GROUP BY dataset, split, source ORDER BY dataset, split, source";
+                       FROM with_composed.sample GROUP BY dataset, split, source ORDER BY dataset, split, source";
             let batches = lake.query(sql).await?;
             render::batches(context.format, &batches)?;
         }

@@ -106,7 +106,8 @@ impl<'a> Facts<'a> {
     pub(super) async fn samples(&mut self, dataset: &str) -> Result<()> {
         let name = sql_literal(dataset);
         for split in ["train", "validation", "test"] {
-            let filter = format!("FROM sample WHERE dataset = {name} AND split = '{split}'");
+            let filter =
+                format!("FROM with_composed.sample WHERE dataset = {name} AND split = '{split}'");
             let real = self
                 .count(&format!("SELECT count(*) {filter} AND source = 'real'"))
                 .await?;

@@ -36,7 +36,7 @@ pub async fn describe(lake: &Lake, dataset: &str) -> Result<Description> {
         reason: reason.to_owned(),
     };
     let sql = format!(
-        "SELECT dataset_digest FROM sample WHERE dataset = {} LIMIT 1",
+        "SELECT dataset_digest FROM with_composed.sample WHERE dataset = {} LIMIT 1",
         sql_literal(dataset)
     );
     let batches = lake.query(&sql).await?;

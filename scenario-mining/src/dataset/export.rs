@@ -133,7 +133,7 @@ struct DriveOfDataset {
 /// The drives, ordered so that their samples come ordered by `sample_id`, which begins with the drive and a slash.
 async fn drives(lake: &Lake, dataset: &str) -> Result<Vec<DriveOfDataset>> {
     let sql = format!(
-        "SELECT DISTINCT log_id, host_log_id, dataset_digest FROM sample WHERE dataset = {}",
+        "SELECT DISTINCT log_id, host_log_id, dataset_digest FROM with_composed.sample WHERE dataset = {}",
         sql_literal(dataset)
     );
     let mut drives = Vec::new();

@@ -340,7 +340,7 @@ async fn commit(
 /// `None` where there is no dataset of the name.
 async fn compare(lake: &Lake, name: &str, dataset_digest: &str) -> Result<Option<FreezeOutcome>> {
     let sql = format!(
-        "SELECT DISTINCT dataset_digest AS d FROM sample WHERE dataset = {}",
+        "SELECT DISTINCT dataset_digest AS d FROM with_composed.sample WHERE dataset = {}",
         sql_literal(name)
     );
     let batches = lake.query(&sql).await?;

@@ -67,13 +67,13 @@ pub(super) async fn seen_in_training(
         return Ok(None);
     };
     let drives = format!(
-        "SELECT DISTINCT host_log_id FROM sample WHERE dataset = {} AND split = {}",
+        "SELECT DISTINCT host_log_id FROM with_composed.sample WHERE dataset = {} AND split = {}",
         sql_literal(&options.dataset),
         sql_literal(&options.split)
     );
     let sql = format!(
         "SELECT host_log_id FROM ({drives}) WHERE host_log_id IN \
-         (SELECT host_log_id FROM sample WHERE dataset = {} AND split IN ('train', 'validation'))",
+         (SELECT host_log_id FROM with_composed.sample WHERE dataset = {} AND split IN ('train', 'validation'))",
         sql_literal(&checkpoint.dataset)
     );
     let (mut all, mut seen) = (0, 0);
