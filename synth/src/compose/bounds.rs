@@ -1,6 +1,6 @@
 //! What no car and no person does: the bounds that every composed drive keeps, each with its source.
 //!
-//! They hold for the rows that differ from the host's, measured at the stamps of the rows; see [`Checks`](super::Checks).
+//! Where a source says "chosen", the figure is ours. They hold for the rows that differ from the host's, measured at the stamps of the rows; see [`Checks`](super::Checks).
 
 /// Braking, m/s².
 pub(crate) const DECEL_MAX_MPS2: f64 = 8.0;
@@ -12,7 +12,7 @@ pub(crate) const LATERAL_MAX_MPS2: f64 = 4.0;
 pub(crate) const CURVATURE_MAX_PER_M: f64 = 0.2;
 /// Change of the longitudinal acceleration over [`JERK_TIME_S`], m/s³.
 pub(crate) const JERK_MAX_MPS3: f64 = 12.65;
-/// Time over which a jerk is taken: in that of UN Regulation 157 the brakes come to their full force.
+/// Time over which a jerk is taken: in that the brakes of the driver in UN Regulation 157 come to their full force.
 pub(crate) const JERK_TIME_S: f64 = 0.6;
 /// Backward motion between two rows, m.
 pub(crate) const REVERSE_MAX_M: f64 = 0.1;
@@ -44,57 +44,57 @@ pub const BOUNDS: [Bound; 10] = [
         "longitudinal_decel_mps2",
         DECEL_MAX_MPS2,
         "m/s²",
-        "tyres on dry asphalt reach about 0.8 g (Wong, Theory of Ground Vehicles); UN Regulation 152 asks of emergency \
-         braking 5 m/s² at least",
+        "chosen: what tyres on dry asphalt give, about 0.8 g; more than the 0.774 g to which the competent and careful \
+         driver of UN Regulation 157 brakes",
     ),
     bound(
         "longitudinal_accel_mps2",
         ACCEL_MAX_MPS2,
         "m/s²",
-        "from 0 to 100 km/h in 6 s",
+        "chosen: from 0 to 100 km/h in 6 s",
     ),
     bound(
         "longitudinal_jerk_mps3",
         JERK_MAX_MPS3,
         "m/s³, over 0.6 s",
-        "the competent and careful driver of UN Regulation 157 reaches 0.774 g within 0.6 s",
+        "0.774 g within 0.6 s, as the competent and careful driver of UN Regulation 157 brakes; chosen: that this mean rate is \
+         a bound on every change",
     ),
     bound(
         "lateral_accel_mps2",
         LATERAL_MAX_MPS2,
         "m/s²",
-        "half of what the same tyres give, for a driver who keeps the car in hand; UN Regulation 79 allows a lane-keeping \
-         system 3 m/s²",
+        "chosen: half of what the same tyres give, for a driver who keeps the car in hand",
     ),
     bound(
         "curvature_per_m",
         CURVATURE_MAX_PER_M,
         "1/m",
-        "a turning circle of 10 m, as passenger cars have it",
+        "chosen: a turning circle of 10 m, as passenger cars have it",
     ),
     bound(
         "reverse_m",
         REVERSE_MAX_M,
         "m",
-        "backward motion between two rows that is an error of the recording, not reversing",
+        "chosen: backward motion between two rows that is an error of the recording, not reversing",
     ),
     bound(
         "walk_speed_mps",
         WALK_SPEED_MAX_MPS,
         "m/s",
-        "running adults of the Euro NCAP tests have 8 km/h (2.2 m/s), walking ones 5 km/h",
+        "chosen: a little more than the 8 km/h (2.2 m/s) of somebody who runs",
     ),
     bound(
         "walk_accel_mps2",
         WALK_ACCEL_MAX_MPS2,
         "m/s²",
-        "children from a standing start: Vaughan and Bain, Acceleration and Speeds of Young Pedestrians, SAE 1999-01-0440",
+        "chosen: more than somebody who sets out needs, who is at 2.2 m/s within a second",
     ),
     bound(
         "slide_decel_mps2",
         SLIDE_DECEL_MAX_MPS2,
         "m/s²",
-        "friction of no more than one times the weight; EN 12195-1 has 0.55 to 0.7 for sawn wood on concrete",
+        "chosen: friction of no more than one times the weight",
     ),
     bound(
         "overlaps",

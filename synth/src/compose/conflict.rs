@@ -7,6 +7,7 @@ use driveloop_schemas::time::seconds_between;
 use super::checks::Check;
 use super::host::HostScene;
 use super::insert::Inserted;
+use super::lane_path::{Beside, LanePaths};
 use super::measure::frame_gap_s;
 use super::rows::{Scene, Seen};
 
@@ -23,7 +24,7 @@ const FRESH_S: f64 = 1.5;
 /// What an inserted actor is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// It walks across the ego's path.
+    /// It walks across the ego's path: where the map has lanes, that of an ego that stays in its lane.
     Crosses,
     /// It appears, walking towards the ego's path.
     Appears,
@@ -58,11 +59,22 @@ pub(crate) fn check(host: &HostScene, scene: &Scene, inserted: &Inserted) -> Che
         .iter()
         .find(|row| speed_mps(row) < REST_SPEED_MAX_MPS)
         .map_or(i64::MAX, |row| row.stamp_ns);
-    let does = |row: &ObjectTrack| match inserted.role {
-        Role::Crosses => walks(row),
-        Role::Appears => walks(row) && seconds_between(first_ns, row.stamp_ns) <= FRESH_S,
-        Role::Lies => seconds_between(rest_ns, row.stamp_ns) >= REST_S,
-        Role::Stands => true,
+    let lanes = LanePaths::new(&host.lanes, scene.rows(host, &host.ego_id));
+    let does = |ego: &ObjectTrack, row: &ObjectTrack| {
+        let beside = lanes.beside(ego, row);
+        // Where the map has lanes, what none of them leads to is not in the ego's way.
+        let is_apart = beside.is_none() && lanes.has_lane(ego);
+        let is_fresh = seconds_between(first_ns, row.stamp_ns) <= FRESH_S;
+        match inserted.role {
+            Role::Crosses => !is_apart && walks(row, beside),
+            Role::Appears => !is_apart && walks(row, beside) && is_fresh,
+            Role::Lies => {
+                let is_in_way = beside.is_none_or(|beside| beside.clearance_m < 0.0);
+                let rests = seconds_between(rest_ns, row.stamp_ns) >= REST_S;
+                !is_apart && is_in_way && rests
+            }
+            Role::Stands => true,
+        }
     };
     let concerns = |row: &&&ObjectTrack| {
         let ego = scene.rows(host, &host.ego_id);
@@ -70,7 +82,10 @@ pub(crate) fn check(host: &HostScene, scene: &Scene, inserted: &Inserted) -> Che
         at.is_ok_and(|at| {
             let (ego, ego_mps) = (&ego[at], speed_mps(&ego[at]));
             let gap_m = row.ego_x_m - ego.ego_x_m - ego.length_m / 2.0;
-            ego_mps >= EGO_SPEED_MIN_MPS && gap_m > 0.0 && gap_m / ego_mps <= reach_s && does(row)
+            ego_mps >= EGO_SPEED_MIN_MPS
+                && gap_m > 0.0
+                && gap_m / ego_mps <= reach_s
+                && does(ego, row)
         })
     };
     let count = rows.iter().filter(concerns).count();
@@ -82,8 +97,14 @@ fn speed_mps(row: &ObjectTrack) -> f64 {
     velocity.map_or(0.0, |(vx, vy)| vx.hypot(vy))
 }
 
-/// Towards the ego's path, which is where the ego points.
-fn walks(row: &ObjectTrack) -> bool {
-    let is_walking = speed_mps(row) >= WALK_SPEED_MIN_MPS;
-    is_walking && row.ego_y_m * row.ego_yaw_rad.sin() < 0.0
+/// Towards the ego's path: that along its lane, or straight on where the map has none.
+fn walks(row: &ObjectTrack, beside: Option<Beside>) -> bool {
+    let Some(beside) = beside else {
+        let is_walking = speed_mps(row) >= WALK_SPEED_MIN_MPS;
+        return is_walking && row.ego_y_m * row.ego_yaw_rad.sin() < 0.0;
+    };
+    let (sin, cos) = beside.yaw_rad.sin_cos();
+    let velocity = row.vx_mps.zip(row.vy_mps);
+    let left_mps = velocity.map_or(0.0, |(vx, vy)| vy * cos - vx * sin);
+    left_mps.abs() >= WALK_SPEED_MIN_MPS && beside.left_m * left_mps < 0.0
 }

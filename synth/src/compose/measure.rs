@@ -39,9 +39,14 @@ pub(crate) struct Extremes {
 #[derive(Debug, Clone, Copy)]
 struct Motion {
     stamp_ns: i64,
+    /// Velocities before and after the row in the middle.
+    legs_mps: [[f64; 2]; 2],
+    /// Their mean.
     velocity: [f64; 2],
     accel: [f64; 2],
     along_mps2: f64,
+    /// Of the circle through the three.
+    curvature_per_m: f64,
 }
 
 impl Extremes {
@@ -49,12 +54,16 @@ impl Extremes {
         let mut extremes = Self::default();
         for (track_id, start) in starts {
             let start_ns = host.stamp_ns(*start);
-            let rows: Vec<&ObjectTrack> = scene
-                .rows(host, track_id)
-                .iter()
-                .filter(|row| row.stamp_ns >= start_ns)
+            let indices = host.rows_of.get(*track_id).cloned().unwrap_or_default();
+            let changed: Vec<usize> = indices
+                .filter(|index| scene.object_tracks[*index].stamp_ns >= start_ns)
                 .collect();
-            extremes.drive(&rows);
+            let row = |index: &usize| &scene.object_tracks[*index];
+            let is_seen = |index: &&usize| !scene.hidden.contains(*index);
+            let seen = changed.iter().filter(is_seen);
+            extremes.drive(&changed.iter().map(row).collect::<Vec<_>>());
+            // What is written: where rows are out of sight, the differences are others.
+            extremes.drive(&seen.map(row).collect::<Vec<_>>());
         }
         let inserted: Vec<&ObjectTrack> = scene.inserted.iter().map(|(row, _)| row).collect();
         let of = |category: &str| -> Vec<&ObjectTrack> {
@@ -117,28 +126,40 @@ impl Extremes {
             return;
         }
         let across = (ay * vx - ax * vy).abs() / speed;
-        self.lateral_mps2 = self.lateral_mps2.max(across);
-        self.curvature_per_m = self.curvature_per_m.max(across / (speed * speed));
+        let curvature = (across / (speed * speed)).max(motion.curvature_per_m);
+        self.lateral_mps2 = self.lateral_mps2.max(curvature * speed * speed);
+        self.curvature_per_m = self.curvature_per_m.max(curvature);
     }
 
-    /// From the latest motion back to the first that is as old as jerks are long.
+    /// Over the times that are as long as jerks are and end with the latest motion: the slope of the line through both ends,
+    /// and of that through all in between. A short, hard change is steeper in the one or in the other.
     fn jerk(&mut self, motions: &[Motion]) {
-        let Some(last) = motions.last() else { return };
-        let age_s = |motion: &Motion| seconds_between(motion.stamp_ns, last.stamp_ns);
-        let earlier = motions
-            .iter()
-            .rev()
-            .find(|m| age_s(m) >= JERK_TIME_S - 0.01);
-        if let Some(earlier) = earlier {
-            let jerk = (last.along_mps2 - earlier.along_mps2) / age_s(earlier);
-            self.jerk_mps3 = self.jerk_mps3.max(jerk.abs());
+        let Some(last) = motions.len().checked_sub(1) else {
+            return;
+        };
+        let span_s = |first: usize, end: usize| {
+            seconds_between(motions[first].stamp_ns, motions[end].stamp_ns)
+        };
+        let is_long = |first: usize, end: usize| span_s(first, end) >= JERK_TIME_S - 0.01;
+        let long = (0..last).rev().filter(|first| is_long(*first, last));
+        // Where stamps are uneven, several begin times have their first long one here.
+        let here = long
+            .enumerate()
+            .take_while(|(turn, first)| *turn == 0 || !is_long(*first, last - 1));
+        for (_, first) in here {
+            let window = &motions[first..];
+            let ends = (motions[last].along_mps2 - window[0].along_mps2) / span_s(first, last);
+            let jerk = ends.abs().max(slope_mps3(window).abs());
+            self.jerk_mps3 = self.jerk_mps3.max(jerk);
         }
     }
 
     fn walk(&mut self, rows: &[&ObjectTrack]) {
         for motion in rows.windows(3).filter_map(motion) {
-            let [vx, vy] = motion.velocity;
-            let speed = self.walk_mps.unwrap_or(0.0).max(vx.hypot(vy));
+            let legs = motion.legs_mps.map(|[vx, vy]| vx.hypot(vy));
+            let speed = legs
+                .into_iter()
+                .fold(self.walk_mps.unwrap_or(0.0), f64::max);
             self.walk_mps = Some(speed);
             self.walk_mps2 = self.walk_mps2.max(motion.accel[0].hypot(motion.accel[1]));
         }
@@ -170,10 +191,45 @@ fn motion(rows: &[&ObjectTrack]) -> Option<Motion> {
     let (sin, cos) = b.yaw_rad.sin_cos();
     Some(Motion {
         stamp_ns: b.stamp_ns,
+        legs_mps: [before, after],
         velocity: [(before[0] + after[0]) / 2.0, (before[1] + after[1]) / 2.0],
         accel,
         along_mps2: accel[0] * cos + accel[1] * sin,
+        curvature_per_m: circle_per_m(a, b, c),
     })
+}
+
+/// Curvature of the circle through three places: twice the sine of an angle by the side across from it.
+fn circle_per_m(a: &ObjectTrack, b: &ObjectTrack, c: &ObjectTrack) -> f64 {
+    let side = |a: &ObjectTrack, b: &ObjectTrack| [b.x_m - a.x_m, b.y_m - a.y_m];
+    let ([ux, uy], [vx, vy], [wx, wy]) = (side(a, b), side(b, c), side(a, c));
+    let sides = ux.hypot(uy) * vx.hypot(vy) * wx.hypot(wy);
+    if sides > 0.0 {
+        2.0 * (ux * vy - uy * vx).abs() / sides
+    } else {
+        0.0
+    }
+}
+
+/// Slope of the regression line through accelerations over time.
+fn slope_mps3(motions: &[Motion]) -> f64 {
+    let first_ns = motions.first().map_or(0, |motion| motion.stamp_ns);
+    let count = motions.len() as f64;
+    let points = || {
+        let all = motions.iter();
+        all.map(|motion| {
+            (
+                seconds_between(first_ns, motion.stamp_ns),
+                motion.along_mps2,
+            )
+        })
+    };
+    let (time, accel) = points().fold((0.0, 0.0), |sum, (t, a)| (sum.0 + t, sum.1 + a));
+    let (time, accel) = (time / count, accel / count);
+    let (product, square) = points().fold((0.0, 0.0), |sum, (t, a)| {
+        (sum.0 + (t - time) * (a - accel), sum.1 + (t - time).powi(2))
+    });
+    if square > 0.0 { product / square } else { 0.0 }
 }
 
 /// The median time between two stamps: where they are far apart, nothing can be measured.

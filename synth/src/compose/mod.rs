@@ -32,6 +32,7 @@ mod ground;
 mod host;
 mod insert;
 mod item;
+mod lane_path;
 mod measure;
 mod react;
 mod recipes;

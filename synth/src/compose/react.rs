@@ -18,6 +18,15 @@ pub(crate) const JERK_MPS3: f64 = 12.0;
 pub(crate) const REACTION_S: f64 = 1.15;
 /// Acceleration of a driver who catches up.
 const CATCH_UP_MPS2: f64 = 1.5;
+/// How fast a driver who catches up eases off before the recorded speed falls, where that is in time.
+const EASE_MPS3: f64 = 6.0;
+/// How far ahead the recorded speeds are looked at: the time in which catching up turns into the hardest braking, 1.5 s.
+const EASE_STEPS: usize = 75;
+/// Halvings of the range in which an acceleration is looked for.
+const HALVINGS: usize = 8;
+/// Speeds, and distances driven, that are the same.
+const SAME_MPS: f64 = 1e-6;
+const SAME_M: f64 = 1e-6;
 /// Steps between two looks for a collision.
 const LOOK_STEPS: usize = 5;
 /// A recorded motion that comes closer than this to an edited one is one that would collide.
@@ -164,7 +173,8 @@ fn lead_of(
 /// Distances driven from `start` on: as recorded, but slower where `accel` says so; never ahead of the recording.
 ///
 /// The acceleration changes no faster than [`JERK_MPS3`], down to a stop: `v = a²/2j` is the speed at which it must begin to
-/// fade for both to end together.
+/// fade for both to end together. Who catches up eases off before the recorded speed falls, and not at the moment at which
+/// it does.
 pub(crate) fn retime(
     track: &GridTrack,
     start: usize,
@@ -176,26 +186,93 @@ pub(crate) fn retime(
     let mut all = Vec::new();
     for step in start..track.end() {
         all.push(driven);
-        let cap = track.speed_mps(step + 1);
+        let (cap, there) = (track.speed_mps(step + 1), track.driven_m(step + 1));
         let recorded = (cap - speed) / GRID_S;
         let wanted = accel_mps2(step, driven, speed);
-        let is_there = track.driven_m(step) - driven < 1e-3;
         let before = speed;
+        let is_there = track.driven_m(step) - driven < SAME_M;
         if is_there && wanted.is_none_or(|wanted| wanted >= recorded) {
-            speed = cap;
+            (speed, driven) = (cap, there);
         } else {
-            let free = if speed < cap { CATCH_UP_MPS2 } else { 0.0 };
-            let change = JERK_MPS3 * GRID_S;
-            let limited = wanted
-                .unwrap_or(free)
-                .clamp(accel - change, accel + change)
-                .max(-stopping_mps2(speed));
+            let limited = Pace { speed, accel }.next_mps2(track, step, wanted);
             speed = (speed + limited * GRID_S).clamp(0.0, cap);
+            driven = (driven + speed * GRID_S).min(there);
         }
         accel = (speed - before) / GRID_S;
-        driven = (driven + speed * GRID_S).min(track.driven_m(step + 1));
     }
     all
+}
+
+/// How somebody drives at a step.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    speed: f64,
+    accel: f64,
+}
+
+impl Pace {
+    /// The acceleration that is nearest to the wanted one without a jerk, now or where the recorded speed falls.
+    fn next_mps2(self, track: &GridTrack, step: usize, wanted_mps2: Option<f64>) -> f64 {
+        let change = JERK_MPS3 * GRID_S;
+        let stop = -stopping_mps2(self.speed);
+        let most = wanted_mps2
+            .unwrap_or(CATCH_UP_MPS2)
+            .clamp(self.accel - change, self.accel + change)
+            .max(stop);
+        let least = (self.accel - change).max(stop).min(most);
+        let eased = [EASE_MPS3, JERK_MPS3]
+            .into_iter()
+            .find_map(|jerk| self.highest_mps2(track, step, [least, most], jerk));
+        // Where the recording itself is harder than that, it is followed.
+        eased.unwrap_or(most)
+    }
+
+    /// The highest acceleration of a range from which a jerk keeps the speed below the recorded one; none where there is none.
+    fn highest_mps2(
+        self,
+        track: &GridTrack,
+        step: usize,
+        [mut low, mut high]: [f64; 2],
+        jerk_mps3: f64,
+    ) -> Option<f64> {
+        let fits = |accel: f64| Self { accel, ..self }.eases_off(track, step, jerk_mps3);
+        if fits(high) {
+            return Some(high);
+        }
+        if !fits(low) {
+            return None;
+        }
+        for _ in 0..HALVINGS {
+            let middle = f64::midpoint(low, high);
+            if fits(middle) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        Some(low)
+    }
+
+    /// Whether the speed stays below the recorded one when the acceleration falls from now on, down to the hardest braking.
+    fn eases_off(self, track: &GridTrack, step: usize, jerk_mps3: f64) -> bool {
+        let Self {
+            mut speed,
+            mut accel,
+        } = self;
+        // What comes after the end of the recording stops nobody.
+        for ahead in step + 1..track.end().min(step + 1 + EASE_STEPS) {
+            speed += accel * GRID_S;
+            if speed > track.speed_mps(ahead).max(0.0) + SAME_MPS {
+                return false;
+            }
+            if speed <= 0.0 {
+                return true;
+            }
+            let hardest = DECEL_MAX_MPS2.min(stopping_mps2(speed));
+            accel = (accel - jerk_mps3 * GRID_S).max(-hardest);
+        }
+        true
+    }
 }
 
 /// The deceleration `b` from which a smooth stop is still possible at a speed: after a step, `v − b·dt = b²/2j`.
@@ -265,5 +342,39 @@ mod tests {
             driven[driven.len() - 1] - driven[driven.len() - 2] < 1e-9,
             "it stands"
         );
+    }
+
+    /// Who lost speed and catches up meets a recording that brakes hard, and follows it without a jerk.
+    #[test]
+    fn who_catches_up_eases_off_before_the_recording_brakes() {
+        let speed = |time_s: f64| 12.0 - 5.0 * (time_s - 6.0).clamp(0.0, 2.0);
+        let mut x_m = 0.0;
+        let states = (0..500).map(|step| {
+            x_m += speed(f64::from(step) * GRID_S) * GRID_S;
+            State {
+                x_m,
+                y_m: 0.0,
+                z_m: 0.0,
+                yaw_rad: 0.0,
+            }
+        });
+        let track = GridTrack::of(0, states.collect(), [4.5, 1.9, 1.5]);
+        let driven = retime(&track, 100, |step, _, _| (step < 200).then_some(-4.0));
+        let accel: Vec<f64> = driven
+            .windows(3)
+            .map(|w| (w[2] - 2.0 * w[1] + w[0]) / (GRID_S * GRID_S))
+            .collect();
+        let caught_up = accel.iter().copied().fold(0.0, f64::max);
+        assert!((caught_up - CATCH_UP_MPS2).abs() < 0.01, "{caught_up}");
+        let jerk = accel
+            .windows(6)
+            .map(|w| ((w[5] - w[0]) / (5.0 * GRID_S)).abs());
+        let most = jerk.fold(0.0, f64::max);
+        assert!(most < 1.05 * JERK_MPS3, "{most}");
+        let ahead = driven.iter().enumerate();
+        let ahead = ahead.map(|(k, driven)| driven - track.driven_m(100 + k));
+        assert!(ahead.fold(f64::MIN, f64::max) < 1e-9, "never ahead");
+        let last_mps = (driven[399] - driven[398]) / GRID_S;
+        assert!((last_mps - 2.0).abs() < 0.01, "{last_mps}");
     }
 }

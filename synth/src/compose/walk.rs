@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::grid::{GRID_S, GridTrack, State};
 
-/// How a person starts and stops: about what children do from a standing start (Vaughan and Bain, SAE 1999-01-0440).
+/// How a person starts and stops; chosen: at 1.5 m/s within a second.
 const WALK_ACCEL_MPS2: f64 = 1.5;
 
-/// Who walks: the articulated targets of ISO 19206-2, with which the Euro NCAP tests are driven.
+/// Who walks: a grown-up and a child, as the pedestrian targets of ISO 19206-2 are; the sizes are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Person {

@@ -13,10 +13,10 @@ use crate::compose::react::{Changed, REACTION_S};
 use crate::compose::walk::{Flank, Person};
 
 /// Speeds: the 15th percentile and the mean of younger people at crossings (1.25 and 1.5 m/s; Knoblauch, Pietrucha, Nitzburg,
-/// "Field studies of pedestrian walking speed and start-up time", Transportation Research Record 1538, 1996), and the 8 km/h
-/// of a running adult in the Euro NCAP tests.
+/// "Field studies of pedestrian walking speed and start-up time", Transportation Research Record 1538, 1996), and 8 km/h,
+/// chosen for somebody who runs.
 const WALK_SPEEDS_MPS: [f64; 3] = [1.25, 1.5, 2.2];
-/// Where across the front the pedestrian would be hit: as in the Euro NCAP tests.
+/// Where across the front the pedestrian would be hit; chosen: a quarter, half and three quarters.
 pub(super) const IMPACT_SHARES: [f64; 3] = [0.25, 0.5, 0.75];
 
 /// A pedestrian who waits beside the road and crosses it in front of the ego.

@@ -91,7 +91,7 @@ pub enum CargoOrigin {
         start_ns: i64,
         /// From which height.
         height_m: f64,
-        /// Friction on the road; EN 12195-1 has 0.55 and 0.7 for sawn wood on smooth and on rough concrete.
+        /// Friction on the road; of what is drawn, 0.55 and 0.7, nothing is measured: they are chosen for wood and rubber on asphalt.
         friction: f64,
     },
     /// It lies there all the time; nobody drives over the place before.

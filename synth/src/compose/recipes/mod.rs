@@ -90,8 +90,8 @@ impl Recipe {
     #[must_use]
     pub fn version(self) -> i32 {
         match self {
-            Self::LeadBrakesHarder | Self::NeighbourCutsIn => 2,
-            Self::PedestrianCrosses | Self::GhostProbe | Self::CargoInLane => 1,
+            Self::LeadBrakesHarder | Self::NeighbourCutsIn => 3,
+            Self::PedestrianCrosses | Self::GhostProbe | Self::CargoInLane => 2,
         }
     }
 }

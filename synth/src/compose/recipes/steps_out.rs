@@ -22,7 +22,7 @@ const VAN_ID: &str = "inserted-van";
 const VAN_SIZE_M: [f64; 3] = [5.5, 2.06, 2.5];
 /// Reaction times: of an emergency braking system, of a quick and of a careful driver ([`REACTION_S`]).
 const REACTIONS_S: [f64; 3] = [0.5, 0.8, REACTION_S];
-/// Latest first sight before the ego would be there: the Euro NCAP test with a child behind parked cars begins at 4 s.
+/// Latest first sight before the ego would be there: chosen.
 const SIGHT_MAX_S: f64 = 4.0;
 /// Speed at which the pedestrian walks when it is first seen.
 const SIGHT_SPEED_MIN_MPS: f64 = 0.5;
