@@ -168,3 +168,99 @@ fn path_of(line: &[f64]) -> Path {
     }
     path
 }
+
+#[cfg(test)]
+mod tests {
+    use driveloop_schemas::time::Day;
+
+    use super::*;
+
+    /// Eastwards, 3.5 m beside each other, the right one in two parts.
+    fn lanes() -> Vec<Lane> {
+        let lane = |id: &str, line: [f64; 4], next: &[&str]| Lane {
+            log_id: "d".into(),
+            day: Day(0),
+            lane_id: id.into(),
+            lane_type: "VEHICLE".into(),
+            is_intersection: None,
+            centre: line.into(),
+            left_boundary: Vec::new(),
+            right_boundary: Vec::new(),
+            left_mark: None,
+            right_mark: None,
+            left_neighbour: None,
+            right_neighbour: None,
+            successors: next.iter().map(|id| (*id).to_owned()).collect(),
+            predecessors: Vec::new(),
+        };
+        vec![
+            lane("right", [0.0, 0.0, 50.0, 0.0], &["on", "off"]),
+            lane("on", [50.0, 0.0, 100.0, 0.0], &[]),
+            lane("off", [50.0, 0.0, 100.0, -20.0], &[]),
+            lane("left", [0.0, 3.5, 100.0, 3.5], &[]),
+        ]
+    }
+
+    fn row(x_m: f64, y_m: f64) -> ObjectTrack {
+        ObjectTrack {
+            log_id: "d".into(),
+            day: Day(0),
+            composed: false,
+            track_id: "t".into(),
+            stamp_ns: 0,
+            category: "REGULAR_VEHICLE".into(),
+            source_category: String::new(),
+            length_m: 1.0,
+            width_m: 1.0,
+            height_m: 1.0,
+            x_m,
+            y_m,
+            z_m: 0.0,
+            qw: 1.0,
+            qx: 0.0,
+            qy: 0.0,
+            qz: 0.0,
+            yaw_rad: 0.0,
+            vx_mps: None,
+            vy_mps: None,
+            ax_mps2: None,
+            ay_mps2: None,
+            kinematics: String::new(),
+            accel_kinematics: None,
+            ego_x_m: 0.0,
+            ego_y_m: 0.0,
+            ego_z_m: 0.0,
+            ego_yaw_rad: 0.0,
+            ego_vx_mps: None,
+            ego_vy_mps: None,
+            lidar_points: None,
+        }
+    }
+
+    #[test]
+    fn the_path_is_that_of_the_lane_at_the_place_in_it() {
+        let lanes = lanes();
+        let paths = LanePaths::new(&lanes, &[]);
+        let beside = |ego: &ObjectTrack, body: &ObjectTrack| paths.beside(ego, body).unwrap();
+        let (ego, ahead) = (row(10.0, 0.2), row(80.0, 0.7));
+        assert!((beside(&ego, &ahead).left_m - 0.5).abs() < 1e-9);
+        assert!((beside(&ego, &ahead).clearance_m + 0.5).abs() < 1e-9);
+        // From the other lane it is not ahead, even of an ego that is about to change lanes.
+        let mut changes = row(70.0, 2.5);
+        changes.yaw_rad = -0.3;
+        assert!((beside(&changes, &ahead).left_m + 1.8).abs() < 1e-9);
+        assert!(beside(&changes, &ahead).clearance_m > 0.0);
+        let beside_the_road = row(10.0, 9.0);
+        assert!(!paths.has_lane(&beside_the_road) && paths.has_lane(&ego));
+    }
+
+    #[test]
+    fn at_a_fork_the_way_that_is_driven_counts() {
+        let lanes = lanes();
+        let (ego, there) = (row(10.0, 0.0), row(90.0, -16.0));
+        let both = LanePaths::new(&lanes, &[]);
+        assert!(both.beside(&ego, &there).unwrap().clearance_m < 0.0);
+        let straight_on = LanePaths::new(&lanes, &[row(80.0, 0.0)]);
+        assert!(straight_on.beside(&ego, &there).unwrap().clearance_m > 0.0);
+    }
+}

@@ -311,3 +311,39 @@ pub(crate) fn rows_off_road(
     let off = bodies.filter(|(row, _)| !host.ground.covers(&footprint(row)));
     left.count() + off.count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(accels_mps2: &[f64]) -> f64 {
+        let mut extremes = Extremes::default();
+        let mut motions = Vec::new();
+        for (index, along_mps2) in accels_mps2.iter().enumerate() {
+            motions.push(Motion {
+                stamp_ns: index as i64 * 100_000_000,
+                legs_mps: [[0.0; 2]; 2],
+                velocity: [0.0; 2],
+                accel: [0.0; 2],
+                along_mps2: *along_mps2,
+                curvature_per_m: 0.0,
+            });
+            extremes.jerk(&motions);
+        }
+        extremes.jerk_mps3
+    }
+
+    #[test]
+    fn a_jerk_is_the_steeper_of_two_lines() {
+        // A ramp is as steep as it is, by either.
+        let ramp: Vec<f64> = (0..7).map(|index| -1.2 * f64::from(index)).collect();
+        assert!((of(&ramp) - 12.0).abs() < 1e-9);
+        // A step in the middle: 10 by its ends, 12.9 by the regression.
+        let step = [1.5, 1.5, 1.5, -1.5, -4.5, -4.5, -4.5];
+        assert!((of(&step) - 3.0 * 12.0 / 2.8).abs() < 1e-9, "{}", of(&step));
+        // Two steps at the ends: the regression is the flatter one.
+        let ends = [0.0, -3.0, -3.0, -3.0, -3.0, -3.0, -6.0];
+        assert!((of(&ends) - 10.0).abs() < 1e-9, "{}", of(&ends));
+        assert_eq!(of(&ramp[..6]), 0.0, "too short to say");
+    }
+}
