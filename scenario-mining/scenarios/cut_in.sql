@@ -1,11 +1,11 @@
 -- scenario: cut_in
--- version: 2
+-- version: 3
 -- description: A vehicle driving the ego's way moves sideways into the ego's path at a short headway.
 -- roles: ego, actor
 -- episodes: min_duration = 0.45 s, max_gap = 0.55 s
 -- param: headway_max_s = 3.0 s — time headway at the moment when the actor enters the path
 -- param: gap_near_m = 25.0 m — gap within which the headway does not matter: in slow traffic a few car lengths are a long headway
--- param: lateral_speed_min_mps = 0.3 m/s — sideways speed towards the middle of the path at that moment
+-- param: lateral_speed_min_mps = 0.5 m/s — the actor's own sideways speed towards the middle of the path at that moment
 -- param: speed_min_mps = 2.0 m/s — speed of the ego and of the actor
 -- param: yaw_rate_max_radps = 0.12 rad/s — yaw rate of the ego where the map has no lane: in a turn everybody changes sides
 -- score: inverse time headway at the moment when the actor enters the path, 1/s
@@ -14,6 +14,9 @@
 --
 -- The moment is the first stamp with the actor's box in the path after at least 0.5 s outside it; it must stay in for
 -- most of the next second. The episode runs from one second before that moment to one second after it.
+-- It comes in by its own movement: an ego that moves behind somebody who keeps to its lane is not cut in on. Of 5608 cut-ins
+-- the slowest took 12.4 s (Wang, Yang, Hurwitz, Accident Analysis and Prevention 124, 2019): as a quintic over a lane of
+-- 3.5 m it is at 0.53 m/s halfway. A tracker's heading errs by half a degree, which is 0.15 m/s at 18 m/s.
 WITH sides AS (
   SELECT
     log_id, stamp_ns, ego, track_id, category, gap_m, on_lane, speed_mps, ego_speed_mps, ego_yaw_rate_radps,

@@ -1,5 +1,5 @@
 -- scenario: stationary_object_ahead
--- version: 3
+-- version: 4
 -- description: The ego drives up to something that stands in its path: a stopped or parked vehicle, a cone, an obstacle.
 -- roles: ego, object
 -- episodes: min_duration = 0.45 s, max_gap = 0.55 s
@@ -25,9 +25,10 @@ WITH ahead AS (
   SELECT
     log_id, stamp_ns, ego, track_id, category, gap_m, path_clearance_m, speed_mps, ego_speed_mps,
     ego_yaw_rate_radps, on_lane,
-    greatest(
-      max(x_m) OVER around - min(x_m) OVER around,
-      max(y_m) OVER around - min(y_m) OVER around
+    -- Of both axes together: how far somebody creeps does not depend on where north is.
+    sqrt(
+      power(max(x_m) OVER around - min(x_m) OVER around, 2)
+        + power(max(y_m) OVER around - min(y_m) OVER around, 2)
     ) AS moved_m,
     (max(stamp_ns) OVER around - min(stamp_ns) OVER around) / 1e9 AS seen_s
   FROM scene JOIN ahead USING (log_id, track_id)
