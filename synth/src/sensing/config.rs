@@ -67,6 +67,19 @@ impl Default for SensorConfig {
 }
 
 impl SensorConfig {
+    /// Speed up to which an object stands: a tracker knows what stands, and reports its speed without error.
+    pub(crate) const STANDING_MPS: f64 = 0.05;
+
+    /// Standard deviation of a position along each axis, at a share of the range.
+    pub(crate) fn position_std_m(&self, reach: f64) -> f64 {
+        between(self.position_std_near_m, self.position_std_far_m, reach)
+    }
+
+    /// Standard deviation of a speed, at a share of the range.
+    pub(crate) fn speed_std_mps(&self, reach: f64) -> f64 {
+        between(self.speed_std_near_mps, self.speed_std_far_mps, reach)
+    }
+
     /// Sensors that see everything within range, through everything, without errors.
     #[must_use]
     pub fn perfect() -> Self {
@@ -87,4 +100,9 @@ impl SensorConfig {
             ..Self::default()
         }
     }
+}
+
+/// Linear between a figure at the ego and one at the end of the range.
+pub(crate) fn between(near: f64, far: f64, share: f64) -> f64 {
+    near + (far - near) * share
 }

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use sha2::{Digest, Sha256};
 
-use super::config::SensorConfig;
+use super::config::{SensorConfig, between};
 use super::sight::{Occluder, is_in_sight};
 use crate::traffic::{Actor, ActorKind, Size, World};
 
@@ -181,10 +181,9 @@ impl Sensor {
         }
         let errors = *errors;
         let config = &self.config;
-        let position_std_m = between(config.position_std_near_m, config.position_std_far_m, reach);
-        let velocity_std_mps = between(config.speed_std_near_mps, config.speed_std_far_mps, reach);
-        // A tracker knows what stands.
-        let moves = f64::from(u8::from(actor.speed_mps > 0.05));
+        let position_std_m = config.position_std_m(reach);
+        let velocity_std_mps = config.speed_std_mps(reach);
+        let moves = f64::from(u8::from(actor.speed_mps > SensorConfig::STANDING_MPS));
         SensedObject {
             actor_id: actor.actor_id,
             track_uuid: track_uuid(&self.log_id, actor.actor_id),
@@ -201,9 +200,4 @@ impl Sensor {
             size: actor.size,
         }
     }
-}
-
-/// Linear between a figure at the ego and one at the end of the range.
-fn between(near: f64, far: f64, share: f64) -> f64 {
-    near + (far - near) * share
 }

@@ -11,10 +11,12 @@ use super::ego::EgoReading;
 use super::log::{Log, Topic};
 use super::map::map_json;
 use super::messages::{self, ImuReading};
-use super::truth::{Sightings, Told, Truth, truth_from_events};
+use super::spell::Sightings;
+use super::truth::{Told, Truth, truth_from_events};
+use super::watch::Watch;
 use crate::error::Result;
 use crate::sensing::Sensor;
-use crate::traffic::{EgoAction, STEP_S, Watch, World, WorldConfig};
+use crate::traffic::{EgoAction, STEP_S, World, WorldConfig};
 
 /// The first drive starts at 2026-01-01T00:00:00Z, each later one an hour after the one before it.
 const EPOCH_NS: i64 = 1_767_225_600 * NS_PER_S;
@@ -69,15 +71,12 @@ pub(crate) fn simulate_drive<W: Write>(
             world.step(EgoAction::Drive);
         }
     }
-    let watched = recorder.watch.finish();
+    let fits = recorder.watch.finish();
     let told = Told {
         events: world.events(),
-        natural: &watched.events,
+        fits: &fits,
         sightings: &recorder.sightings,
-        in_way: &watched.in_way,
-        in_path: &watched.in_path,
         last_step,
-        frame_steps: FRAME_STEPS,
     };
     let truth = truth_from_events(&log_id, &told, |step| start_ns + step as i64 * STEP_NS);
     let (out, messages) = recorder.log.finish()?;
@@ -122,7 +121,7 @@ impl<W: Write> Recorder<W> {
             sensor: Sensor::new(log_id, options.sensor.clone(), seed),
             bus: Bus::default(),
             sightings: Sightings::new(),
-            watch: Watch::default(),
+            watch: Watch::new(&options.sensor),
         })
     }
 

@@ -1,8 +1,8 @@
 //! Simulated drives: the traffic world, seen from its ego and written as ROS 2 logs.
 //!
-//! A drive is one MCAP file `sim-<seed>-<index>.mcap` with standard messages, and `sim-<seed>-<index>.truth.json` with the
-//! events that the simulator caused. Beside them, `simulated.dbc` says what is in the CAN frames. The same options give the
-//! same bytes, whatever the number of threads and of other drives.
+//! A drive is one MCAP file `sim-<seed>-<index>.mcap` with standard messages, and `sim-<seed>-<index>.truth.json` with what
+//! happened around the ego and what of it the simulator caused. Beside them, `simulated.dbc` says what is in the CAN frames.
+//! The same options give the same bytes, whatever the number of threads and of other drives.
 //!
 //! | topic | message | Hz |
 //! |---|---|---|
@@ -20,6 +20,7 @@
 //! whole, after its truth file: whatever a killed run leaves, no torn log is in it.
 
 mod bus;
+mod criteria;
 mod drive;
 mod ego;
 mod log;
@@ -27,7 +28,9 @@ mod map;
 mod messages;
 mod pipe;
 mod schemas;
+mod spell;
 mod truth;
+mod watch;
 
 use std::collections::BTreeMap;
 

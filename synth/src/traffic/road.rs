@@ -121,6 +121,14 @@ impl Road {
         }
     }
 
+    /// Length of the line parallel to the road at `d_m`, from one place to another; negative backwards.
+    #[must_use]
+    pub fn along_m(&self, from_s_m: f64, to_s_m: f64, d_m: f64) -> f64 {
+        // The parallel is 1 − κ d times as long, and κ adds up to the turn of the heading.
+        let turn_rad = wrap_rad(self.pose(to_s_m, 0.0).yaw_rad - self.pose(from_s_m, 0.0).yaw_rad);
+        to_s_m - from_s_m - d_m * turn_rad
+    }
+
     /// A line parallel to the road, as `[x0, y0, x1, y1, …]` with a point every `step_m` and one at the end.
     #[must_use]
     pub fn parallel(&self, from_s_m: f64, to_s_m: f64, d_m: f64, step_m: f64) -> Vec<f64> {
@@ -178,6 +186,18 @@ mod tests {
                 assert!(((next.x_m - last.x_m).hypot(next.y_m - last.y_m) - 0.5).abs() < 1e-4);
                 last = next;
             }
+        }
+    }
+
+    #[test]
+    fn a_parallel_is_as_long_as_its_points_are_apart() {
+        let road = Road::generate(3, 1200.0, &mut ChaCha8Rng::seed_from_u64(4));
+        for d_m in [-5.0, 0.0, 3.5] {
+            let points = road.parallel(200.0, 320.0, d_m, 0.25);
+            let steps = points.chunks(2).zip(points.chunks(2).skip(1));
+            let length_m: f64 = steps.map(|(a, b)| (b[0] - a[0]).hypot(b[1] - a[1])).sum();
+            assert!((road.along_m(200.0, 320.0, d_m) - length_m).abs() < 0.01);
+            assert!((road.along_m(320.0, 200.0, d_m) + length_m).abs() < 0.01);
         }
     }
 
