@@ -24,6 +24,7 @@ mod criteria;
 mod drive;
 mod ego;
 mod log;
+mod look;
 mod map;
 mod messages;
 mod pipe;

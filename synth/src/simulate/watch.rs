@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
-use super::criteria::{AROUND_STEPS, Class, Frame, Look, Reading, Tolerance};
+use super::criteria::{AROUND_STEPS, Frame, Reading};
+use super::look::{Class, Look, Tolerance};
 use crate::sensing::SensorConfig;
 use crate::traffic::{Actor, ActorKind, EventKind, Road, World};
 
