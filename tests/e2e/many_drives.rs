@@ -16,8 +16,9 @@ const BATCHES: usize = 68;
 const CHECKPOINT_INTERVAL: usize = 32;
 /// Ingests that are compared with those that were as far behind the checkpoint before.
 const COMPARED: usize = 5;
-/// Drives of a commit at most: `Limits::commit_drives_max`.
-const COMMIT_DRIVES_MAX: usize = 64;
+/// Drives of a commit at least, but for the last of an ingest: a drive of two seconds takes less than a tenth of
+/// `Limits::commit_bytes_max`.
+const COMMIT_DRIVES_MIN: usize = 10;
 
 /// What one ingest of a batch took.
 struct Cost {
@@ -101,15 +102,11 @@ fn files_and_commits_stay_few() {
         bench.cell("SELECT count(DISTINCT log_id) FROM ego_state"),
         drives.to_string()
     );
-    let commits = BATCHES * batch_drives().div_ceil(COMMIT_DRIVES_MAX);
+    let commits = BATCHES * batch_drives().div_ceil(COMMIT_DRIVES_MIN);
     for (table, (files, versions)) in files_and_versions(&bench) {
         assert!(
-            files <= commits,
-            "{table}: {files} files of {commits} commits"
-        );
-        assert!(
-            versions <= commits + 1,
-            "{table}: {versions} versions of {commits} commits"
+            files <= versions && versions <= commits + 1,
+            "{table}: {files} files, {versions} versions, {commits} commits expected at most"
         );
     }
     // One drive of the many is in one file or two, and no other is opened.
