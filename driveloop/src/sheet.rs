@@ -63,7 +63,7 @@ impl Sheet {
 
     /// Adds a row; cells beyond the columns are dropped.
     pub(crate) fn row<const N: usize>(&mut self, cells: [Cell; N]) {
-        debug_assert_eq!(N, self.columns.len());
+        assert_eq!(N, self.columns.len());
         for ((_, column), cell) in self.columns.iter_mut().zip(cells) {
             column.push(cell);
         }

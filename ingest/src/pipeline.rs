@@ -1,10 +1,11 @@
 //! From a source to the lake.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use driveloop_lake::{Commit, Lake, digest, drive_of_transaction};
 use driveloop_schemas::{DRIVE_TABLES, Drive, Row, Severity};
+use futures::future::try_join_all;
 use futures::{StreamExt as _, stream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -261,10 +262,12 @@ impl Run {
     }
 
     /// The transactions of drives whose ingest was killed: they are in some table, and not in `drive`.
-    async fn begun(&self, there: &BTreeSet<String>) -> Result<BTreeMap<String, String>> {
+    async fn begun(&self, there: &HashSet<String>) -> Result<BTreeMap<String, String>> {
+        let of_tables = DRIVE_TABLES
+            .iter()
+            .map(|spec| self.lake.transactions(spec.name));
         let mut begun = BTreeMap::new();
-        for spec in DRIVE_TABLES {
-            let of_table = self.lake.transactions(spec.name).await?;
+        for of_table in try_join_all(of_tables).await? {
             begun.extend(of_table.difference(there).map(|id| named_by(id)));
         }
         Ok(begun)
@@ -367,7 +370,7 @@ fn named_by(id: &str) -> (String, String) {
 /// `begun` holds the drives that are in the lake in part; `named` those that are there, and those of this source that come first.
 fn decide(
     identity: Identity,
-    there: &BTreeSet<String>,
+    there: &HashSet<String>,
     begun: &BTreeMap<String, String>,
     named: &mut BTreeMap<String, String>,
 ) -> Decision {

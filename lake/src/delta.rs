@@ -9,8 +9,8 @@ use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use datafusion::parquet::schema::types::ColumnPath;
 use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
-use deltalake::kernel::StructField;
-use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use deltalake::kernel::{Snapshot, StructField};
+use deltalake::logstore::{LogStore, LogStoreRef, StorageConfig, default_logstore};
 use deltalake::protocol::SaveMode;
 use deltalake::table::config::TablePropertiesExt as _;
 use deltalake::{DeltaResult, DeltaTable, TableProperty};
@@ -23,6 +23,8 @@ use crate::store::Store;
 
 /// Folder of the tables below the lake's URI.
 const TABLE_FOLDER: &str = "tables";
+/// Writer version of the tables that a lake makes. Up to this one, adding files asks nothing of a writer.
+const WRITER_VERSION: i32 = 2;
 /// Rows that are encoded between two looks at the size of the file.
 const ENCODED_ROWS: usize = 8192;
 
@@ -87,31 +89,33 @@ pub(crate) fn stats_property(spec: &TableSpec) -> (String, String) {
 
 /// A writer of data files of a table, with the statistics that its settings ask for.
 pub(crate) fn file_writer(
-    table: &DeltaTable,
+    log_store: &dyn LogStore,
+    definition: &Snapshot,
     spec: &TableSpec,
     limits: &Limits,
 ) -> DeltaResult<(DeltaWriter, SchemaRef)> {
-    let snapshot = table.snapshot()?;
-    let settings = snapshot.table_config();
-    let schema = arrow_schema(table)?;
+    use deltalake::kernel::engine::arrow_conversion::TryIntoArrow as _;
+    let settings = definition.table_properties();
+    let schema: arrow::datatypes::Schema = definition.schema().as_ref().try_into_arrow()?;
+    let schema = Arc::new(schema);
     let stats = settings.data_skipping_stats_columns.as_ref();
     let config = WriterConfig::new(
         Arc::clone(&schema),
-        snapshot.metadata().partition_columns().to_vec(),
+        definition.metadata().partition_columns().to_vec(),
         Some(writer_properties(spec, limits)),
         NonZeroU64::new(limits.file_bytes),
         Some(ENCODED_ROWS),
         settings.num_indexed_cols(),
         stats.map(|columns| columns.iter().map(ToString::to_string).collect()),
     );
-    Ok((DeltaWriter::new(table.object_store(), config), schema))
+    let writer = DeltaWriter::new(log_store.object_store(None), config);
+    Ok((writer, schema))
 }
 
-/// The columns of a table as it is stored.
-pub(crate) fn arrow_schema(table: &DeltaTable) -> DeltaResult<SchemaRef> {
-    use deltalake::kernel::engine::arrow_conversion::TryIntoArrow as _;
-    let schema: arrow::datatypes::Schema = table.snapshot()?.schema().as_ref().try_into_arrow()?;
-    Ok(Arc::new(schema))
+/// Whether files can be added without asking Delta's library, as to any table that lakes alone have written to.
+pub(crate) fn is_plain(definition: &Snapshot) -> bool {
+    let writer_version = definition.protocol().min_writer_version();
+    writer_version <= WRITER_VERSION && !definition.table_properties().append_only()
 }
 
 /// How the files are encoded: Zstandard at its lightest; dictionaries for texts that repeat alone, and smallest and largest values of

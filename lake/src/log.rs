@@ -1,24 +1,24 @@
 //! What a process knows of the log of a table: its version, its transaction ids and its files. Read once, then followed.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use deltalake::kernel::Action;
 use deltalake::kernel::transaction::{CommitData, PROTOCOL, TransactionError};
+use deltalake::kernel::{Action, Snapshot};
 use deltalake::logstore::{CommitOrBytes, LogStoreRef};
 use deltalake::protocol::DeltaOperation;
-use deltalake::{DeltaTable, DeltaTableError};
+use deltalake::{DeltaResult, DeltaTable, DeltaTableError};
 
 use crate::as_of::{AsOf, version_at};
 use crate::commit::Commit;
-use crate::delta::{log_store, table_path};
+use crate::delta::{is_plain, log_store, table_path};
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::transactions::{ids_of_commit, ids_of_table};
 
 /// The ids of a table, shared with those who read while it is followed.
-pub(crate) type Ids = Arc<BTreeSet<String>>;
+pub(crate) type Ids = Arc<HashSet<String>>;
 
 /// The log of one table.
 ///
@@ -35,7 +35,9 @@ pub(crate) struct TableLog {
     version: Option<u64>,
     /// The transaction ids up to that version, once somebody asked.
     ids: Option<Ids>,
-    /// The table as it was last loaded; behind `version` until somebody reads it.
+    /// The columns and settings as they were last read: all that a writer needs, at a cost that does not grow with the files.
+    definition: Option<Snapshot>,
+    /// The table with its files as it was last loaded; behind `version` until somebody reads it.
     table: Option<DeltaTable>,
 }
 
@@ -48,6 +50,7 @@ impl TableLog {
             as_of,
             version: None,
             ids: None,
+            definition: None,
             table: None,
         }
     }
@@ -73,7 +76,7 @@ impl TableLog {
     /// Takes in what was committed since the last look; the version, or `None` where there is no table.
     pub(crate) async fn follow(&mut self) -> Result<Option<u64>> {
         let Some(mut version) = self.version else {
-            return self.load().await;
+            return self.load_definition().await;
         };
         if self.as_of != AsOf::Latest {
             return Ok(Some(version));
@@ -93,7 +96,7 @@ impl TableLog {
     pub(crate) async fn ids(&mut self) -> Result<Ids> {
         let version = match self.version {
             Some(version) => version,
-            None => match self.load().await? {
+            None => match self.load_definition().await? {
                 Some(version) => version,
                 None => return Ok(Ids::default()),
             },
@@ -107,20 +110,29 @@ impl TableLog {
         Ok(ids)
     }
 
-    /// The table at its latest version; `None` where it does not exist.
+    /// The table with its files at its latest version; `None` where it does not exist.
     pub(crate) async fn table(&mut self) -> Result<Option<DeltaTable>> {
-        match self.follow().await? {
+        let version = match self.version {
+            Some(_) => self.follow().await?,
+            None => self.load_table().await?,
+        };
+        match version {
             Some(version) => self.table_at(version).await.map(Some),
             None => Ok(None),
         }
     }
 
-    /// The table as it was last loaded, for what seldom changes: its columns and settings.
-    pub(crate) async fn table_as_loaded(&mut self) -> Result<Option<DeltaTable>> {
-        if self.table.is_none() {
-            self.load().await?;
+    /// The columns and settings of the table as they were last read; they seldom change. `None` where it does not exist.
+    pub(crate) async fn definition(&mut self) -> Result<Option<Snapshot>> {
+        if self.definition.is_none() {
+            self.load_definition().await?;
         }
-        Ok(self.table.clone())
+        Ok(self.definition.clone())
+    }
+
+    /// Reads the columns and settings anew when they are next asked for.
+    pub(crate) fn forget_definition(&mut self) {
+        self.definition = None;
     }
 
     /// Writes actions as the next version; `None` where another writer was first. The ids are not looked at.
@@ -130,13 +142,13 @@ impl TableLog {
         operation: DeltaOperation,
         commit: &Commit,
     ) -> Result<Option<u64>> {
-        let fail = |error| Error::table(&self.name, error);
-        let (Some(table), Some(version)) = (&self.table, self.version) else {
-            return Err(fail(DeltaTableError::NotInitialized));
+        let (Some(definition), Some(version)) = (self.definition().await?, self.version) else {
+            return Err(Error::table(&self.name, DeltaTableError::NotInitialized));
         };
-        PROTOCOL
-            .can_commit(table.snapshot().map_err(fail)?, &actions, &operation)
-            .map_err(|error| fail(error.into()))?;
+        if !is_plain(&definition) {
+            self.check_features(version, &actions, &operation).await?;
+        }
+        let fail = |error| Error::table(&self.name, error);
         let metadata = commit.metadata().into_iter().collect();
         let data = CommitData::new(actions, operation, metadata, commit.delta_transactions());
         let bytes = data.get_bytes().map_err(|error| fail(error.into()))?;
@@ -153,6 +165,20 @@ impl TableLog {
             Err(TransactionError::VersionAlreadyExists(_)) => Ok(None),
             Err(error) => Err(fail(error.into())),
         }
+    }
+
+    /// Whether Delta's library can write what another program asks of those who write to this table.
+    async fn check_features(
+        &mut self,
+        version: u64,
+        actions: &[Action],
+        operation: &DeltaOperation,
+    ) -> Result<()> {
+        let table = self.table_at(version).await?;
+        let fail = |error| Error::table(&self.name, error);
+        PROTOCOL
+            .can_commit(table.snapshot().map_err(fail)?, actions, operation)
+            .map_err(|error| fail(error.into()))
     }
 
     /// Takes in a table that an operation of Delta's has just made or changed.
@@ -182,45 +208,72 @@ impl TableLog {
     }
 
     async fn table_at(&mut self, version: u64) -> Result<DeltaTable> {
-        let fail = |error| Error::table(&self.name, error);
-        let table = match &mut self.table {
-            Some(table) => table,
-            none => none.insert(DeltaTable::new(Arc::clone(&self.log_store))),
+        let mut table = match &self.table {
+            Some(table) if table.version() == Some(version) => return Ok(table.clone()),
+            Some(table) => table.clone(),
+            None => DeltaTable::new(Arc::clone(&self.log_store)),
         };
-        if table.version() != Some(version) {
-            table
-                .update_incremental(Some(version))
-                .await
-                .map_err(fail)?;
-        }
-        Ok(table.clone())
+        let updated = table.update_incremental(Some(version)).await;
+        updated.map_err(|error| Error::table(&self.name, error))?;
+        self.table = Some(table.clone());
+        Ok(table)
     }
 
-    async fn load(&mut self) -> Result<Option<u64>> {
+    /// Reads version, columns and settings: all that a writer needs.
+    async fn load_definition(&mut self) -> Result<Option<u64>> {
+        let read = |version| Snapshot::try_new(self.log_store.as_ref(), version);
+        // Once a version is known, that of others is asked for by `follow` alone.
+        let Some(mut snapshot) = self.found(read(self.version)).await? else {
+            return Ok(None);
+        };
+        let Some(version) = self.version_wanted(snapshot.version()).await? else {
+            return Ok(None);
+        };
+        if version != snapshot.version() {
+            let older = read(Some(version)).await;
+            snapshot = older.map_err(|error| Error::table(&self.name, error))?;
+        }
+        self.version = Some(version);
+        self.definition = Some(snapshot);
+        Ok(self.version)
+    }
+
+    /// Reads the same and the files.
+    async fn load_table(&mut self) -> Result<Option<u64>> {
+        let load = async {
+            let mut table = DeltaTable::new(Arc::clone(&self.log_store));
+            table.load().await.map(|()| table)
+        };
+        let Some(table) = self.found(load).await? else {
+            return Ok(None);
+        };
+        let latest = table.version().unwrap_or_default();
+        let Some(version) = self.version_wanted(latest).await? else {
+            return Ok(None);
+        };
+        // An older one is loaded by whoever asks for it.
+        if version == latest {
+            self.table = Some(table);
+        }
+        self.version = Some(version);
+        Ok(self.version)
+    }
+
+    /// What reading a log gave; `None` where there is no log.
+    async fn found<T>(&self, read: impl Future<Output = DeltaResult<T>>) -> Result<Option<T>> {
         let folder = self.folder.as_ref();
         if folder.is_some_and(|folder| !folder.join("_delta_log").is_dir()) {
             return Ok(None);
         }
-        let fail = |error| Error::table(&self.name, error);
-        let mut table = DeltaTable::new(Arc::clone(&self.log_store));
-        match table.load().await {
-            Ok(()) => {}
-            Err(DeltaTableError::NotATable(_)) => return Ok(None),
-            Err(error) => return Err(fail(error)),
+        match read.await {
+            Ok(found) => Ok(Some(found)),
+            Err(DeltaTableError::NotATable(_)) => Ok(None),
+            Err(error) => Err(Error::table(&self.name, error)),
         }
-        let Some(latest) = table.version() else {
-            return Ok(None);
-        };
-        let wanted = version_at(&self.name, &self.log_store, latest, self.as_of).await?;
-        let Some(version) = wanted else {
-            return Ok(None);
-        };
-        if version != latest {
-            table.load_version(version).await.map_err(fail)?;
-        }
-        self.version = Some(version);
-        self.table = Some(table);
-        Ok(self.version)
+    }
+
+    async fn version_wanted(&self, latest: u64) -> Result<Option<u64>> {
+        version_at(&self.name, &self.log_store, latest, self.as_of).await
     }
 
     async fn commit_entry(&self, version: u64) -> Result<Option<bytes::Bytes>> {

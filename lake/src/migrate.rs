@@ -8,9 +8,9 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, col, lit};
 use datafusion::scalar::ScalarValue;
-use deltalake::kernel::{Action, MetadataExt as _, StructField, StructType};
+use deltalake::DeltaResult;
+use deltalake::kernel::{Action, MetadataExt as _, Snapshot, StructField, StructType};
 use deltalake::protocol::DeltaOperation;
-use deltalake::{DeltaResult, DeltaTable};
 use driveloop_schemas::migrations::{DefaultValue, default_of};
 use driveloop_schemas::{ColumnSpec, Error, TableSpec};
 
@@ -54,10 +54,9 @@ pub(crate) fn upgraded(
 /// What gives a stored table the columns that it lacks; `None` where it lacks none.
 pub(crate) fn evolution(
     spec: &'static TableSpec,
-    table: &DeltaTable,
+    table: &Snapshot,
 ) -> DeltaResult<Option<(Vec<Action>, DeltaOperation)>> {
-    let snapshot = table.snapshot()?;
-    let stored = snapshot.schema();
+    let stored = table.schema();
     let lacks = |field: &StructField| stored.field(field.name()).is_none();
     let mut fields: Vec<StructField> = delta_columns(spec)?.into_iter().filter(lacks).collect();
     if fields.is_empty() {
@@ -69,7 +68,7 @@ pub(crate) fn evolution(
     }
     let schema = StructType::try_new(stored.fields().chain(&fields).cloned())?;
     let (key, value) = stats_property(spec);
-    let metadata = snapshot.metadata().clone();
+    let metadata = table.metadata().clone();
     let metadata = metadata.with_schema(&schema)?.add_config_key(key, value)?;
     let operation = DeltaOperation::AddColumn { fields };
     Ok(Some((vec![Action::Metadata(metadata)], operation)))

@@ -1,5 +1,7 @@
 //! Rows that are in the store before anybody sees them.
 
+use std::sync::Arc;
+
 use arrow::array::ArrayRef;
 use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
@@ -111,8 +113,10 @@ impl TableStage {
 }
 
 async fn open(lake: &Lake, spec: &'static TableSpec) -> Result<(DeltaWriter, SchemaRef)> {
-    let table = lake.open_or_create(spec).await?;
-    let writer = file_writer(&table, spec, &lake.config().limits);
+    let definition = lake.open_or_create(spec).await?;
+    let log_store = Arc::clone(lake.log(spec.name).lock().await.log_store());
+    let limits = &lake.config().limits;
+    let writer = file_writer(log_store.as_ref(), &definition, spec, limits);
     writer.map_err(|error| Error::table(spec.name, error))
 }
 
@@ -152,13 +156,14 @@ impl Staged {
         self.rows == 0
     }
 
-    /// Takes in the files of another stage of the same table; of another table they are left out.
+    /// Takes in the files of another stage of the same table.
+    ///
+    /// # Panics
+    /// When it is a stage of another table.
     pub fn merge(&mut self, other: Self) {
-        debug_assert_eq!(self.table(), other.table(), "stages of one table");
-        if self.table() == other.table() {
-            self.files.extend(other.files);
-            self.rows += other.rows;
-        }
+        assert_eq!(self.table(), other.table(), "stages of one table");
+        self.files.extend(other.files);
+        self.rows += other.rows;
     }
 }
 
@@ -185,5 +190,5 @@ pub(crate) fn conform(
         }
     });
     let columns = columns.collect::<Result<_, _>>().map_err(arrow)?;
-    Ok(RecordBatch::try_new(std::sync::Arc::clone(stored), columns).map_err(arrow)?)
+    Ok(RecordBatch::try_new(Arc::clone(stored), columns).map_err(arrow)?)
 }

@@ -1,6 +1,6 @@
 //! The transaction ids in the log of a table: all of them in one pass, or those of one commit.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use arrow::array::AsArray as _;
 use bytes::Bytes;
@@ -51,10 +51,10 @@ pub(crate) fn ids_of_commit(bytes: &[u8]) -> DeltaResult<Vec<String>> {
 pub(crate) async fn ids_of_table(
     log_store: &dyn LogStore,
     version: u64,
-) -> DeltaResult<BTreeSet<String>> {
+) -> DeltaResult<HashSet<String>> {
     let store = log_store.object_store(None);
     let checkpoint = last_checkpoint(&store, log_store.log_path(), version).await?;
-    let mut ids = BTreeSet::new();
+    let mut ids = HashSet::new();
     if let Some(checkpoint) = checkpoint {
         ids.extend(ids_of_checkpoint(&store, log_store.log_path(), checkpoint).await?);
     }
@@ -95,11 +95,11 @@ async fn ids_of_checkpoint(
     store: &ObjectStoreRef,
     log: &Path,
     version: u64,
-) -> DeltaResult<BTreeSet<String>> {
+) -> DeltaResult<HashSet<String>> {
     let name = format!("{version:020}.checkpoint");
     let before = log.clone().join(format!("{version:020}"));
     let mut listed = store.list_with_offset(Some(log), &before);
-    let mut ids = BTreeSet::new();
+    let mut ids = HashSet::new();
     while let Some(object) = listed.try_next().await? {
         let file = object.location.filename().unwrap_or_default();
         if !file.starts_with(&name) {

@@ -1,6 +1,6 @@
 //! A drive is seen wholly or not at all: its row in `drive` comes last, and what was written before it is hidden until then.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use driveloop_schemas::{DRIVE_TABLES, TableSpec};
 
@@ -10,10 +10,7 @@ pub(crate) fn is_written_before_its_drive(spec: &TableSpec) -> bool {
 }
 
 /// The drives whose transaction is in a table and not in `drive`, by log id.
-pub(crate) fn hidden_drives(
-    of_table: &BTreeSet<String>,
-    of_drive: &BTreeSet<String>,
-) -> Vec<String> {
+pub(crate) fn hidden_drives(of_table: &HashSet<String>, of_drive: &HashSet<String>) -> Vec<String> {
     let hidden: BTreeSet<&str> = of_table
         .difference(of_drive)
         .map(|id| drive_of_transaction(id).0)

@@ -1,16 +1,16 @@
 //! Committing rows: once, with lineage, against other writers.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::ArrayRef;
 use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
 use arrow::record_batch::RecordBatch;
-use deltalake::kernel::Action;
+use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::TransactionError;
+use deltalake::kernel::{Action, Snapshot};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use deltalake::{DeltaTable, DeltaTableError};
 use driveloop_schemas::{Row, TABLES, TableSpec};
 
 use crate::as_of::AsOf;
@@ -121,7 +121,7 @@ impl Lake {
     ///
     /// # Errors
     /// When the table or the store fails.
-    pub async fn transactions(&self, table: &str) -> Result<Arc<BTreeSet<String>>> {
+    pub async fn transactions(&self, table: &str) -> Result<Arc<HashSet<String>>> {
         let log = self.log(table);
         let mut log = log.lock().await;
         log.follow().await?;
@@ -157,10 +157,10 @@ impl Lake {
         Err(self.conflict(spec))
     }
 
-    /// The table as it was last loaded, for its columns and settings; made where it does not exist, and given
-    /// the columns of today where it has those of an older version.
-    pub(crate) async fn open_or_create(&self, spec: &'static TableSpec) -> Result<DeltaTable> {
-        debug_assert!(
+    /// The columns and settings of a table, which is made where it does not exist, and given the columns of today where it has those
+    /// of an older version.
+    pub(crate) async fn open_or_create(&self, spec: &'static TableSpec) -> Result<Snapshot> {
+        assert!(
             TABLES.iter().any(|table| table.name == spec.name),
             "not a table of the lake"
         );
@@ -175,7 +175,7 @@ impl Lake {
         let limits = &self.config().limits;
         let fail = |error| Error::table(spec.name, error);
         for attempt in 1..=limits.commit_attempts_max {
-            let Some(table) = log.table_as_loaded().await? else {
+            let Some(table) = log.definition().await? else {
                 self.create(&mut log, spec).await?;
                 continue;
             };
@@ -187,7 +187,8 @@ impl Lake {
             if log.write(actions, operation, &commit).await?.is_none() {
                 tokio::time::sleep(back_off(limits.commit_backoff, attempt)).await;
             }
-            log.table().await?;
+            log.follow().await?;
+            log.forget_definition();
         }
         Err(self.conflict(spec))
     }
@@ -201,7 +202,7 @@ impl Lake {
                 Ok(())
             }
             // Another writer made it first.
-            Err(error) => match log.table_as_loaded().await? {
+            Err(error) => match log.definition().await? {
                 Some(_) => Ok(()),
                 None => Err(Error::table(spec.name, error)),
             },

@@ -90,8 +90,11 @@ impl Lake {
             rows = rows.filter(filter)?;
         }
         let mut batches = rows.sort(order)?.execute_stream().await?;
-        let (mut writer, schema) =
-            file_writer(table, spec, &self.config().limits).map_err(&fail)?;
+        let definition = self.open_or_create(spec).await?;
+        let log_store = table.log_store();
+        let limits = &self.config().limits;
+        let writer = file_writer(log_store.as_ref(), &definition, spec, limits);
+        let (mut writer, schema) = writer.map_err(&fail)?;
         let mut written = 0;
         while let Some(batch) = batches.try_next().await? {
             let batch = crate::stage::conform(spec, &batch, &schema)?;

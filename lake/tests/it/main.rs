@@ -9,6 +9,7 @@
 
 mod conformance;
 mod costs;
+mod features;
 mod migrations;
 mod plans;
 mod reading;
