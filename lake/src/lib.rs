@@ -60,6 +60,7 @@ mod error;
 mod history;
 mod journal;
 mod lake;
+mod local;
 mod log;
 mod maintain;
 mod migrate;

@@ -1,7 +1,7 @@
 //! Media packs: the bytes of many frames in one object.
 
 use bytes::Bytes;
-use object_store::{MultipartUpload, ObjectStoreExt as _, PutPayload};
+use object_store::{MultipartUpload, PutPayload};
 
 use crate::Lake;
 use crate::digest::digest;
@@ -104,10 +104,7 @@ impl PackWriter {
         let store = self.lake.store();
         let upload = match &mut self.upload {
             Some(upload) => upload,
-            none => {
-                let path = store.path(&pack);
-                none.insert(store.inner().put_multipart(&path).await.map_err(fail)?)
-            }
+            none => none.insert(store.upload(&pack).await.map_err(fail)?),
         };
         upload.put_part(PutPayload::from(part)).await.map_err(fail)
     }

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use object_store::path::Path as ObjectPath;
-use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
+use object_store::{
+    MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
+};
 use url::Url;
 
 use crate::backend;
 use crate::config::Config;
 use crate::digest::digest;
 use crate::error::{Error, Result};
+use crate::local::LocalUpload;
 
 /// A prefix of an object store, or a folder.
 #[derive(Debug, Clone)]
@@ -166,6 +169,17 @@ impl Store {
                 | object_store::Error::Precondition { .. },
             ) => Ok(false),
             Err(source) => Err(Error::storage("write", self.name(path), source)),
+        }
+    }
+
+    /// Begins an object that comes in parts, is written once, and read much later if at all.
+    pub(crate) async fn upload(
+        &self,
+        path: &str,
+    ) -> object_store::Result<Box<dyn MultipartUpload>> {
+        match self.local_path(path) {
+            Some(path) => Ok(Box::new(LocalUpload::create(path)?)),
+            None => self.inner.put_multipart(&self.path(path)).await,
         }
     }
 
