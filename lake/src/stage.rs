@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow::compute::cast;
+use arrow::compute::{cast, partition};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use deltalake::DeltaTableError;
 use deltalake::datafile::writer::DeltaWriter;
 use deltalake::kernel::Add;
+use deltalake::kernel::scalars::ScalarExt;
+use deltalake::{DeltaResult, DeltaTableError};
 use driveloop_schemas::TableSpec;
 
 use crate::delta::file_writer;
@@ -64,8 +65,7 @@ impl TableStage {
             none => none.insert(open(&self.lake, spec).await?),
         };
         let written = match conform(spec, batch, schema) {
-            Ok(batch) => writer
-                .write(&batch)
+            Ok(batch) => write_runs(writer, spec, &batch)
                 .await
                 .map_err(|error| Error::table(spec.name, error)),
             Err(error) => Err(error),
@@ -118,6 +118,35 @@ async fn open(lake: &Lake, spec: &'static TableSpec) -> Result<(DeltaWriter, Sch
     let limits = &lake.config().limits;
     let writer = file_writer(log_store.as_ref(), &definition, spec, limits);
     writer.map_err(|error| Error::table(spec.name, error))
+}
+
+/// Hands each run of rows of one partition to the writer as it is: telling partitions apart itself, it would copy every row.
+pub(crate) async fn write_runs(
+    writer: &mut DeltaWriter,
+    spec: &TableSpec,
+    batch: &RecordBatch,
+) -> DeltaResult<()> {
+    let names = spec.partition_by.iter();
+    let columns: Vec<ArrayRef> = names
+        .clone()
+        .filter_map(|name| batch.column_by_name(name).cloned())
+        .collect();
+    if columns.is_empty() {
+        return writer.write(batch).await;
+    }
+    for rows in partition(&columns)?.ranges() {
+        let values = names.clone().zip(&columns).map(|(name, column)| {
+            let value = ScalarExt::from_array(column.as_ref(), rows.start)?;
+            Some(((*name).to_owned(), value))
+        });
+        let values = values.collect::<Option<_>>().ok_or_else(|| {
+            let text = "a partition column has values that are no partitions";
+            DeltaTableError::Generic(text.to_owned())
+        })?;
+        let run = batch.slice(rows.start, rows.len());
+        writer.write_partition(run, &values).await?;
+    }
+    Ok(())
 }
 
 fn failed(spec: &TableSpec) -> Error {

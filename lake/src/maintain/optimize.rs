@@ -15,6 +15,7 @@ use crate::commit::Commit;
 use crate::delta::file_writer;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
+use crate::stage::{conform, write_runs};
 
 /// A file is small below this share of the size that files should have.
 const SMALL_SHARE: u64 = 4;
@@ -97,8 +98,8 @@ impl Lake {
         let (mut writer, schema) = writer.map_err(&fail)?;
         let mut written = 0;
         while let Some(batch) = batches.try_next().await? {
-            let batch = crate::stage::conform(spec, &batch, &schema)?;
-            writer.write(&batch).await.map_err(&fail)?;
+            let batch = conform(spec, &batch, &schema)?;
+            write_runs(&mut writer, spec, &batch).await.map_err(&fail)?;
             written += batch.num_rows() as u64;
         }
         let expected: u64 = partition
