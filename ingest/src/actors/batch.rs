@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, Float64Array, Int32Array, Int64Array, StringBuilder};
+use arrow::array::{
+    BooleanArray, Float64Array, Float64Builder, Int32Builder, Int64Array, StringBuilder,
+};
 use arrow::record_batch::RecordBatch;
 use driveloop_schemas::{ObjectTrack, Row as _, TableSpec};
 
@@ -40,21 +42,38 @@ const PERHAPS: [&str; 6] = [
     "ego_vy_mps",
 ];
 
+/// Bytes of a category, as they are reserved.
+const CATEGORY_BYTES: usize = 16;
+
 /// Columns in the making.
-#[derive(Default)]
 struct Building {
     stamps_ns: Vec<i64>,
     known: [Vec<f64>; KNOWN.len()],
-    perhaps: [Vec<Option<f64>>; PERHAPS.len()],
+    perhaps: [Float64Builder; PERHAPS.len()],
     categories: StringBuilder,
     source_categories: StringBuilder,
-    lidar_points: Vec<Option<i32>>,
+    lidar_points: Int32Builder,
     /// By track: rows, and whether the velocity was measured.
     kinematics: Vec<(Option<&'static str>, usize)>,
     accel_kinematics: StringBuilder,
 }
 
 impl Building {
+    /// Room for so many rows.
+    fn with_capacity(rows: usize) -> Self {
+        let texts = || StringBuilder::with_capacity(rows, rows * CATEGORY_BYTES);
+        Self {
+            stamps_ns: Vec::with_capacity(rows),
+            known: std::array::from_fn(|_| Vec::with_capacity(rows)),
+            perhaps: std::array::from_fn(|_| Float64Builder::with_capacity(rows)),
+            categories: texts(),
+            source_categories: texts(),
+            lidar_points: Int32Builder::with_capacity(rows),
+            kinematics: Vec::new(),
+            accel_kinematics: texts(),
+        }
+    }
+
     fn row(&mut self, columns: &ActorColumns, actor: &Actor, motion: &Motion, at: usize) {
         let Some((map_from_object, ego_from_object, ego)) = columns.poses(actor) else {
             return;
@@ -72,7 +91,7 @@ impl Building {
         let velocity = motion.velocity_mps[0][at].zip(motion.velocity_mps[1][at]);
         let relative = velocity.and_then(|(vx, vy)| {
             let [ego_vx, ego_vy] = ego.velocity_mps?;
-            let (sin, cos) = ego.map_from_ego.rotation.yaw_rad().sin_cos();
+            let (sin, cos) = ego.heading;
             let (dx, dy) = (vx - ego_vx, vy - ego_vy);
             Some((dx * cos + dy * sin, dy * cos - dx * sin))
         });
@@ -86,14 +105,14 @@ impl Building {
             relative.map(|v| v.1),
         ];
         for (column, value) in self.perhaps.iter_mut().zip(perhaps) {
-            column.push(value);
+            column.append_option(value);
         }
         self.stamps_ns.push(columns.stamp_ns(actor));
         self.categories.append_value(columns.category_name(actor));
         let source = crate::facts::NameId(actor.category.0);
         self.source_categories
             .append_value(columns.source_categories.get(source));
-        self.lidar_points.push(actor.lidar_points);
+        self.lidar_points.append_option(actor.lidar_points);
         let accel_kinematics = accel[0].map(|_| kinematics(motion.accel_is_measured));
         self.accel_kinematics.append_option(accel_kinematics);
     }
@@ -153,7 +172,7 @@ impl Facts for ActorColumns {
     fn batch(&self, key: DriveKey<'_>, rows: Range<usize>) -> Result<RecordBatch> {
         let count = rows.len();
         let parts = self.parts(rows);
-        let mut made = Building::default();
+        let mut made = Building::with_capacity(count);
         for (_, track, own) in parts.clone() {
             let motion = Motion::of(self, &track.actors);
             let measured = kinematics(motion.velocity_is_measured);
@@ -172,15 +191,12 @@ impl Facts for ActorColumns {
             .with("source_category", Arc::new(made.source_categories.finish()))
             .with("kinematics", repeated(made.kinematics))
             .with("accel_kinematics", Arc::new(made.accel_kinematics.finish()))
-            .with(
-                "lidar_points",
-                Arc::new(Int32Array::from(made.lidar_points)),
-            );
+            .with("lidar_points", Arc::new(made.lidar_points.finish()));
         for (name, values) in KNOWN.into_iter().zip(made.known) {
             columns = columns.with(name, Arc::new(Float64Array::from(values)));
         }
-        for (name, values) in PERHAPS.into_iter().zip(made.perhaps) {
-            columns = columns.with(name, Arc::new(Float64Array::from(values)));
+        for (name, mut values) in PERHAPS.into_iter().zip(made.perhaps) {
+            columns = columns.with(name, Arc::new(values.finish()));
         }
         columns.finish()
     }

@@ -64,6 +64,19 @@ pub(crate) struct EgoAt {
     pub(crate) map_from_ego: Pose,
     /// Of the frame's origin, over ground, in the map frame.
     pub(crate) velocity_mps: Option<[f64; 2]>,
+    /// Sine and cosine of the heading: every actor of the stamp asks for them.
+    pub(crate) heading: (f64, f64),
+}
+
+impl EgoAt {
+    /// The ego at a pose; `velocity_mps` is over ground, in the map frame.
+    pub(crate) fn new(map_from_ego: Pose, velocity_mps: Option<[f64; 2]>) -> Self {
+        Self {
+            map_from_ego,
+            velocity_mps,
+            heading: map_from_ego.rotation.yaw_rad().sin_cos(),
+        }
+    }
 }
 
 /// The actors of a drive.

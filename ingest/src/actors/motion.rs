@@ -19,35 +19,31 @@ impl Motion {
     /// `actors` ascend in time, each stamp once.
     pub(super) fn of(columns: &ActorColumns, actors: &[Actor]) -> Self {
         let stamps: Vec<i64> = actors.iter().map(|actor| columns.stamp_ns(actor)).collect();
-        let (mut positions, mut headings) = (Vec::new(), Vec::new());
-        for actor in actors {
-            let map_from_object = columns.poses(actor).map(|(pose, ..)| pose);
-            positions.push(map_from_object.map(|pose| pose.translation));
-            headings.push(map_from_object.map(|pose| pose.rotation.yaw_rad().sin_cos()));
-        }
-        let in_map = |vector: Option<[f64; 2]>, at: usize| {
-            let ([along, left], (sin, cos)) = (vector?, headings[at]?);
+        let pose = |actor| {
+            columns
+                .poses(actor)
+                .map(|(map_from_object, ..)| map_from_object)
+        };
+        let in_map = |vector: Option<[f64; 2]>, actor| {
+            let ([along, left], pose) = (vector?, pose(actor)?);
+            let (sin, cos) = pose.rotation.yaw_rad().sin_cos();
             Some([along * cos - left * sin, along * sin + left * cos])
         };
-        let rows = || actors.iter().enumerate();
+        let rows = || actors.iter();
         let velocity_is_measured = actors.iter().all(|actor| actor.velocity_mps.is_some());
         let velocity_mps = if velocity_is_measured {
-            per_axis(rows().map(|(at, actor)| in_map(actor.velocity_mps, at)))
+            per_axis(rows().map(|actor| in_map(actor.velocity_mps, actor)))
         } else {
-            [0, 1].map(|axis: usize| {
-                let along: Vec<_> = positions
-                    .iter()
-                    .map(|position| position.map(|position| position[axis]))
-                    .collect();
-                central_difference(&stamps, &along)
-            })
+            let position =
+                |actor| pose(actor).map(|pose| [pose.translation[0], pose.translation[1]]);
+            per_axis(rows().map(position)).map(|along| central_difference(&stamps, &along))
         };
         let accel_is_measured = actors.iter().all(|actor| actor.accel_mps2.is_some())
             && actors
                 .iter()
                 .any(|actor| actor.accel_mps2 != Some([0.0, 0.0]));
         let accel_mps2 = if accel_is_measured {
-            per_axis(rows().map(|(at, actor)| in_map(actor.accel_mps2, at)))
+            per_axis(rows().map(|actor| in_map(actor.accel_mps2, actor)))
         } else if actors.len() < 3 {
             [0, 1].map(|_| vec![None; actors.len()])
         } else {
@@ -63,10 +59,7 @@ impl Motion {
 }
 
 fn per_axis(vectors: impl Iterator<Item = Option<[f64; 2]>>) -> [Vec<Option<f64>>; 2] {
-    let (mut x, mut y) = (Vec::new(), Vec::new());
-    for vector in vectors {
-        x.push(vector.map(|vector| vector[0]));
-        y.push(vector.map(|vector| vector[1]));
-    }
+    let axes = |vector: Option<[f64; 2]>| (vector.map(|v| v[0]), vector.map(|v| v[1]));
+    let (x, y) = vectors.map(axes).unzip();
     [x, y]
 }

@@ -16,10 +16,7 @@ fn scene(frame: Frame, measured: bool, stamps: i64) -> ActorColumns {
     for k in (0..stamps).rev() {
         let (stamp_ns, t) = (k * 100_000_000, k as f64 * 0.1);
         let map_from_ego = Pose::planar(0.0, 5.0 * t, std::f64::consts::FRAC_PI_2);
-        ego.push(Some(EgoAt {
-            map_from_ego,
-            velocity_mps: Some([0.0, 5.0]),
-        }));
+        ego.push(Some(EgoAt::new(map_from_ego, Some([0.0, 5.0]))));
         let map_from_object = Pose::planar(-t, 10.0 + 2.0 * t, 2.0);
         let (sin, cos) = 2.0_f64.sin_cos();
         let along = [-cos + 2.0 * sin, sin + 2.0 * cos];

@@ -190,10 +190,7 @@ impl Scene {
         let mut ego = vec![None; self.by_stamp.len()];
         for (at, seen) in self.by_stamp.values().enumerate() {
             let velocity_mps = vx[at].zip(vy[at]).map(|(x, y)| [x, y]);
-            ego[seen.sighting.index()] = Some(EgoAt {
-                map_from_ego: seen.map_from_ego,
-                velocity_mps,
-            });
+            ego[seen.sighting.index()] = Some(EgoAt::new(seen.map_from_ego, velocity_mps));
         }
         ego
     }

@@ -172,7 +172,7 @@ impl Reader<'_> {
         actors.add_ego(ego_box.size_m, ego_box.pose(), |stamp_ns, ego| {
             let (_, yaw_rate) = motion_at(states, stamp_ns)?;
             let speed = ego.velocity_mps.map(|[vx, vy]| {
-                let (sin, cos) = ego.map_from_ego.rotation.yaw_rad().sin_cos();
+                let (sin, cos) = ego.heading;
                 vx * cos + vy * sin
             });
             // The centre goes round the rear axle in a turn.
@@ -191,12 +191,11 @@ fn drop_untracked(findings: &mut Findings, topic: &str, stamp_ns: i64) {
 }
 
 fn ego_at(states: &[EgoState], map_from_ego: Pose, stamp_ns: i64) -> EgoAt {
-    let (sin, cos) = map_from_ego.rotation.yaw_rad().sin_cos();
+    let mut ego = EgoAt::new(map_from_ego, None);
+    let (sin, cos) = ego.heading;
     let speed = motion_at(states, stamp_ns).map(|(speed, _)| speed);
-    EgoAt {
-        map_from_ego,
-        velocity_mps: speed.map(|speed| [speed * cos, speed * sin]),
-    }
+    ego.velocity_mps = speed.map(|speed| [speed * cos, speed * sin]);
+    ego
 }
 
 /// Speed and yaw rate of the ego at a stamp: interpolated between its states, or those of the nearest.
