@@ -61,7 +61,7 @@ impl Sheet {
         }
     }
 
-    /// Adds a row; cells beyond the columns are dropped.
+    /// Adds a row, a cell for each column.
     pub(crate) fn row<const N: usize>(&mut self, cells: [Cell; N]) {
         assert_eq!(N, self.columns.len());
         for ((_, column), cell) in self.columns.iter_mut().zip(cells) {
