@@ -12,8 +12,8 @@ use rand_chacha::ChaCha8Rng;
 use crate::contents::Contents;
 use crate::harness::{Bench, Place};
 
-/// Several commits of several tables each.
-const DRIVES: usize = 36;
+/// Three commits of several tables each: one takes 64 drives (`ingest::Limits::commit_drives_max`).
+const DRIVES: usize = 140;
 const INGEST: [&str; 2] = ["ingest", "logs"];
 /// How long a request of a killed process may still be at work in the store.
 const SETTLE: Duration = Duration::from_millis(300);
