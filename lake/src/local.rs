@@ -100,8 +100,6 @@ fn failed(error: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
-
     use super::*;
 
     #[tokio::test]

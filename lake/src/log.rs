@@ -112,9 +112,9 @@ impl TableLog {
 
     /// The table with its files at its latest version; `None` where it does not exist.
     pub(crate) async fn table(&mut self) -> Result<Option<DeltaTable>> {
-        let version = match self.version {
-            Some(_) => self.follow().await?,
-            None => self.load_table().await?,
+        let version = match (self.version, self.as_of) {
+            (None, AsOf::Latest) => self.load_table().await?,
+            _ => self.follow().await?,
         };
         match version {
             Some(version) => self.table_at(version).await.map(Some),
@@ -226,10 +226,12 @@ impl TableLog {
         let Some(mut snapshot) = self.found(read(self.version)).await? else {
             return Ok(None);
         };
-        let Some(version) = self.version_wanted(snapshot.version()).await? else {
+        let latest = snapshot.version();
+        let wanted = version_at(&self.name, &self.log_store, latest, self.as_of).await?;
+        let Some(version) = wanted else {
             return Ok(None);
         };
-        if version != snapshot.version() {
+        if version != latest {
             let older = read(Some(version)).await;
             snapshot = older.map_err(|error| Error::table(&self.name, error))?;
         }
@@ -238,24 +240,14 @@ impl TableLog {
         Ok(self.version)
     }
 
-    /// Reads the same and the files.
+    /// Reads the latest version with its files.
     async fn load_table(&mut self) -> Result<Option<u64>> {
         let load = async {
             let mut table = DeltaTable::new(Arc::clone(&self.log_store));
             table.load().await.map(|()| table)
         };
-        let Some(table) = self.found(load).await? else {
-            return Ok(None);
-        };
-        let latest = table.version().unwrap_or_default();
-        let Some(version) = self.version_wanted(latest).await? else {
-            return Ok(None);
-        };
-        // An older one is loaded by whoever asks for it.
-        if version == latest {
-            self.table = Some(table);
-        }
-        self.version = Some(version);
+        self.table = self.found(load).await?;
+        self.version = self.table.as_ref().and_then(DeltaTable::version);
         Ok(self.version)
     }
 
@@ -270,10 +262,6 @@ impl TableLog {
             Err(DeltaTableError::NotATable(_)) => Ok(None),
             Err(error) => Err(Error::table(&self.name, error)),
         }
-    }
-
-    async fn version_wanted(&self, latest: u64) -> Result<Option<u64>> {
-        version_at(&self.name, &self.log_store, latest, self.as_of).await
     }
 
     async fn commit_entry(&self, version: u64) -> Result<Option<bytes::Bytes>> {

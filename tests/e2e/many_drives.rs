@@ -16,9 +16,8 @@ const BATCHES: usize = 68;
 const CHECKPOINT_INTERVAL: usize = 32;
 /// Ingests that are compared with those that were as far behind the checkpoint before.
 const COMPARED: usize = 5;
-/// Drives of a commit at least, but for the last of an ingest: a drive of two seconds takes less than a tenth of
-/// `Limits::commit_bytes_max`.
-const COMMIT_DRIVES_MIN: usize = 10;
+/// Drives of a commit at most: `Limits::commit_drives_max`.
+const COMMIT_DRIVES_MAX: usize = 64;
 
 /// What one ingest of a batch took.
 struct Cost {
@@ -102,7 +101,7 @@ fn files_and_commits_stay_few() {
         bench.cell("SELECT count(DISTINCT log_id) FROM ego_state"),
         drives.to_string()
     );
-    let commits = BATCHES * batch_drives().div_ceil(COMMIT_DRIVES_MIN);
+    let commits = BATCHES * batch_drives().div_ceil(COMMIT_DRIVES_MAX);
     // Each batch has the same days, one after the other. A commit has a file for each day, and a day may be parted by two commits.
     let days = bench.cell("SELECT count(DISTINCT day) FROM drive");
     let days: usize = days.parse().expect("a number");

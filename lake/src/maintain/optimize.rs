@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, SortExpr, cast, col, lit};
-use deltalake::kernel::{Action, Add, LogicalFileView};
+use deltalake::kernel::{Action, Add, LogicalFileView, Snapshot};
 use deltalake::protocol::DeltaOperation;
 use deltalake::{DeltaTable, DeltaTableError};
 use driveloop_schemas::TableSpec;
@@ -55,7 +55,7 @@ impl Lake {
         if self.version(table).await?.is_none() {
             return Ok(done);
         }
-        self.open_or_create(spec).await?;
+        let definition = self.open_or_create(spec).await?;
         let Some(opened) = self.table(table).await? else {
             return Ok(done);
         };
@@ -63,7 +63,7 @@ impl Lake {
             if is_settled(spec, &partition, self.config().limits.file_bytes) {
                 continue;
             }
-            let (files, rows) = self.rewrite(spec, &opened, &partition).await?;
+            let (files, rows) = self.rewrite(spec, &definition, &opened, &partition).await?;
             if self.swap(spec, &partition, &files, commit).await? {
                 done.partitions += 1;
                 done.files_before += partition.files.len();
@@ -80,6 +80,7 @@ impl Lake {
     async fn rewrite(
         &self,
         spec: &'static TableSpec,
+        definition: &Snapshot,
         table: &DeltaTable,
         partition: &Partition,
     ) -> Result<(Vec<Add>, u64)> {
@@ -91,10 +92,9 @@ impl Lake {
             rows = rows.filter(filter)?;
         }
         let mut batches = rows.sort(order)?.execute_stream().await?;
-        let definition = self.open_or_create(spec).await?;
         let log_store = table.log_store();
         let limits = &self.config().limits;
-        let writer = file_writer(log_store.as_ref(), &definition, spec, limits);
+        let writer = file_writer(log_store.as_ref(), definition, spec, limits);
         let (mut writer, schema) = writer.map_err(&fail)?;
         let mut written = 0;
         while let Some(batch) = batches.try_next().await? {
