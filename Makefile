@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with cargo, a C++ compiler, python3 and the package registries:
 #   make demo [LOGS=URI]   sets up, builds, and goes round the loop: twice on simulated drives, or once on logs of yours
-#   make test              sets up, builds, and runs every test
+#   make test              sets up, builds, and runs every test; its last line says how many passed, failed and were skipped
 # and `make bench` compares ingest and mining with other programs on the same logs and tables.
 
 CACHE := $(or $(DRIVELOOP_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/driveloop)
@@ -29,7 +29,7 @@ endif
 
 test: build
 	@tools/setup --peers
-	DRIVELOOP_PEERS=$(CACHE)/peers DRIVELOOP_BENCH=$(wildcard $(CACHE)/bench) cargo test --workspace --locked
+	@DRIVELOOP_PEERS=$(CACHE)/peers DRIVELOOP_BENCH=$(wildcard $(CACHE)/bench) tools/test
 
 # With the profile of the build, so that it measures that one and builds no other.
 bench: build

@@ -1,5 +1,6 @@
 //! The whole way with the built-in trainer: a dataset, a model that beats the baseline, its rows in the lake.
 
+use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -125,12 +126,17 @@ async fn a_training_starts_from_a_model_of_the_lake() {
     );
     let again = setup.train(&further).await.unwrap();
     assert_eq!(again.outcome, Outcome::AlreadyThere);
+    // The rows come in the order of the models' names, which are made of digests.
     let models = setup.lake.read::<Checkpoint>(None).await.unwrap();
-    let started_from: Vec<_> = models
+    let started_from: BTreeMap<_, _> = models
         .iter()
-        .map(|model| model.started_from.as_deref())
+        .map(|model| (&model.model_id, model.started_from.as_ref()))
         .collect();
-    assert_eq!(started_from, [None, Some(first.model_id.as_str())]);
+    let expected = [
+        (&first.model_id, None),
+        (&second.model_id, Some(&first.model_id)),
+    ];
+    assert_eq!(started_from, expected.into());
 
     let absent = JobSpec {
         start_from: Some("absent".into()),

@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 use tch::{Device, Kind};
 
+use crate::numerics::CpuKernels;
+
 /// Trains and predicts with libtorch; normally started by `driveloop train` and `driveloop round`.
 #[derive(Debug, Parser)]
 #[command(name = "driveloop-worker", version)]
@@ -140,6 +142,8 @@ pub(crate) struct Params {
     pub(crate) precision: Precision,
     /// Threads of libtorch. The bytes of the weights are a function of it.
     pub(crate) threads: i32,
+    /// Which kernels a CPU trains with: `portable` ones give the same bytes on every x86-64 machine.
+    pub(crate) cpu_kernels: CpuKernels,
 }
 
 impl Default for Params {
@@ -159,6 +163,7 @@ impl Default for Params {
             shuffle_samples: 65_536,
             precision: Precision::Auto,
             threads: 1,
+            cpu_kernels: CpuKernels::Portable,
         }
     }
 }

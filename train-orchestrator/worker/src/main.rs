@@ -6,6 +6,7 @@
 //! * [`source`] reads a file of samples block by block, [`loader`] makes batches of it ahead of the step that takes them, in the
 //!   order that [`order`] says; [`data`] are samples as tensors.
 //! * [`model`] is the motion forecaster, [`loss`] what it minimises, [`adam`] how.
+//! * [`numerics`] makes every CPU compute the same bits.
 //! * [`checkpoint`] holds all that a killed run needs to end with the same bytes.
 //! * [`train`] and [`predict`] are the verbs; [`doctor`] says what is wrong with a machine.
 
@@ -20,6 +21,7 @@ mod loader;
 mod loss;
 mod metrics;
 mod model;
+mod numerics;
 mod order;
 mod predict;
 mod prefetch;

@@ -13,12 +13,13 @@ use driveloop_schemas::forecast::HORIZON_STEPS;
 use tch::{Device, Kind};
 
 use crate::args::{Params, PredictArgs};
-use crate::device;
 use crate::files::write_atomically;
 use crate::metrics::{Line, Metrics};
 use crate::model::Forecaster;
+use crate::numerics::CpuKernels;
 use crate::prefetch::Prefetch;
 use crate::source::{SampleBlock, Source};
+use crate::{device, numerics};
 
 /// Samples predicted at once.
 const PREDICTION_BATCH: usize = 1024;
@@ -27,6 +28,7 @@ const BLOCKS_AHEAD: usize = 2;
 
 /// Predicts the validation and test samples of a dataset.
 pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<()> {
+    numerics::fix(CpuKernels::Portable)?;
     let device = device::resolve(&args.common.device)?;
     tch::set_num_threads(Params::default().threads);
     let model = Forecaster::read(&args.weights, device)?;

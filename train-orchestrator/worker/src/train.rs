@@ -15,7 +15,7 @@ use crate::model::{Forecaster, Weights, check, write_weights};
 use crate::order::Order;
 use crate::prefetch::Prefetch;
 use crate::source::Source;
-use crate::{device, loader, predict};
+use crate::{device, loader, numerics, predict};
 
 /// Steps between lines of the metrics file.
 const METRICS_EVERY_STEPS: u64 = 20;
@@ -23,6 +23,7 @@ const METRICS_EVERY_STEPS: u64 = 20;
 /// Trains, keeps the model with the least validation loss, and predicts the validation and test samples with it.
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let params = Params::parse(&args.params)?;
+    numerics::fix(params.cpu_kernels)?;
     ensure!(
         args.checkpoint_every_steps >= 1,
         "checkpoint_every_steps: expected at least 1"

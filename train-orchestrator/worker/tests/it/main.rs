@@ -126,6 +126,65 @@ fn a_killed_run_goes_on_and_ends_with_the_same_bytes() {
     assert_eq!(whole.predictions(), killed.predictions());
 }
 
+/// Settings that make the libraries below libtorch, and the C library, take other kernels: what another CPU does of itself.
+const OTHER_CPUS: [&[(&str, &str)]; 4] = [
+    &[("MKL_CBWR", "COMPATIBLE")],
+    &[("MKL_CBWR", "AVX2"), ("ATEN_CPU_CAPABILITY", "avx2")],
+    &[
+        ("ATEN_CPU_CAPABILITY", "default"),
+        ("ONEDNN_MAX_CPU_ISA", "SSE41"),
+    ],
+    &[("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-AVX2,-FMA")],
+];
+
+#[test]
+fn every_cpu_gives_the_same_bytes() {
+    let root = tempfile::tempdir().unwrap();
+    let params = r#"{"steps_max": 100, "batch": 64}"#;
+    let here = Job::new(root.path(), "here", params);
+    fixture::write_dataset(&here.dataset, [500, 60, 60]);
+    here.train();
+    let weights = std::fs::read(here.weights()).unwrap();
+    for (index, settings) in OTHER_CPUS.into_iter().enumerate() {
+        let there = Job::new(root.path(), &format!("there-{index}"), params);
+        let output = there
+            .command("train")
+            .envs(settings.iter().copied())
+            .output();
+        let output = output.unwrap();
+        assert!(
+            output.status.success(),
+            "{settings:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let same = std::fs::read(there.weights()).unwrap() == weights;
+        assert!(same, "{settings:?}: the weights differ");
+        assert_eq!(there.predictions(), here.predictions(), "{settings:?}");
+    }
+}
+
+#[test]
+fn a_job_may_ask_for_the_kernels_of_its_cpu() {
+    let root = tempfile::tempdir().unwrap();
+    let params = r#"{"steps_max": 100, "batch": 64, "cpu_kernels": "native"}"#;
+    let native = Job::new(root.path(), "native", params);
+    fixture::write_dataset(&native.dataset, [500, 60, 60]);
+    native.train();
+    // The last bits may differ from those of the portable kernels; what is learnt does not.
+    let loss = |job: &Job| job.events("end")[0]["validation_loss"].as_f64().unwrap();
+    let portable = Job::new(
+        root.path(),
+        "portable",
+        r#"{"steps_max": 100, "batch": 64}"#,
+    );
+    portable.train();
+    let (native, portable) = (loss(&native), loss(&portable));
+    assert!(
+        (native / portable - 1.0).abs() < 0.02,
+        "{native} {portable}"
+    );
+}
+
 #[test]
 fn a_run_starts_from_the_weights_of_another() {
     let root = tempfile::tempdir().unwrap();
