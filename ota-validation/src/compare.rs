@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use driveloop_statistics::{
+    Cluster, Discordance, Target, design_effect, drives_for_mean, drives_to_meet_a_bad_one,
+    flip_counts, flip_sums, interval, mcnemar, mean_and_error, scenes_for_no_worse,
+    scenes_for_worse,
+};
+
 use crate::evidence::seed_from;
 use crate::paired::{Paired, PairedMetric};
 use crate::rules::{Kind, MetricRule, Rules};
-use crate::stats::power::{Target, drives_for_mean, drives_to_meet_a_bad_one, scenes_for_shares};
-use crate::stats::score::{Discordance, design_effect};
-use crate::stats::{Cluster, bootstrap, exact, mean_and_error};
 use crate::verdict::{Comparison, Failing, Finding, Needed};
 
 /// A metric on a slice, with its rule.
@@ -41,7 +44,7 @@ pub(crate) fn compare(subject: Subject<'_>, rules: &Rules, seed: u64) -> Option<
     }
     let seed = |purpose| seed_from(seed, &[&subject.metric.name, subject.slice, purpose]);
     match comparison.failing {
-        Some(failing) => shares(&mut comparison, failing, &clusters, rules, seed("flips")),
+        Some(failing) => shares(&mut comparison, failing, &clusters, rules),
         None => means(&mut comparison, &clusters, rules, seed),
     }
     if comparison.scenes < rules.scenes_min {
@@ -145,13 +148,7 @@ fn target(margin: f64, rules: &Rules) -> Target {
     }
 }
 
-fn shares(
-    comparison: &mut Comparison,
-    failing: Failing,
-    clusters: &[Cluster],
-    rules: &Rules,
-    seed: u64,
-) {
+fn shares(comparison: &mut Comparison, failing: Failing, clusters: &[Cluster], rules: &Rules) {
     let scenes = comparison.scenes as f64;
     let (new, mended) = (failing.new as f64, failing.mended as f64);
     let discordance = Discordance {
@@ -162,21 +159,18 @@ fn shares(
     let effect = design_effect(clusters, discordance);
     let effective = discordance.effective(effect);
     let (low, high) = effective.interval(rules.noninferiority_alpha);
-    let (p_value, method) = if comparison.drives == comparison.scenes {
-        (
-            exact::mcnemar(failing.new, failing.mended),
-            exact::Method::McNemar,
-        )
+    let flips = if comparison.drives == comparison.scenes {
+        mcnemar(failing.new, failing.mended)
     } else {
         let differences: Vec<i64> = clusters.iter().map(|cluster| cluster.sum as i64).collect();
-        exact::flip_counts(&differences, rules.resamples, seed)
+        flip_counts(&differences)
     };
     comparison.worsening = (new - mended) / scenes;
     comparison.worsening_low = Some(low);
     comparison.worsening_high = Some(high);
     comparison.design_effect = Some(effect);
-    comparison.test = Some(method.as_str());
-    comparison.p_value = Some(p_value);
+    comparison.test = Some(flips.method.as_str());
+    comparison.p_value = Some(flips.both);
     if let Some(margin) = comparison.margin {
         let target = target(margin, rules);
         let independent = comparison.drives == comparison.scenes;
@@ -188,7 +182,9 @@ fn shares(
         let met = comparison.drives as f64 >= drives_min;
         comparison.no_worse = Some(high < margin && met);
         // The share of discordant scenes needs no independence; only their number does.
-        let needed = scenes_for_shares(discordance, target) * effect;
+        let needed = scenes_for_no_worse(discordance, target)
+            .max(scenes_for_worse(discordance, target))
+            * effect;
         let needed = needed.ceil().max(rules.scenes_min as f64);
         let per_drive = scenes / comparison.drives as f64;
         let drives = (needed / per_drive).ceil().max(drives_min);
@@ -208,13 +204,13 @@ fn means(
     let (mean, error) = mean_and_error(clusters);
     comparison.worsening = mean;
     let sums: Vec<f64> = clusters.iter().map(|cluster| cluster.sum).collect();
-    let (p_value, method) = exact::flip_sums(&sums, rules.resamples, seed("flips"));
-    comparison.test = Some(method.as_str());
-    comparison.p_value = Some(p_value);
+    let flips = flip_sums(&sums);
+    comparison.test = Some(flips.method.as_str());
+    comparison.p_value = Some(flips.both);
     let enough = clusters.len() as u64 >= rules.drives_min;
     if enough {
         let alpha = rules.noninferiority_alpha;
-        let interval = bootstrap::interval(clusters, alpha, rules.resamples, seed("bootstrap"));
+        let interval = interval(clusters, alpha, rules.resamples, seed("bootstrap"));
         comparison.worsening_low = interval.map(|(low, _)| low);
         comparison.worsening_high = interval.map(|(_, high)| high);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use driveloop_statistics::benjamini_hochberg;
 use rayon::prelude::*;
 
 use crate::compare::{Subject, compare};
@@ -9,7 +10,6 @@ use crate::newly_failing::newly_failing;
 use crate::paired::{ALL, Paired};
 use crate::reasons;
 use crate::rules::{Kind, MetricRule, Rules, SliceScope, WhenWorse};
-use crate::stats::multiple::benjamini_hochberg;
 use crate::verdict::{Comparison, Decision, Finding, Reason, ReasonKind, Verdict};
 use crate::wanted::wanted;
 

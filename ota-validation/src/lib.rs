@@ -51,7 +51,6 @@ mod report;
 mod rules;
 mod scene_view;
 mod scores;
-mod stats;
 mod update_record;
 mod validation;
 mod verdict;
