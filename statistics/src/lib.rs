@@ -5,8 +5,8 @@
 //! * [`interval`] is the bootstrap: whole drives, studentised, none with fewer than [`DRIVES_MIN`] drives.
 //! * [`flip_test`], [`flip_counts`], [`flip_sums`] and [`mcnemar`] test "no difference" between two that were scored on
 //!   the same scenes. No p-value is drawn, so that none stops at a floor.
-//! * [`Discordance`] has Tango's score interval of independent scenes; [`DriveShares`] bounds a worsening whose scenes
-//!   come from drives, without assuming how it is spread over them.
+//! * [`Discordance`] has Tango's score interval of independent scenes; [`DriveBound`] bounds a worsening whose scenes
+//!   come from drives, for the worst drive that there may be.
 //! * [`holm`] and [`benjamini_hochberg`] correct for many tests.
 //! * [`Target`] and the functions beside it plan: so many scenes or drives would decide.
 //! * [`p_equals`] writes a p-value, which never reads as zero.
@@ -31,7 +31,7 @@
 
 mod bootstrap;
 mod cluster;
-mod drive_shares;
+mod drive_bound;
 mod flips;
 mod multiple;
 mod normal;
@@ -42,12 +42,12 @@ mod text;
 
 pub use bootstrap::{DRIVES_MIN, interval};
 pub use cluster::{Cluster, mean_and_error};
-pub use drive_shares::DriveShares;
+pub use drive_bound::{DriveBound, student_interval, worst_share};
 pub use flips::{Flips, Method, Side, flip_counts, flip_sums, flip_test, mcnemar};
 pub use multiple::{benjamini_hochberg, holm};
 pub use normal::{normal_quantile, normal_tail};
 pub use power::{
-    Target, drives_for_mean, drives_for_shares, drives_that_can_reject, drives_to_meet_a_bad_one,
+    Target, drives_for_bound, drives_for_mean, drives_that_can_reject, drives_to_meet_a_bad_one,
     scenes_for_no_worse, scenes_for_worse,
 };
 pub use score::{Discordance, design_effect};
