@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 BIN := $(CARGO_TARGET_DIR)/debug
 DEMO := demo
 
-.PHONY: setup build demo test bench lint clean-demo
+.PHONY: setup build demo test bench calibration lint clean-demo
 
 setup:
 	@tools/setup
@@ -35,6 +35,10 @@ test: build
 bench: build
 	@tools/setup --bench
 	DRIVELOOP_BENCH=$(CACHE)/bench cargo test --workspace --locked --bench ingest --bench mining
+
+# Simulates thousands of releases and writes ota-validation/docs/calibration.md. Takes about half an hour.
+calibration: setup
+	cargo test --workspace --locked --bench calibration
 
 lint: setup
 	cargo fmt --check

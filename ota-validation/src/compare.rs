@@ -1,14 +1,15 @@
 //! One metric on one slice: what the numbers say before tests are weighed against one another.
 
-use std::collections::BTreeMap;
+use driveloop_statistics::{
+    Cluster, Discordance, DriveBound, Flips, design_effect, drives_to_meet_a_bad_one, flip_counts,
+    flip_sums, interval, mcnemar, mean_and_error, student_interval,
+};
 
 use crate::evidence::seed_from;
 use crate::paired::{Paired, PairedMetric};
+use crate::plan::target;
 use crate::rules::{Kind, MetricRule, Rules};
-use crate::stats::power::{Target, drives_for_mean, drives_to_meet_a_bad_one, scenes_for_shares};
-use crate::stats::score::{Discordance, design_effect};
-use crate::stats::{Cluster, bootstrap, exact, mean_and_error};
-use crate::verdict::{Comparison, Failing, Finding, Needed};
+use crate::verdict::{Comparison, Failing, Finding};
 
 /// A metric on a slice, with its rule.
 #[derive(Clone, Copy)]
@@ -27,7 +28,7 @@ struct Pairs {
     unanswered: u64,
 }
 
-/// Compares. The adjusted p-value and the finding are filled in when all tests are known.
+/// Compares. The adjusted p-value, the finding and the counts are filled in when all tests are known.
 /// `None` where no scene has a value of both and none is left unanswered.
 pub(crate) fn compare(subject: Subject<'_>, rules: &Rules, seed: u64) -> Option<Comparison> {
     let pairs = pairs(subject);
@@ -41,11 +42,11 @@ pub(crate) fn compare(subject: Subject<'_>, rules: &Rules, seed: u64) -> Option<
     }
     let seed = |purpose| seed_from(seed, &[&subject.metric.name, subject.slice, purpose]);
     match comparison.failing {
-        Some(failing) => shares(&mut comparison, failing, &clusters, rules, seed("flips")),
-        None => means(&mut comparison, &clusters, rules, seed),
+        Some(failing) => shares(&mut comparison, failing, &clusters, rules),
+        None => means(&mut comparison, &clusters, rules, seed("bootstrap")),
     }
     if comparison.scenes < rules.scenes_min {
-        comparison.p_value = None;
+        (comparison.p_value, comparison.p_worse, comparison.p_better) = (None, None, None);
         comparison.test = None;
         comparison.no_worse = comparison.margin.map(|_| false);
     }
@@ -67,27 +68,29 @@ fn pairs(subject: Subject<'_>) -> Pairs {
     pairs
 }
 
+/// The drives, in the order of their names.
 fn clusters(subject: Subject<'_>, pairs: &Pairs) -> Vec<Cluster> {
-    let mut drives: BTreeMap<&str, Cluster> = BTreeMap::new();
-    for (at, candidate, baseline) in &pairs.values {
-        let rule = subject.rule;
-        let worsening = match rule.kind {
-            Kind::PassFail => {
-                f64::from(u8::from(rule.fails(*candidate)))
-                    - f64::from(u8::from(rule.fails(*baseline)))
-            }
-            Kind::Continuous => rule.worsening(*candidate, *baseline),
-        };
-        let drive = drives
-            .entry(&subject.paired.scenes()[*at].drive)
-            .or_insert(Cluster {
-                scenes: 0.0,
-                sum: 0.0,
-            });
-        drive.scenes += 1.0;
-        drive.sum += worsening;
-    }
-    drives.into_values().collect()
+    let rule = subject.rule;
+    let worsening = |candidate: f64, baseline: f64| match rule.kind {
+        Kind::PassFail => {
+            f64::from(u8::from(rule.fails(candidate))) - f64::from(u8::from(rule.fails(baseline)))
+        }
+        Kind::Continuous => rule.worsening(candidate, baseline),
+    };
+    let of_drives = pairs.values.iter().map(|(at, candidate, baseline)| {
+        let drive = subject.paired.drive_of(*at);
+        (drive, worsening(*candidate, *baseline))
+    });
+    let mut of_drives: Vec<(u32, f64)> = of_drives.collect();
+    // Stable: the scenes of a drive stay in the order of their keys, and their sum is the same sum.
+    of_drives.sort_by_key(|(drive, _)| *drive);
+    of_drives
+        .chunk_by(|a, b| a.0 == b.0)
+        .map(|scenes| Cluster {
+            scenes: scenes.len() as f64,
+            sum: scenes.iter().map(|(_, worsening)| worsening).sum(),
+        })
+        .collect()
 }
 
 fn described(subject: Subject<'_>, pairs: &Pairs, drives: usize) -> Comparison {
@@ -124,110 +127,93 @@ fn described(subject: Subject<'_>, pairs: &Pairs, drives: usize) -> Comparison {
         candidate_mean: mean(|value| value.1),
         failing,
         worsening: 0.0,
+        worsening_error: None,
         worsening_low: None,
         worsening_high: None,
+        bound: None,
         design_effect: None,
         test: None,
         p_value: None,
+        p_worse: None,
+        p_better: None,
         q_value: None,
+        family: None,
         finding: Finding::TooFew,
         margin: rule.margin,
         no_worse: rule.margin.map(|_| false),
         needed: None,
+        needed_if_alike: None,
     }
 }
 
-fn target(margin: f64, rules: &Rules) -> Target {
-    Target {
-        margin,
-        alpha: rules.noninferiority_alpha,
-        power: rules.power,
-    }
-}
-
-fn shares(
-    comparison: &mut Comparison,
-    failing: Failing,
-    clusters: &[Cluster],
-    rules: &Rules,
-    seed: u64,
-) {
-    let scenes = comparison.scenes as f64;
-    let (new, mended) = (failing.new as f64, failing.mended as f64);
+/// A pass/fail metric. Independent scenes have Tango's score interval; scenes of drives have the bound that allows for
+/// the worst drive, whose upper end decides.
+fn shares(comparison: &mut Comparison, failing: Failing, clusters: &[Cluster], rules: &Rules) {
+    let alpha = rules.noninferiority_alpha;
     let discordance = Discordance {
-        scenes,
-        new,
-        mended,
+        scenes: comparison.scenes as f64,
+        new: failing.new as f64,
+        mended: failing.mended as f64,
     };
-    let effect = design_effect(clusters, discordance);
-    let effective = discordance.effective(effect);
-    let (low, high) = effective.interval(rules.noninferiority_alpha);
-    let (p_value, method) = if comparison.drives == comparison.scenes {
-        (
-            exact::mcnemar(failing.new, failing.mended),
-            exact::Method::McNemar,
-        )
+    let independent = comparison.drives == comparison.scenes;
+    let (low, high) = if independent {
+        discordance.interval(alpha)
     } else {
-        let differences: Vec<i64> = clusters.iter().map(|cluster| cluster.sum as i64).collect();
-        exact::flip_counts(&differences, rules.resamples, seed)
+        DriveBound::of_shares(clusters, rules.bad_drive_share).interval(alpha, 1.0)
     };
-    comparison.worsening = (new - mended) / scenes;
+    tested(
+        comparison,
+        if independent {
+            mcnemar(failing.new, failing.mended)
+        } else {
+            let differences: Vec<i64> = clusters.iter().map(|drive| drive.sum as i64).collect();
+            flip_counts(&differences)
+        },
+    );
+    let (_, error) = mean_and_error(clusters);
+    comparison.worsening = (discordance.new - discordance.mended) / discordance.scenes;
+    comparison.worsening_error = Some(error).filter(|error| error.is_finite());
     comparison.worsening_low = Some(low);
     comparison.worsening_high = Some(high);
-    comparison.design_effect = Some(effect);
-    comparison.test = Some(method.as_str());
-    comparison.p_value = Some(p_value);
+    comparison.bound = Some(high);
+    comparison.design_effect = Some(design_effect(clusters, discordance));
     if let Some(margin) = comparison.margin {
-        let target = target(margin, rules);
-        let independent = comparison.drives == comparison.scenes;
-        let drives_min = if independent {
-            0.0
-        } else {
-            drives_to_meet_a_bad_one(rules.bad_drive_share, target)
-        };
-        let met = comparison.drives as f64 >= drives_min;
+        let least = drives_to_meet_a_bad_one(rules.bad_drive_share, target(margin, alpha, rules));
+        let met = independent || comparison.drives as f64 >= least;
         comparison.no_worse = Some(high < margin && met);
-        // The share of discordant scenes needs no independence; only their number does.
-        let needed = scenes_for_shares(discordance, target) * effect;
-        let needed = needed.ceil().max(rules.scenes_min as f64);
-        let per_drive = scenes / comparison.drives as f64;
-        let drives = (needed / per_drive).ceil().max(drives_min);
-        comparison.needed = Some(Needed {
-            scenes: needed.max((drives_min * per_drive).ceil()) as u64,
-            drives: drives as u64,
-        });
     }
 }
 
-fn means(
-    comparison: &mut Comparison,
-    clusters: &[Cluster],
-    rules: &Rules,
-    seed: impl Fn(&'static str) -> u64,
-) {
+/// A continuous metric: the interval is the bootstrap's; what decides is the outermost of its upper end, Student's, and
+/// the bound for one more drive like the worst. Each is too short for some distributions with few drives, and which one
+/// cannot be told from few drives.
+fn means(comparison: &mut Comparison, clusters: &[Cluster], rules: &Rules, seed: u64) {
+    let alpha = rules.noninferiority_alpha;
     let (mean, error) = mean_and_error(clusters);
-    comparison.worsening = mean;
     let sums: Vec<f64> = clusters.iter().map(|cluster| cluster.sum).collect();
-    let (p_value, method) = exact::flip_sums(&sums, rules.resamples, seed("flips"));
-    comparison.test = Some(method.as_str());
-    comparison.p_value = Some(p_value);
-    let enough = clusters.len() as u64 >= rules.drives_min;
-    if enough {
-        let alpha = rules.noninferiority_alpha;
-        let interval = bootstrap::interval(clusters, alpha, rules.resamples, seed("bootstrap"));
-        comparison.worsening_low = interval.map(|(low, _)| low);
-        comparison.worsening_high = interval.map(|(_, high)| high);
+    tested(comparison, flip_sums(&sums));
+    comparison.worsening = mean;
+    comparison.worsening_error = Some(error).filter(|error| error.is_finite());
+    if clusters.len() as u64 >= rules.drives_min {
+        let ends = interval(clusters, alpha, rules.resamples, seed);
+        comparison.worsening_low = ends.map(|(low, _)| low);
+        comparison.worsening_high = ends.map(|(_, high)| high);
+        let of_drives = clusters.iter().map(|drive| drive.sum / drive.scenes);
+        let most = of_drives.fold(mean, f64::max);
+        let worst_drive = DriveBound::of_means(clusters).upper(alpha, most);
+        let student = student_interval(clusters, alpha);
+        comparison.bound = ends
+            .zip(student)
+            .map(|((_, bootstrap), (_, student))| bootstrap.max(student).max(worst_drive));
     }
     if let Some(margin) = comparison.margin {
-        comparison.no_worse = Some(comparison.worsening_high.is_some_and(|high| high < margin));
-        let drives = comparison.drives as f64;
-        let needed = drives_for_mean(drives, error, target(margin, rules));
-        // One drive has no error to plan with: the smallest number that has one.
-        let needed = needed.max(rules.drives_min as f64);
-        let scenes = (needed * comparison.scenes as f64 / drives).ceil();
-        comparison.needed = Some(Needed {
-            scenes: scenes as u64,
-            drives: needed as u64,
-        });
+        comparison.no_worse = Some(comparison.bound.is_some_and(|bound| bound < margin));
     }
+}
+
+fn tested(comparison: &mut Comparison, flips: Flips) {
+    comparison.test = Some(flips.method.as_str());
+    comparison.p_value = Some(flips.both);
+    comparison.p_worse = Some(flips.above);
+    comparison.p_better = Some(flips.below);
 }

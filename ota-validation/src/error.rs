@@ -87,6 +87,20 @@ pub enum Error {
         /// Values.
         actual: usize,
     },
+    /// A value that cannot be a measurement.
+    #[error(
+        "metric `{metric}`, scene `{scene}`: expected a number between -1e100 and 1e100, got {actual:e} from the {who}"
+    )]
+    Value {
+        /// The metric.
+        metric: String,
+        /// Candidate or baseline.
+        who: &'static str,
+        /// The scene.
+        scene: String,
+        /// The value.
+        actual: f64,
+    },
     /// Nothing to compare.
     #[error("nothing to compare: {subject}: {expected}")]
     NoScenes {

@@ -5,24 +5,29 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use crate::compare::{Subject, compare};
+use crate::families::find;
 use crate::newly_failing::newly_failing;
-use crate::paired::{ALL, Paired};
+use crate::paired::{ALL, Paired, Units};
 use crate::reasons;
 use crate::rules::{Kind, MetricRule, Rules, SliceScope, WhenWorse};
-use crate::stats::multiple::benjamini_hochberg;
 use crate::verdict::{Comparison, Decision, Finding, Reason, ReasonKind, Verdict};
 use crate::wanted::wanted;
 
 /// Decides whether the candidate may replace the baseline.
 ///
 /// Each metric is tested on each slice: pass/fail metrics by the exact McNemar test (by sign flips of whole drives
-/// where drives hold several scenes), continuous ones by sign flips with a bootstrap interval, drives being the units.
-/// All tests together are held to the false discovery rate of the rules (Benjamini–Hochberg).
+/// where drives hold several scenes), continuous ones by sign flips, drives being the units.
+/// The one-sided tests for "worse" of the metrics that can block are a family of their own, whose familywise level is
+/// held by Holm's procedure however the tests depend on one another; so are those of the metrics that a person must
+/// weigh. What is better is looked for apart from them, and never changes their thresholds.
 ///
 /// * `BLOCK` when a metric whose rule says so got significantly worse on any slice, or a veto holds.
-/// * `PASS` when every safety-critical metric was shown to be no worse than its margin (or significantly better),
-///   nothing got significantly worse, and no scene of the baseline was left unanswered.
+/// * `PASS` when every safety-critical metric was shown to be no worse than its margin, no slice looks worse than that by
+///   more than chance, nothing got significantly worse, and no scene of the baseline was left unanswered.
 /// * `INCONCLUSIVE` otherwise, with the number of scenes that would decide it.
+///
+/// Being significantly better is no way round the rules about drives: few drives may all be good ones.
+/// `docs/calibration.md` has the measured rates of wrong verdicts.
 ///
 /// Each metric and slice is judged alone: nothing is averaged with anything else, so that no rise hides a fall.
 /// A candidate that equals the baseline on every scene has p = 1 everywhere, and passes exactly when the scenes are
@@ -33,7 +38,7 @@ use crate::wanted::wanted;
 pub fn gate(paired: &Paired, rules: &Rules, seed: u64) -> Verdict {
     let metric_rules = metric_rules(paired, rules);
     let mut comparisons = comparisons(paired, rules, &metric_rules, seed);
-    find(&mut comparisons, rules.fdr);
+    find(&mut comparisons, &metric_rules, rules);
     let mut reasons = Vec::new();
     reasons.extend(vetoes(&comparisons, rules));
     reasons.extend(reasons::unanswered(paired, &comparisons, rules));
@@ -50,6 +55,9 @@ pub fn gate(paired: &Paired, rules: &Rules, seed: u64) -> Verdict {
         if (comparison.finding, when_worse) != (Finding::Worse, WhenWorse::Block) {
             reasons.extend(margin_reason(comparison, rules));
         }
+    }
+    if paired.units() == Units::ScenesAssumedIndependent {
+        reasons.push(reasons::independence(paired));
     }
     if !comparisons
         .iter()
@@ -128,29 +136,6 @@ fn comparisons(
         .collect()
 }
 
-/// Adjusts the p-values for all tests, and says what was found.
-fn find(comparisons: &mut [Comparison], fdr: f64) {
-    let p_values: Vec<f64> = comparisons.iter().filter_map(|c| c.p_value).collect();
-    let mut adjusted = benjamini_hochberg(&p_values).into_iter();
-    for comparison in comparisons {
-        if comparison.p_value.is_none() {
-            continue;
-        }
-        comparison.q_value = adjusted.next();
-        let significant = comparison.q_value.is_some_and(|q| q <= fdr);
-        comparison.finding = match significant {
-            true if comparison.worsening > 0.0 => Finding::Worse,
-            true if comparison.worsening < 0.0 => Finding::Better,
-            _ => Finding::NoDifference,
-        };
-        // Superiority implies non-inferiority, without another test (EMA, Points to consider on switching between
-        // superiority and non-inferiority, CPMP/EWP/482/99, 2000): few drives can show the first and not the bound.
-        if comparison.finding == Finding::Better {
-            comparison.no_worse = comparison.margin.map(|_| true);
-        }
-    }
-}
-
 fn significant(comparison: &Comparison, when_worse: WhenWorse) -> Option<Reason> {
     let kind = match (comparison.finding, when_worse) {
         (Finding::Worse, WhenWorse::Block) => ReasonKind::Worse,
@@ -166,11 +151,10 @@ fn significant(comparison: &Comparison, when_worse: WhenWorse) -> Option<Reason>
 fn margin_reason(comparison: &Comparison, rules: &Rules) -> Option<Reason> {
     let margin = comparison.margin.filter(|_| comparison.safety_critical)?;
     let total = comparison.slice == ALL;
-    let tested = comparison.scenes >= rules.scenes_min;
+    let by_chance = comparison.q_value.is_none_or(|q| q > rules.slice_alpha);
     let asked = match rules.slice_scope {
         SliceScope::Total => total,
-        SliceScope::Observed => total || (tested && comparison.worsening > margin),
-        SliceScope::EverySlice => total || tested,
+        SliceScope::Observed => total || (comparison.worsening > margin && !by_chance),
     };
     match comparison.no_worse {
         Some(true) if total => Some(reasons::no_worse(comparison, margin)),

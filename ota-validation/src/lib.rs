@@ -41,17 +41,18 @@ mod attest;
 mod compare;
 mod error;
 mod evidence;
+mod families;
 mod gate;
 mod models;
 mod newly_failing;
 mod paired;
+mod plan;
 mod plots;
 mod reasons;
 mod report;
 mod rules;
 mod scene_view;
 mod scores;
-mod stats;
 mod update_record;
 mod validation;
 mod verdict;
@@ -66,7 +67,7 @@ pub use error::{Error, Result};
 pub use evidence::{Artifact, EVIDENCE_SCHEMA, Evidence, Suite, Tool};
 pub use gate::gate;
 pub use models::{ValidateOptions, validate_models};
-pub use paired::{ALL, Paired, PairedMetric, Scene};
+pub use paired::{ALL, Paired, PairedMetric, Scene, Units};
 pub use rules::{
     Columns, Direction, Kind, MetricRule, Rules, ScoreColumns, SliceScope, Veto, WhenWorse,
 };
@@ -74,7 +75,7 @@ pub use scores::{LeftOut, ScoreFile, pair_scores, score_columns};
 pub use update_record::UpdateRecord;
 pub use validation::{ScoresOptions, Validation, validate_scores};
 pub use verdict::{
-    Change, Comparison, Decision, Failing, Finding, Needed, NewlyFailing, Reason, ReasonKind,
-    Shortfall, Verdict,
+    Assumed, Change, Comparison, Decision, Failing, Family, FamilyKind, Finding, Needed,
+    NewlyFailing, Reason, ReasonKind, Shortfall, Verdict,
 };
 pub use wanted::{WANTED_SCHEMA, Wanted};

@@ -29,12 +29,28 @@ pub struct PairedMetric {
     pub baseline: Vec<Option<f64>>,
 }
 
+/// What the independent units of the tests are, and how that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Units {
+    /// Drives: the data says which drive each scene is of.
+    DrivesByColumn,
+    /// Scenes: nothing says which drive they are of, so that each is taken for a drive of its own.
+    ScenesAssumedIndependent,
+}
+
+/// Largest value of a metric, either way: the squares of many such sum up without overflow.
+const VALUE_MAX: f64 = 1e100;
+
 /// Scenes and metrics of candidate and baseline, ordered by scene key and by metric name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Paired {
     scenes: Vec<Scene>,
     metrics: Vec<PairedMetric>,
     unanswered: Vec<String>,
+    units: Units,
+    /// Position of each scene's drive among the drives by name.
+    drive_of: Vec<u32>,
+    drives: usize,
 }
 
 impl Paired {
@@ -42,7 +58,8 @@ impl Paired {
     /// `unanswered` are scenes that the baseline answers and the candidate does not.
     ///
     /// # Errors
-    /// When a scene is there twice, a metric is not as long as the list of scenes, or there is no scene.
+    /// When a scene is there twice, a metric is not as long as the list of scenes, a value is not a number up to 1e100, or
+    /// there is no scene.
     pub fn new(
         scenes: Vec<Scene>,
         metrics: Vec<PairedMetric>,
@@ -79,6 +96,7 @@ impl Paired {
                 key,
             });
         }
+        check_values(&scenes, &metrics)?;
         let sorted = |values: &[Option<f64>]| order.iter().map(|at| values[*at]).collect();
         let mut metrics: Vec<PairedMetric> = metrics
             .into_iter()
@@ -89,13 +107,36 @@ impl Paired {
             })
             .collect();
         metrics.sort_by(|a, b| a.name.cmp(&b.name));
-        let scenes = order.iter().map(|at| scenes[*at].clone()).collect();
+        let scenes: Vec<Scene> = order.iter().map(|at| scenes[*at].clone()).collect();
         unanswered.sort();
+        let (drive_of, drives) = numbered_drives(&scenes);
+        let units = if drives == scenes.len() {
+            Units::ScenesAssumedIndependent
+        } else {
+            Units::DrivesByColumn
+        };
         Ok(Self {
             scenes,
             metrics,
             unanswered,
+            units,
+            drive_of,
+            drives,
         })
+    }
+
+    /// Says how it is known which drive a scene is of. Without it, scenes that are each a drive of their own are taken for
+    /// scenes of which nobody knows.
+    #[must_use]
+    pub fn with_units(mut self, units: Units) -> Self {
+        self.units = units;
+        self
+    }
+
+    /// What the independent units are.
+    #[must_use]
+    pub fn units(&self) -> Units {
+        self.units
     }
 
     /// The scenes, ordered by key.
@@ -119,14 +160,12 @@ impl Paired {
     /// The drives behind the scenes.
     #[must_use]
     pub fn drives(&self) -> usize {
-        let mut drives: Vec<&str> = self
-            .scenes
-            .iter()
-            .map(|scene| scene.drive.as_str())
-            .collect();
-        drives.sort_unstable();
-        drives.dedup();
-        drives.len()
+        self.drives
+    }
+
+    /// The drive of the scene at a position, as a number in the order of their names.
+    pub(crate) fn drive_of(&self, scene: usize) -> u32 {
+        self.drive_of[scene]
     }
 
     /// The slices with the positions of their scenes: `all` first, then by name.
@@ -146,4 +185,36 @@ impl Paired {
             .map(|(name, members)| (name.to_owned(), members));
         std::iter::once(total).chain(named).collect()
     }
+}
+
+/// No sum of squares may overflow, and a sentinel such as the largest number there is no measurement.
+fn check_values(scenes: &[Scene], metrics: &[PairedMetric]) -> Result<()> {
+    for metric in metrics {
+        for (who, values) in [
+            ("candidate", &metric.candidate),
+            ("baseline", &metric.baseline),
+        ] {
+            let refused =
+                |value: &Option<f64>| value.is_some_and(|value| !(value.abs() <= VALUE_MAX));
+            if let Some(at) = values.iter().position(refused) {
+                return Err(Error::Value {
+                    metric: metric.name.clone(),
+                    who,
+                    scene: scenes[at].key.clone(),
+                    actual: values[at].unwrap_or_default(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The number of each scene's drive, in the order of names, and how many drives there are.
+fn numbered_drives(scenes: &[Scene]) -> (Vec<u32>, usize) {
+    let mut names: Vec<&str> = scenes.iter().map(|scene| scene.drive.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let numbers: BTreeMap<&str, u32> = names.iter().copied().zip(0..).collect();
+    let number = |scene: &Scene| numbers.get(scene.drive.as_str()).copied();
+    (scenes.iter().filter_map(number).collect(), names.len())
 }

@@ -1,17 +1,10 @@
 //! Reasons in words and numbers.
 
+use driveloop_statistics::p_equals;
+
 use crate::paired::{ALL, Paired};
 use crate::rules::{Rules, Veto};
-use crate::verdict::{Comparison, Reason, ReasonKind, Shortfall};
-
-/// A p-value as people write it: `8.2e-9`, `0.57`.
-pub(crate) fn p_text(p_value: f64) -> String {
-    if p_value < 1e-3 {
-        format!("{p_value:.1e}")
-    } else {
-        format!("{p_value:.2}")
-    }
-}
+use crate::verdict::{Assumed, Comparison, Finding, Needed, Reason, ReasonKind, Shortfall};
 
 /// A count with thousands separated: `12,146`.
 pub(crate) fn count_text(count: u64) -> String {
@@ -89,99 +82,169 @@ pub(crate) fn significant(comparison: &Comparison, kind: ReasonKind) -> Reason {
     } else {
         ""
     };
-    let test = comparison.test.unwrap_or("not tested");
-    let p_value = comparison.p_value.map(p_text).unwrap_or_default();
-    let q_value = comparison.q_value.map(p_text).unwrap_or_default();
     let change = change_text(comparison);
-    let text = format!(
-        "{metric} ({critical}{slice}) is {word}: {change}; {test} p = {p_value}, adjusted for all tests {q_value}"
-    );
+    let test = test_text(comparison);
+    let text = format!("{metric} ({critical}{slice}) is {word}: {change}; {test}");
     about(comparison, kind, text)
 }
 
-pub(crate) fn no_worse(comparison: &Comparison, margin: f64) -> Reason {
-    let shown = match comparison.worsening_high {
-        Some(high) if high < margin => {
-            format!("worsening at most {}", worsening_text(comparison, high))
-        }
-        _ => "it is significantly better".to_owned(),
+/// The test with its p-values: two-sided, one-sided, and adjusted for the family of tests.
+fn test_text(comparison: &Comparison) -> String {
+    let test = comparison.test.unwrap_or("not tested");
+    let p_text = |p_value: Option<f64>| p_value.map(p_equals).unwrap_or_default();
+    let one_sided = if comparison.worsening < 0.0 {
+        comparison.p_better
+    } else {
+        comparison.p_worse
     };
+    let adjusted = comparison.family.map(|family| {
+        let (procedure, tests) = family.of.words();
+        format!(
+            ", adjusted for {} {tests} ({procedure}) p {}",
+            count_text(family.tests),
+            p_text(comparison.q_value)
+        )
+    });
+    format!(
+        "{test} p {}, one-sided p {}{}",
+        p_text(comparison.p_value),
+        p_text(one_sided),
+        adjusted.unwrap_or_default()
+    )
+}
+
+pub(crate) fn no_worse(comparison: &Comparison, margin: f64) -> Reason {
+    let bound = comparison.bound.unwrap_or(margin);
     let text = format!(
-        "{} ({}) is no worse than its margin: {}; {shown}, margin {}",
+        "{} ({}) is no worse than its margin: {}; worsening at most {}, margin {}",
         comparison.metric,
         on_slice(&comparison.slice),
         change_text(comparison),
+        worsening_text(comparison, bound),
         margin_text(comparison, margin),
     );
     about(comparison, ReasonKind::NoWorse, text)
 }
 
 pub(crate) fn not_shown(comparison: &Comparison, margin: f64, rules: &Rules) -> Reason {
-    let bound = if let Some(high) = comparison.worsening_high.filter(|high| *high >= margin) {
-        format!("it may be worse by {}", worsening_text(comparison, high))
-    } else if comparison.worsening_high.is_some() {
-        let drives = count_text(comparison.drives);
-        format!(
-            "its interval ends below, but a drive that is bad for it may not be among {drives} drives"
-        )
-    } else {
-        let (drives, min) = (comparison.drives, rules.drives_min);
-        format!("{drives} drives give no interval, {min} would")
-    };
-    let shortfall = shortfall(comparison);
-    let more = shortfall.as_ref().map_or_else(String::new, |shortfall| {
-        let (scenes, drives) = (
-            count_text(shortfall.more_scenes),
-            count_text(shortfall.more_drives),
-        );
-        let power = 100.0 * rules.power;
-        let drives = if comparison.drives == comparison.scenes {
-            String::new()
-        } else {
-            format!(" from about {drives} more drives")
-        };
-        format!("; about {scenes} more scenes{drives} would decide it with {power:.0} % chance")
-    });
-    let clustered = if comparison.drives < comparison.scenes {
-        format!(
-            " Scenes of one drive are not independent: {} scenes come from {} {}.",
-            count_text(comparison.scenes),
-            count_text(comparison.drives),
-            if comparison.drives == 1 {
-                "drive"
-            } else {
-                "drives"
-            },
-        )
-    } else {
-        String::new()
-    };
     let text = format!(
-        "{} (safety-critical, {}) is not shown to be no worse than its margin of {}: {}; {bound}{more}.{clustered}",
+        "{} (safety-critical, {}) is not shown to be no worse than its margin of {}: {}; {}; {}.{}",
         comparison.metric,
         on_slice(&comparison.slice),
         margin_text(comparison, margin),
         change_text(comparison),
+        bound_text(comparison, margin, rules),
+        more_text(comparison, rules),
+        clustered_text(comparison),
     );
     Reason {
-        shortfall,
+        shortfall: shortfall(comparison),
         ..about(comparison, ReasonKind::NotShown, text)
     }
+}
+
+/// How far the numbers at hand reach.
+fn bound_text(comparison: &Comparison, margin: f64, rules: &Rules) -> String {
+    let drives = count_text(comparison.drives);
+    let Some(bound) = comparison.bound else {
+        let min = rules.drives_min;
+        return format!("{drives} drives give no interval, {min} would");
+    };
+    if comparison.slice != ALL {
+        return format!("it looks worse there: {}", test_text(comparison));
+    }
+    let reach = worsening_text(comparison, bound);
+    if bound < margin {
+        format!(
+            "its worsening ends at {reach}, but a drive that is bad for it may not be among {drives} drives"
+        )
+    } else if comparison.finding == Finding::Better {
+        format!(
+            "it is significantly better, but with a drive that is bad for it and not among these {drives} it may be worse \
+             by {reach}"
+        )
+    } else {
+        format!("it may be worse by {reach}")
+    }
+}
+
+fn clustered_text(comparison: &Comparison) -> String {
+    if comparison.drives == comparison.scenes {
+        return String::new();
+    }
+    format!(
+        " Scenes of one drive are not independent: {} scenes come from {} {}.",
+        count_text(comparison.scenes),
+        count_text(comparison.drives),
+        if comparison.drives == 1 {
+            "drive"
+        } else {
+            "drives"
+        },
+    )
+}
+
+/// What more data would do, and what the counts take for the truth.
+fn more_text(comparison: &Comparison, rules: &Rules) -> String {
+    let power = format!("{:.0} %", 100.0 * rules.power);
+    let count = |needed: Option<Needed>| {
+        let Some(needed) = needed else {
+            return format!("more than {} scenes", count_text(Needed::COUNT_MAX));
+        };
+        let scenes = count_text(further(needed.scenes, comparison.scenes));
+        let drives = count_text(further(needed.drives, comparison.drives));
+        if comparison.drives == comparison.scenes {
+            format!("about {scenes} more scenes")
+        } else {
+            format!("about {scenes} more scenes from about {drives} more drives")
+        }
+    };
+    let decide = count(comparison.needed);
+    let seen = comparison
+        .needed
+        .is_some_and(|needed| needed.assumes == Assumed::SeenEffect);
+    if seen || comparison.needed.is_none() && comparison.needed_if_alike != comparison.needed {
+        let alike = count(comparison.needed_if_alike);
+        return format!(
+            "it looks worse: {decide} would show that with {power} chance if it is as bad as it looks, and {alike} that it \
+             is no worse if there is in truth no difference"
+        );
+    }
+    format!("{decide} would decide it with {power} chance")
 }
 
 /// What is missing until the needed scenes are there. Where the plan is met and the metric still is not decided, the
 /// truth lies near the margin: as many scenes again are asked for.
 fn shortfall(comparison: &Comparison) -> Option<Shortfall> {
     let needed = comparison.needed?;
-    let more = |needed: u64, have: u64| if needed > have { needed - have } else { have };
     Some(Shortfall {
         metric: comparison.metric.clone(),
         slice: comparison.slice.clone(),
         scenes: comparison.scenes,
-        more_scenes: more(needed.scenes, comparison.scenes),
+        more_scenes: further(needed.scenes, comparison.scenes),
         drives: comparison.drives,
-        more_drives: more(needed.drives, comparison.drives),
+        more_drives: further(needed.drives, comparison.drives),
     })
+}
+
+fn further(needed: u64, have: u64) -> u64 {
+    if needed > have { needed - have } else { have }
+}
+
+/// What nobody said of the scenes, and what follows.
+pub(crate) fn independence(paired: &Paired) -> Reason {
+    let scenes = count_text(paired.scenes().len() as u64);
+    Reason {
+        kind: ReasonKind::Assumed,
+        metric: None,
+        slice: None,
+        text: format!(
+            "the p-values and intervals assume that the {scenes} scenes are independent, because no column says which \
+             drive or log a scene is of. Where several scenes come from one log the p-values are too small: name the \
+             column of the drive or log (`drive` under `[columns]` of the rules, or in the file for `--columns`)"
+        ),
+        shortfall: None,
+    }
 }
 
 /// Scenes and metrics that the candidate leaves out, and safety-critical metrics that nobody scored.

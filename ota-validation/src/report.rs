@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use driveloop_statistics::p_equals;
 use minijinja::{Environment, Value, context};
 
 use crate::error::{Error, Result};
 use crate::evidence::Evidence;
-use crate::paired::{ALL, Paired};
+use crate::paired::{ALL, Paired, Units};
 use crate::plots::{self, Axis, BarRow, ForestRow};
-use crate::reasons::{change_text, count_text, p_text, worsening_text};
+use crate::reasons::{change_text, count_text, worsening_text};
 use crate::rules::Kind;
 use crate::scene_view::SceneView;
 use crate::update_record::UpdateRecord;
@@ -72,7 +73,8 @@ pub(crate) fn render(
             un_r156 => update_record(&evidence.un_r156),
             scenes => count_text(verdict.scenes),
             drives => count_text(verdict.drives),
-            independent => verdict.scenes == verdict.drives,
+            independent => paired.units() == Units::ScenesAssumedIndependent,
+            interval_percent => format!("{:.0}", 100.0 * (1.0 - 2.0 * evidence.rules.noninferiority_alpha)),
             reasons => verdict.reasons.iter().map(reason).collect::<Vec<_>>(),
             total,
             sliced,
@@ -87,7 +89,8 @@ pub(crate) fn render(
 fn meaning(decision: Decision) -> &'static str {
     match decision {
         Decision::Pass => {
-            "Every safety-critical metric was shown to be no worse than its margin, and nothing got significantly worse."
+            "Every safety-critical metric was shown to be no worse than its margin, no slice looks worse than that by more \
+             than chance, and nothing got significantly worse."
         }
         Decision::Block => {
             "Something that must not get worse did, or a veto holds. The release must not go out."
@@ -106,6 +109,7 @@ fn reason(reason: &Reason) -> Value {
         ReasonKind::Unanswered => "Unanswered",
         ReasonKind::NotShown => "Not shown",
         ReasonKind::Review => "To be weighed",
+        ReasonKind::Assumed => "Assumed",
         ReasonKind::NoWorse => "No worse",
         ReasonKind::Reported => "Worse, reported",
         ReasonKind::Better => "Better",
@@ -146,11 +150,18 @@ fn table_row(comparison: &Comparison) -> Value {
         } else {
             "not shown"
         };
+        let text = |value: f64| worsening_text(comparison, value);
+        let bound = comparison
+            .bound
+            .map(|bound| format!(" (at most {})", text(bound)));
+        let margin = text(margin);
         format!(
-            "{}: {verdict}",
-            worsening_text(comparison, margin).trim_start_matches('+')
+            "{}: {verdict}{}",
+            margin.trim_start_matches('+'),
+            bound.unwrap_or_default()
         )
     });
+    let p_text = |p_value: f64| p_equals(p_value).trim_start_matches("= ").to_owned();
     context! {
         metric => comparison.metric,
         slice => comparison.slice,
@@ -208,7 +219,7 @@ fn plots(paired: &Paired, evidence: &Evidence) -> Result<Vec<Value>> {
     let mut push = |title: String, caption: &str, svg: String| {
         plots.push(context! { title, caption, svg });
     };
-    let key = "Line: interval. Filled square: significantly worse. Open circle: significantly better. \
+    let key = "Line: interval, not corrected for the number of tests. Filled square: significantly worse. Open circle: significantly better. \
                Dot: no difference seen. Dashed tick: margin.";
     let shares = |c: &&Comparison| c.kind == Kind::PassFail && c.scenes > 0;
     let total: Vec<&Comparison> = comparisons

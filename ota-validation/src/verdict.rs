@@ -105,6 +105,8 @@ pub enum ReasonKind {
     NotShown,
     /// A metric got significantly worse that a person must weigh: no `PASS`.
     Review,
+    /// What the p-values and intervals assume and the data cannot say.
+    Assumed,
     /// A safety-critical metric was shown to be no worse than its margin.
     NoWorse,
     /// A metric got significantly worse that is only reported.
@@ -122,7 +124,7 @@ impl ReasonKind {
         match self {
             Self::Veto | Self::Worse => Some(Decision::Block),
             Self::Unanswered | Self::NotShown | Self::Review => Some(Decision::Inconclusive),
-            Self::NoWorse | Self::Reported | Self::Better | Self::Mean => None,
+            Self::Assumed | Self::NoWorse | Self::Reported | Self::Better | Self::Mean => None,
         }
     }
 }
@@ -212,26 +214,63 @@ pub struct Comparison {
     pub failing: Option<Failing>,
     /// Mean worsening.
     pub worsening: f64,
-    /// Lower end of its interval; none with too few drives.
+    /// Its standard error, drives being the units; none for one drive.
+    pub worsening_error: Option<f64>,
+    /// Lower end of its interval, not corrected for the number of tests. None with too few drives, and where the test,
+    /// which assumes more, contradicts it.
     pub worsening_low: Option<f64>,
     /// Upper end of its interval.
     pub worsening_high: Option<f64>,
+    /// Upper bound of the worsening that decides `no_worse`: with few drives it lies beyond the interval.
+    pub bound: Option<f64>,
     /// How many scenes of these drives say as much as an independent one; pass/fail only.
     pub design_effect: Option<f64>,
     /// The test of "no difference".
     pub test: Option<&'static str>,
     /// Its two-sided p-value.
     pub p_value: Option<f64>,
-    /// The p-value adjusted for all tests (Benjamini–Hochberg).
+    /// Its one-sided p-value for "worse".
+    pub p_worse: Option<f64>,
+    /// Its one-sided p-value for "better".
+    pub p_better: Option<f64>,
+    /// The one-sided p-value on the side that was observed, adjusted for the tests of its family.
     pub q_value: Option<f64>,
+    /// The family that it is adjusted for.
+    pub family: Option<Family>,
     /// What was found.
     pub finding: Finding,
     /// Largest worsening that is no worsening.
     pub margin: Option<f64>,
     /// Whether the candidate was shown to be no worse than the margin.
     pub no_worse: Option<bool>,
-    /// Scenes and drives in all that would decide it with the power of the rules.
+    /// Scenes and drives in all that would decide it with the power of the rules. None without a margin, and beyond
+    /// [`Needed::COUNT_MAX`].
     pub needed: Option<Needed>,
+    /// Those that would show it to be no worse if there is in truth no difference.
+    pub needed_if_alike: Option<Needed>,
+}
+
+/// Tests that are corrected for together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Family {
+    /// What they look for.
+    pub of: FamilyKind,
+    /// How many they are.
+    pub tests: u64,
+}
+
+/// What the tests of a family look for. One family never changes a threshold of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FamilyKind {
+    /// Worse, in a metric that blocks (Holm).
+    Block,
+    /// Worse, in a metric that a person must weigh (Holm).
+    Review,
+    /// Worse, in a metric that is only reported (Benjamini–Hochberg).
+    Report,
+    /// Better, in any metric (Benjamini–Hochberg).
+    Better,
 }
 
 /// Data that would decide a comparison.
@@ -241,6 +280,25 @@ pub struct Needed {
     pub scenes: u64,
     /// Drives in all.
     pub drives: u64,
+    /// What the count takes for the truth.
+    pub assumes: Assumed,
+}
+
+impl Needed {
+    /// Beyond so many scenes no count is given: nobody has them, and what was seen says nothing of them.
+    pub const COUNT_MAX: u64 = 1_000_000_000;
+}
+
+/// What a count of scenes takes for the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assumed {
+    /// There is no difference.
+    NoDifference,
+    /// There is no difference, or the candidate is worse by the margin: the count suffices for either.
+    NoDifferenceOrMargin,
+    /// The candidate is as much worse as it looks.
+    SeenEffect,
 }
 
 /// A scene that the baseline passes and the candidate fails.

@@ -1,11 +1,15 @@
 //! Whether rules can be applied.
 
+use driveloop_statistics::DRIVES_MIN;
+
 use super::{Kind, MetricRule, Rules};
 use crate::error::{Error, Result};
 
 impl Rules {
     pub(super) fn check(&self) -> Result<()> {
         let shares = [
+            ("worse_alpha", self.worse_alpha),
+            ("slice_alpha", self.slice_alpha),
             ("fdr", self.fdr),
             ("noninferiority_alpha", self.noninferiority_alpha),
             ("power", self.power),
@@ -33,8 +37,12 @@ impl Rules {
                 self.resamples,
             ));
         }
-        if self.drives_min < 2 {
-            let expected = "at least 2: one drive has no spread";
+        if self.slice_alpha < self.worse_alpha {
+            let expected = "at least worse_alpha: what blocks looks worse, too";
+            return Err(refused("slice_alpha", expected, self.slice_alpha));
+        }
+        if self.drives_min < DRIVES_MIN as u64 {
+            let expected = "at least 10: of fewer drives there is no interval";
             return Err(refused("drives_min", expected, self.drives_min));
         }
         for (name, rule) in &self.metric {

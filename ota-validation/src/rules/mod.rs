@@ -17,7 +17,12 @@ pub use score_columns::ScoreColumns;
 pub struct Rules {
     /// Name, for the report.
     pub name: String,
-    /// False discovery rate over all metrics and slices.
+    /// Chance that a candidate which is worse nowhere is blocked, over all metrics that block and all slices; and, apart
+    /// from it, that one is held back for a person. One-sided.
+    pub worse_alpha: f64,
+    /// Chance that a candidate which is worse nowhere is held back by a slice that looks worse than the margin.
+    pub slice_alpha: f64,
+    /// False discovery rate among what is called better, and among what is worse and only reported.
     pub fdr: f64,
     /// One-sided level of the non-inferiority tests; intervals are at twice this level.
     pub noninferiority_alpha: f64,
@@ -33,7 +38,7 @@ pub struct Rules {
     pub slice_scope: SliceScope,
     /// Share of the baseline's scenes that the candidate may leave unanswered.
     pub unanswered_share_max: f64,
-    /// Resamples of the bootstrap and draws of the sign-flip test.
+    /// Resamples of the bootstrap.
     pub resamples: u32,
     /// Continuous metrics that order the newly failing scenes.
     pub rank_by: Vec<String>,
@@ -65,10 +70,8 @@ pub struct Columns {
 pub enum SliceScope {
     /// Over all scenes only.
     Total,
-    /// Over all scenes, and in each slice where what was observed is worse than the margin.
+    /// Over all scenes, and in each slice that looks worse than the margin, by more than chance among so many slices.
     Observed,
-    /// Over all scenes and in every slice that is large enough.
-    EverySlice,
 }
 
 /// What a metric's values are.
@@ -166,6 +169,8 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             name: "default".to_owned(),
+            worse_alpha: 0.025,
+            slice_alpha: 0.1,
             fdr: 0.05,
             noninferiority_alpha: 0.025,
             power: 0.8,
@@ -332,7 +337,13 @@ mod tests {
                 "[metric.a]\nkind = \"pass_fail\"\n[[veto]]\nmetric = \"a\"",
                 "newly_failing_max or failing_share_max",
             ),
-            ("drives_min = 1", "`drives_min`"),
+            ("drives_min = 9", "`drives_min`"),
+            ("worse_alpha = 0.0", "`worse_alpha`"),
+            ("slice_alpha = 0.01", "`slice_alpha`"),
+            (
+                "slice_scope = \"every_slice\"",
+                "unknown variant `every_slice`, expected `total` or `observed`",
+            ),
         ];
         for (text, expected) in cases {
             let error = Rules::from_toml(text).unwrap_err().to_string();

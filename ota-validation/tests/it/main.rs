@@ -14,3 +14,5 @@ mod lake;
 mod planner_scores;
 mod score_files;
 mod scores;
+#[allow(dead_code, reason = "the benchmark uses the rest")]
+mod simulate;

@@ -123,6 +123,8 @@ fn the_policy_with_the_better_mean_is_blocked() {
         "failing scenes 194 → 299 of 12,146 (218 new, 113 mended); exact McNemar p = 8.2e-9",
         "248 → 357",
         "421 → 341",
+        "assume that the 12,146 scenes are independent, because no column says which drive or log a scene is of",
+        "name the column of the drive or log",
     ] {
         assert!(texts.contains(part), "{part} in\n{texts}");
     }
@@ -195,19 +197,26 @@ fn few_scenes_decide_nothing_and_say_how_many_would() {
         .shortfalls()
         .find(|s| s.metric == "no_at_fault_collisions")
         .unwrap();
-    let failing = verdict
-        .comparison("no_at_fault_collisions", "all")
-        .unwrap()
-        .failing
-        .unwrap();
+    let collisions = verdict.comparison("no_at_fault_collisions", "all").unwrap();
+    let failing = collisions.failing.unwrap();
     crate::fixture::keep_report("few-scenes.html", &validation.html);
-    // The independent figure: (z + z')² ψ / δ² to first order, ψ the share of discordant scenes.
+    // The independent figure: (z + z')² ψ / δ² to first order, ψ the share of discordant scenes. It looks worse by more
+    // than the margin, so that what is asked for is what would show that: δ the difference that was seen, z that of the
+    // five tests that can block.
     let discordant = (failing.new + failing.mended + 1) as f64 / 302.0;
-    let first_order = (1.959_964 + 0.841_621_f64).powi(2) * discordant / 0.005_f64.powi(2);
+    let first_order =
+        |z: f64, difference: f64| (z + 0.841_621_f64).powi(2) * discordant / difference.powi(2);
     let total = (shortfall.scenes + shortfall.more_scenes) as f64;
+    let seen = first_order(2.575_829, collisions.worsening);
     assert!(
-        (0.9..1.25).contains(&(total / first_order)),
-        "{total} against {first_order}"
+        (0.9..1.25).contains(&(total / seen)),
+        "{total} against {seen}"
+    );
+    let alike = collisions.needed_if_alike.unwrap().scenes as f64;
+    let even = first_order(1.959_964, 0.005);
+    assert!(
+        (0.9..1.25).contains(&(alike / even)),
+        "{alike} against {even}"
     );
 }
 
@@ -229,7 +238,7 @@ fn real_scores_without_a_difference_are_seldom_blocked() {
         &rules,
     )
     .unwrap();
-    let runs = crate::calibration::runs(16);
+    let runs = crate::simulate::runs(16);
     let blocked = (0..runs)
         .into_par_iter()
         .filter(|run| {
@@ -238,8 +247,9 @@ fn real_scores_without_a_difference_are_seldom_blocked() {
         })
         .count();
     eprintln!("blocked {blocked} of {runs} exchanges of the real scores");
+    let admitted = crate::simulate::admitted(rules.worse_alpha, runs);
     assert!(
-        blocked as f64 <= (rules.fdr * runs as f64).max(1.0),
+        blocked as f64 / runs as f64 <= admitted,
         "{blocked} of {runs}"
     );
 }

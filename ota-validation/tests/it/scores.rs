@@ -210,9 +210,19 @@ fn a_slice_that_looks_worse_but_is_too_small_keeps_the_release_back() {
             Vec::new()
         }
     };
-    let paired = hits(10_000, 1, slice, |at| (false, at < 2));
+    // One newly failing scene of 40 is chance, and 5 are less than would block: p = 1/32, and there are two tests.
+    let newly = |count: usize| hits(10_000, 1, slice, move |at| (false, at < count));
+    assert_eq!(gate(&newly(1), &rules(), 1).decision, Decision::Pass);
+    let paired = newly(5);
     let verdict = gate(&paired, &rules(), 1);
     assert_eq!(verdict.decision, Decision::Inconclusive);
+    assert!(
+        verdict.reasons[0]
+            .text
+            .contains("it looks worse there: exact McNemar"),
+        "{}",
+        verdict.reasons[0].text
+    );
     let shortfall = verdict.shortfalls().next().unwrap();
     assert_eq!(
         (shortfall.slice.as_str(), shortfall.scenes),
@@ -301,7 +311,7 @@ fn a_veto_needs_no_significance() {
 
 #[test]
 fn a_continuous_metric_is_compared_drive_by_drive() {
-    let mut draws = Draws(4);
+    let mut draws = Draws(5);
     let hit = hits(2_000, 20, no_slices, |_| (false, false));
     let hard = |at: usize| if at % 100 < 50 { 1.0 } else { 1.2 };
     for (worse, expected) in [

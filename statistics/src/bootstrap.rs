@@ -1,22 +1,23 @@
-//! Interval of a paired mean difference, drives being the units.
+//! The one bootstrap of the project: the interval of a mean, drives being the units.
 
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Cluster, mean_and_error};
+use crate::cluster::{Cluster, mean_and_error};
 
-/// The bootstrap-t interval of the mean worsening, each side at level `alpha`: whole drives are drawn with
+/// Fewest drives for an interval: with fewer, resamples repeat one another, and no bootstrap holds its level.
+pub const DRIVES_MIN: usize = 10;
+
+/// The bootstrap-t interval of the mean over the scenes, each side at level `alpha`: whole drives are drawn with
 /// replacement, and the distribution of the studentised mean gives the ends (Efron and Tibshirani 1993, *An
-/// Introduction to the Bootstrap*, section 12.5; for clusters, Cameron, Gelbach and Miller 2008). Studentising holds
-/// its level with fewer drives than percentiles do. `None` with fewer than two drives.
-/// Where no drive differs from another the interval is a point.
-pub(crate) fn interval(
-    clusters: &[Cluster],
-    alpha: f64,
-    resamples: u32,
-    seed: u64,
-) -> Option<(f64, f64)> {
-    if clusters.len() < 2 {
+/// Introduction to the Bootstrap*, section 12.5; for clusters, Cameron, Gelbach and Miller 2008, *Review of Economics and
+/// Statistics* 90:414). Studentising holds its level with fewer drives than percentiles do, and follows a skewed mean.
+///
+/// `None` with fewer than [`DRIVES_MIN`] drives. Where no drive differs from another the interval is a point.
+/// The same clusters, in the same order, and the same seed give the same interval.
+#[must_use]
+pub fn interval(clusters: &[Cluster], alpha: f64, resamples: u32, seed: u64) -> Option<(f64, f64)> {
+    if clusters.len() < DRIVES_MIN {
         return None;
     }
     let (mean, error) = mean_and_error(clusters);
@@ -89,18 +90,24 @@ mod tests {
     }
 
     #[test]
-    fn one_drive_has_no_interval() {
-        assert_eq!(
-            interval(
-                &[Cluster {
-                    scenes: 90.0,
-                    sum: 4.0
-                }],
-                0.025,
-                999,
-                1
-            ),
-            None
-        );
+    fn nine_drives_have_no_interval_and_ten_do() {
+        let clusters: Vec<Cluster> = (0..10)
+            .map(|drive| Cluster {
+                scenes: 9.0,
+                sum: f64::from(drive),
+            })
+            .collect();
+        assert_eq!(interval(&clusters[..9], 0.025, 999, 1), None);
+        let (low, high) = interval(&clusters, 0.025, 999, 1).unwrap();
+        assert!(low < 0.5 && 0.5 < high);
+    }
+
+    #[test]
+    fn drives_that_are_all_alike_give_a_point() {
+        let clusters = [Cluster {
+            scenes: 3.0,
+            sum: 0.0,
+        }; 12];
+        assert_eq!(interval(&clusters, 0.025, 999, 1), Some((0.0, 0.0)));
     }
 }

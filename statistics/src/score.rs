@@ -1,6 +1,7 @@
 //! The difference of two paired shares: score interval, and what clustering costs.
 
-use super::{Cluster, mean_and_error, normal_quantile};
+use crate::cluster::{Cluster, mean_and_error};
+use crate::normal::normal_quantile;
 
 /// With fewer drives that hold a difference, the design effect is taken at its worst instead of being estimated.
 const DISCORDANT_DRIVES_MIN: usize = 10;
@@ -9,19 +10,20 @@ const HALVINGS: u32 = 100;
 
 /// Discordant scenes among all scenes. Not whole numbers where clustering shrinks them to effective ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Discordance {
+pub struct Discordance {
     /// Scenes.
-    pub(crate) scenes: f64,
+    pub scenes: f64,
     /// Scenes that newly fail.
-    pub(crate) new: f64,
+    pub new: f64,
     /// Scenes that are mended.
-    pub(crate) mended: f64,
+    pub mended: f64,
 }
 
 impl Discordance {
     /// Shrinks to effective counts: so many independent scenes would say as much (Rao and Scott 1992, *Biometrics*
     /// 48:577).
-    pub(crate) fn effective(self, design_effect: f64) -> Self {
+    #[must_use]
+    pub fn effective(self, design_effect: f64) -> Self {
         Self {
             scenes: self.scenes / design_effect,
             new: self.new / design_effect,
@@ -33,7 +35,8 @@ impl Discordance {
     /// *Statistics in Medicine* 17:891). It is defined, and honest, without any discordant scene: its upper end is
     /// then `z² / (n + z²)`, near the "rule of three". That is why a candidate that equals the baseline on enough
     /// scenes can be shown to be no worse than a margin, and one that equals it on few cannot.
-    pub(crate) fn interval(self, alpha: f64) -> (f64, f64) {
+    #[must_use]
+    pub fn interval(self, alpha: f64) -> (f64, f64) {
         let z = normal_quantile(1.0 - alpha);
         let observed = (self.new - self.mended) / self.scenes;
         let high = bisect(observed, 1.0, |at| self.score(at) > -z);
@@ -79,7 +82,8 @@ fn bisect(inside: f64, outside: f64, holds: impl Fn(f64) -> bool) -> f64 {
 /// How many scenes of these drives say as much as one independent scene (Kish 1965). Exactly 1 where each drive is one
 /// scene. With differences in too few drives to estimate it, the worst case is taken: scenes of a drive are copies of
 /// one another, so that only drives count.
-pub(crate) fn design_effect(clusters: &[Cluster], discordance: Discordance) -> f64 {
+#[must_use]
+pub fn design_effect(clusters: &[Cluster], discordance: Discordance) -> f64 {
     let scenes = discordance.scenes;
     let worst = clusters.iter().map(|c| c.scenes * c.scenes).sum::<f64>() / scenes;
     let discordant = clusters.iter().filter(|cluster| cluster.sum != 0.0).count();
