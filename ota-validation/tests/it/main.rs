@@ -13,4 +13,6 @@ mod fixture;
 mod lake;
 mod planner_scores;
 mod score_files;
+mod score_meaning;
+mod score_rows;
 mod scores;
