@@ -289,6 +289,34 @@ fn rows_that_summarise_two_stages_change_nothing() {
 }
 
 #[test]
+fn a_row_that_may_be_a_total_is_asked_and_the_built_in_rules_stay() {
+    let bench = Bench::new();
+    let unpack = |side: &str| unpack(&bench, "names-like-totals", side);
+    let Some((candidate, baseline)) = unpack("candidate").zip(unpack("baseline")) else {
+        return;
+    };
+    for name in [&candidate, &baseline] {
+        let scores = std::fs::read_to_string(bench.path(name)).expect("scores");
+        let total = "final_score,True,0.93,0.91,0.9,0.9,0.71,0.92,0.9,0.9,0.9,0.85\n";
+        bench.write(name, scores + total);
+    }
+    let run = gate(&bench, &candidate, &baseline, &[]);
+    assert_eq!(run.status, 1, "{}", run.stderr);
+    let said = "line 1502 (`final_score`): a scene, or an aggregate";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    let lines: Vec<&str> = run.stderr.lines().skip(1).collect();
+    assert_eq!(lines[0], "aggregates = [\"final_score\"]");
+    bench.write("columns.toml", lines.join("\n"));
+    let more = ["--format", "json", "--columns", "columns.toml"];
+    let run = gate(&bench, &candidate, &baseline, &more);
+    let evidence = evidence(&run);
+    assert_eq!(evidence["verdict"]["scenes"], 1_500);
+    assert_eq!(evidence["rules"]["name"], "planner-scores");
+    let said = "row `final_score`: the file of --columns calls it an aggregate";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+}
+
+#[test]
 fn percentages_and_marks_of_missing_values_are_refused_by_name() {
     let bench = Bench::new();
     for (file, got) in [("candidate", "got `40`"), ("minus-one", "got `-1`")] {

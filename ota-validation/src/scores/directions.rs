@@ -20,9 +20,14 @@ pub(super) fn resolve(
     let mut resolved = rules.clone();
     let mut sentences = Vec::new();
     let mut undeclared: Vec<(&str, Kind)> = Vec::new();
+    let declared = if rules.name == Rules::default().name {
+        " (declared)".to_owned()
+    } else {
+        format!(" (declared by the rules {})", rules.name)
+    };
     for name in shared_metrics(candidate, baseline) {
         if let Some(rule) = rules.metric.get(name) {
-            sentences.push(sentence(name, rule, ""));
+            sentences.push(sentence(name, rule, "", &declared));
             continue;
         }
         let kind = kind(name, candidate, baseline);
@@ -39,7 +44,7 @@ pub(super) fn resolve(
             margin: None,
             when_worse: None,
         };
-        sentences.push(sentence(name, &rule, " (assumed)"));
+        sentences.push(sentence(name, &rule, " (assumed)", ""));
         resolved.metric.insert(name.to_owned(), rule);
     }
     if undeclared.is_empty() {
@@ -81,7 +86,7 @@ fn kind(name: &str, candidate: &Table<'_>, baseline: &Table<'_>) -> Kind {
 }
 
 /// `collision: pass/fail, 0 = pass, higher is worse`.
-fn sentence(name: &str, rule: &MetricRule, assumed: &str) -> String {
+fn sentence(name: &str, rule: &MetricRule, assumed: &str, declared: &str) -> String {
     let (worse, pass) = match rule.direction {
         Direction::HigherIsBetter => ("lower", "1 = pass"),
         Direction::LowerIsBetter => ("higher", "0 = pass"),
@@ -91,11 +96,6 @@ fn sentence(name: &str, rule: &MetricRule, assumed: &str) -> String {
         (Kind::PassFail, Some(limit), _) => format!("pass/fail, below {limit} fails"),
         (Kind::PassFail, None, Some(limit)) => format!("pass/fail, above {limit} fails"),
         (Kind::PassFail, None, None) => format!("pass/fail, {pass}"),
-    };
-    let declared = if assumed.is_empty() {
-        " (declared)"
-    } else {
-        ""
     };
     format!("{name}: {kind}{assumed}, {worse} is worse{assumed}{declared}")
 }

@@ -167,9 +167,11 @@ fn pair(scenes: &Scenes<'_>, key: &str) -> Result<(Paired, LeftOut)> {
         left_out.invalid += u64::from(row.is_some() && !(row_is_valid && base.is_valid));
         match row.filter(|row| row.is_valid) {
             Some(row) if base.is_valid => {
+                // Where only the candidate's file has the column, it is as good.
+                let drive = base.drive.as_ref().or(row.drive.as_ref());
                 paired_scenes.push(Scene {
                     key: key.clone(),
-                    drive: base.drive.clone().unwrap_or_else(|| key.clone()),
+                    drive: drive.unwrap_or(key).clone(),
                     slices: base.slices.clone(),
                 });
                 both.push((row, base));

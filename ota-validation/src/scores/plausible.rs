@@ -40,9 +40,9 @@ const MARKS: [f64; 8] = [
     1e9,
 ];
 
-const PASS_FAIL: &str = "a pass/fail value from 0 to 1: a percentage is divided by 100, a cell without value is empty, \
-                         a count is `lower_is_better` with a `[range]`, and any other number is `continuous`, in the \
-                         file of --columns";
+const PASS_FAIL: &str = "a pass/fail value from 0 to 1 (divide a percentage by 100, leave a cell without value empty; in \
+                         the file of --columns, a count is `lower_is_better` with a `[range]`, any other number \
+                         `continuous`)";
 const WITHIN_RANGE: &str = "a value in the range that the file of --columns declares";
 const A_VALUE: &str = "a value like the others of the column, and an empty cell where there is none (a `[range]` in \
                        the file of --columns says that it is one)";
@@ -85,15 +85,11 @@ fn range(
     declared: Option<RangeInclusive<f64>>,
 ) -> Option<(RangeInclusive<f64>, &'static str)> {
     let has_limit = rule.fails_below.is_some() || rule.fails_above.is_some();
-    match (rule.kind, rule.direction, declared) {
-        (Kind::PassFail, Direction::HigherIsBetter, _) if !has_limit => {
-            Some((0.0..=1.0, PASS_FAIL))
-        }
-        (_, _, Some(range)) => Some((range, WITHIN_RANGE)),
-        (Kind::PassFail, Direction::LowerIsBetter, None) if !has_limit => {
-            Some((0.0..=1.0, PASS_FAIL))
-        }
-        (_, _, None) => None,
+    let is_bounded = rule.kind == Kind::PassFail && !has_limit;
+    match (declared, rule.direction) {
+        (None, _) | (_, Direction::HigherIsBetter) if is_bounded => Some((0.0..=1.0, PASS_FAIL)),
+        (Some(range), _) => Some((range, WITHIN_RANGE)),
+        (None, _) => None,
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::table::Table;
 use super::{LeftOut, Scenes};
 use crate::reasons::count_text;
 
@@ -23,7 +22,7 @@ impl Reading {
     pub(super) fn new(columns: Vec<String>, scenes: &Scenes<'_>, left_out: &LeftOut) -> Self {
         Self {
             columns,
-            drives: drives(&scenes.baseline),
+            drives: drives(scenes),
             rows: rows(scenes, left_out),
         }
     }
@@ -35,8 +34,9 @@ impl Reading {
     }
 }
 
-fn drives(baseline: &Table<'_>) -> String {
-    match &baseline.drive {
+fn drives(scenes: &Scenes<'_>) -> String {
+    let drive = scenes.baseline.drive.as_ref();
+    match drive.or(scenes.candidate.drive.as_ref()) {
         Some(drive) if drive.is_declared => format!("drives: column {} (declared)", drive.name),
         Some(drive) => format!("drives: column {} (found by its name)", drive.name),
         None => "drives: no column names the drive or log of a scene, so scenes count as independent of one another \

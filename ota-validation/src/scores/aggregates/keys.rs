@@ -99,7 +99,7 @@ pub(super) fn unlike(keys: &[&str]) -> Vec<Unlike> {
     let names_summary = |key: &str| {
         let words = words(key);
         let ends = [words.first(), words.last()];
-        ends.into_iter().flatten().any(is_summary)
+        ends.into_iter().flatten().any(|word| is_summary(word))
     };
     // Where many keys have such a word, it tells nothing.
     let naming = keys.iter().filter(|key| names_summary(key)).count();
@@ -120,7 +120,7 @@ pub(super) fn unlike(keys: &[&str]) -> Vec<Unlike> {
         let odd_shape = shapes
             .get(&Shape::of(key))
             .is_some_and(|rows| *rows as f64 <= rows_max);
-        if words.iter().any(is_summary) && words.iter().all(goes_with) {
+        if words.iter().any(|word| is_summary(word)) && words.iter().all(goes_with) {
             Unlike::Summary
         } else if odd_shape || (words_tell && names_summary(key)) {
             Unlike::Odd
@@ -131,8 +131,8 @@ pub(super) fn unlike(keys: &[&str]) -> Vec<Unlike> {
     each.collect()
 }
 
-fn is_summary(word: &String) -> bool {
-    SUMMARY_WORDS.contains(&word.as_str())
+fn is_summary(word: &str) -> bool {
+    SUMMARY_WORDS.contains(&word)
 }
 
 fn is_blank(key: &str) -> bool {

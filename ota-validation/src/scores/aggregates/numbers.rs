@@ -24,7 +24,8 @@ pub(super) struct Numbers<'a> {
 
 struct Column {
     at: usize,
-    cells: Vec<Option<f64>>,
+    /// Not a number where there is no value: half as large as an option of each.
+    cells: Vec<f64>,
 }
 
 /// What a row may be of others.
@@ -66,11 +67,14 @@ impl<'a> Numbers<'a> {
         let mut columns = Vec::new();
         for at in (0..width.unwrap_or_default()).filter(|at| !passed_over.contains(at)) {
             let cell = |record: &Record| number(record.cells.get(at)).ok().flatten();
-            let cells: Vec<Option<f64>> = records.iter().map(cell).collect();
-            let is_index = |(row, cell): (usize, &Option<f64>)| {
-                cell.is_none_or(|value| value == row as f64 || value == row as f64 + 1.0)
+            let cells: Vec<f64> = records
+                .iter()
+                .map(|record| cell(record).unwrap_or(f64::NAN))
+                .collect();
+            let is_index = |(row, value): (usize, &f64)| {
+                value.is_nan() || *value == row as f64 || *value == row as f64 + 1.0
             };
-            let has_number = cells.iter().any(Option::is_some);
+            let has_number = !cells.iter().all(|value| value.is_nan());
             if has_number && !cells.iter().enumerate().all(is_index) {
                 columns.push(Column { at, cells });
             }
@@ -80,9 +84,7 @@ impl<'a> Numbers<'a> {
 
     /// Whether the row has a number at all.
     pub(super) fn has_any(&self, row: usize) -> bool {
-        self.columns
-            .iter()
-            .any(|column| column.cells[row].is_some())
+        self.columns.iter().any(|column| column.cell(row).is_some())
     }
 
     /// The rows of the set that have a number wherever this row has one.
@@ -90,9 +92,9 @@ impl<'a> Numbers<'a> {
         let asked: Vec<&Column> = self
             .columns
             .iter()
-            .filter(|column| column.cells[row].is_some())
+            .filter(|column| column.cell(row).is_some())
             .collect();
-        let filled = |other: &usize| asked.iter().all(|column| column.cells[*other].is_some());
+        let filled = |other: &usize| asked.iter().all(|column| column.cell(*other).is_some());
         set.iter().copied().filter(filled).collect()
     }
 
@@ -131,10 +133,10 @@ impl<'a> Numbers<'a> {
             chance: 1.0,
         };
         for column in &self.columns {
-            let Some(value) = column.cells[row] else {
+            let Some(value) = column.cell(row) else {
                 continue;
             };
-            let values: Vec<f64> = set.iter().filter_map(|at| column.cells[*at]).collect();
+            let values: Vec<f64> = set.iter().filter_map(|at| column.cell(*at)).collect();
             let Some(expected) = statistic_of(statistic, values) else {
                 continue;
             };
@@ -155,10 +157,10 @@ impl<'a> Numbers<'a> {
     pub(super) fn grades(&self, row: usize, scenes: &[usize]) -> Grades {
         let (mut graded, mut ungraded) = (false, false);
         for column in &self.columns {
-            let Some(value) = column.cells[row] else {
+            let Some(value) = column.cell(row) else {
                 continue;
             };
-            let values = || scenes.iter().filter_map(|at| column.cells[*at]);
+            let values = || scenes.iter().filter_map(|at| column.cell(*at));
             let varies = values().zip(values().skip(1)).any(|(a, b)| a != b);
             if !values().all(is_grade) || !varies {
                 continue;
@@ -178,9 +180,9 @@ impl<'a> Numbers<'a> {
         let mut telling = false;
         for column in &self.columns {
             let sum = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>();
-            let of_rows = sum(&mut rows.iter().filter_map(|at| column.cells[*at]));
-            let of_scenes = sum(&mut scenes.iter().filter_map(|at| column.cells[*at]));
-            if scenes.iter().all(|at| column.cells[*at].is_none()) {
+            let of_rows = sum(&mut rows.iter().filter_map(|at| column.cell(*at)));
+            let of_scenes = sum(&mut scenes.iter().filter_map(|at| column.cell(*at)));
+            if scenes.iter().all(|at| column.cell(*at).is_none()) {
                 continue;
             }
             if (of_rows - of_scenes).abs() > SINGLE * of_scenes.abs().max(1.0) {
@@ -209,9 +211,14 @@ pub(super) enum Grades {
 }
 
 impl Column {
+    fn cell(&self, row: usize) -> Option<f64> {
+        let value = self.cells[row];
+        (!value.is_nan()).then_some(value)
+    }
+
     /// The chance that a scene has this value, to the resolution in which it is written.
     fn chance(&self, value: f64, resolution: f64, scenes: &[usize]) -> f64 {
-        let values: Vec<f64> = scenes.iter().filter_map(|at| self.cells[*at]).collect();
+        let values: Vec<f64> = scenes.iter().filter_map(|at| self.cell(*at)).collect();
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         if high <= low {
