@@ -9,7 +9,8 @@ use crate::rules::words;
 pub(super) enum Unlike {
     /// It is like the others.
     No,
-    /// It has no digits where the others have, or the other way round, or begins or ends with a word of summaries.
+    /// It has no digits where the others have, or the other way round; it begins or ends with a word of summaries; it
+    /// names a category of other rows; or the numbers of its row are none of a scene.
     Odd,
     /// It is blank, or consists of words of summaries: `average_all_frames`, `final_score`.
     Summary,
@@ -21,6 +22,8 @@ const ODD_SHARE_MAX: f64 = 0.1;
 const ODD_MIN: f64 = 4.0;
 /// Keys that differ in their numbers alone, up to which they are odd: more are a numbered series of scenes.
 const SERIES_MAX: usize = 2;
+/// Keys that differ in their last word alone, up to which they are odd: `all-way-stop-3fa9` has many beside it.
+const FAMILY_MAX: usize = 4;
 /// Digits and letters `a` to `f` that a token has at least.
 const TOKEN_MIN: usize = 8;
 
@@ -84,16 +87,20 @@ const COMPANIONS: [&str; 31] = [
     "val",
     "weighted",
 ];
+/// What stands between the words of a key.
+pub(super) const SEPARATORS: [char; 5] = ['-', '_', ' ', '/', ':'];
 /// What programs write where there is no key.
 const BLANKS: [&str; 8] = ["", "-", "n/a", "na", "nan", "none", "null", "<na>"];
 
-/// Says of each key how unlike the others it is.
-pub(super) fn unlike(keys: &[&str]) -> Vec<Unlike> {
+/// Says of each key how unlike the others it is. `named` are rows that are odd for another reason than their key's looks.
+pub(super) fn unlike(keys: &[&str], named: &[Vec<usize>]) -> Vec<Unlike> {
     let mut shapes: BTreeMap<Shape, usize> = BTreeMap::new();
     let mut series: BTreeMap<String, usize> = BTreeMap::new();
+    let mut families: BTreeMap<&str, usize> = BTreeMap::new();
     for key in keys {
         *shapes.entry(Shape::of(key)).or_default() += 1;
         *series.entry(stem(key)).or_default() += 1;
+        *families.entry(family(key)).or_default() += 1;
     }
     let rows_max = ODD_SHARE_MAX * keys.len() as f64;
     let names_summary = |key: &str| {
@@ -108,7 +115,9 @@ pub(super) fn unlike(keys: &[&str]) -> Vec<Unlike> {
         if is_blank(key) {
             return Unlike::Summary;
         }
-        if series.get(&stem(key)).copied().unwrap_or_default() > SERIES_MAX {
+        let of_series = series.get(&stem(key)).copied().unwrap_or_default();
+        let of_family = families.get(family(key)).copied().unwrap_or_default();
+        if of_series > SERIES_MAX || (of_family > FAMILY_MAX && !family(key).is_empty()) {
             return Unlike::No;
         }
         let words = words(key);
@@ -128,15 +137,49 @@ pub(super) fn unlike(keys: &[&str]) -> Vec<Unlike> {
             Unlike::No
         }
     });
-    each.collect()
+    let mut each: Vec<Unlike> = each.collect();
+    for rows in named
+        .iter()
+        .filter(|rows| rows.len() as f64 <= rows_max.max(ODD_MIN))
+    {
+        for row in rows {
+            each[*row] = each[*row].max(Unlike::Odd);
+        }
+    }
+    each
+}
+
+/// Rows whose key, and what separates words, begins the keys of others: `highway` beside `highway-0001`.
+pub(super) fn prefixes(keys: &[&str]) -> Vec<usize> {
+    let mut sorted = keys.to_vec();
+    sorted.sort_unstable();
+    let begins_others = |key: &str| {
+        !key.is_empty()
+            && SEPARATORS.iter().any(|separator| {
+                let begin = format!("{key}{separator}");
+                let from = sorted.partition_point(|other| *other < begin.as_str());
+                let others = sorted[from..].iter();
+                others
+                    .take(2)
+                    .filter(|other| other.starts_with(&begin))
+                    .count()
+                    == 2
+            })
+    };
+    (0..keys.len())
+        .filter(|row| begins_others(keys[*row]))
+        .collect()
 }
 
 fn is_summary(word: &str) -> bool {
     SUMMARY_WORDS.contains(&word)
 }
 
+/// Blank, or a percentile as programs that describe columns write it: `25%`.
 fn is_blank(key: &str) -> bool {
-    BLANKS.contains(&key.to_ascii_lowercase().as_str())
+    let percentile = key.strip_suffix('%').map(str::parse::<f64>);
+    percentile.is_some_and(|share| share.is_ok())
+        || BLANKS.contains(&key.to_ascii_lowercase().as_str())
 }
 
 /// Of which kinds of characters a key is.
@@ -164,6 +207,12 @@ impl Shape {
     }
 }
 
+/// The key without its last word.
+fn family(key: &str) -> &str {
+    let end = key.rfind(|letter: char| !letter.is_alphanumeric());
+    end.map_or("", |end| &key[..end])
+}
+
 /// The key with a mark for each number. A key without numbers is no series.
 fn stem(key: &str) -> String {
     let mut stem = String::with_capacity(key.len());
@@ -186,8 +235,22 @@ mod tests {
         let mut keys: Vec<String> = (0..100).map(|at| format!("highway-{at:04}")).collect();
         keys.extend((0..8).map(|at| format!("all-way-stop-{at:04}")));
         keys.extend((0..4).map(|at| format!("total occlusion {at:03}")));
+        keys.extend(["a1b", "b7c", "c2", "d9e", "beef"].map(|end| format!("overall stop {end}")));
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        assert!(unlike(&keys).iter().all(|unlike| *unlike == Unlike::No));
+        assert!(
+            unlike(&keys, &[])
+                .iter()
+                .all(|unlike| *unlike == Unlike::No)
+        );
+    }
+
+    #[test]
+    fn a_key_that_begins_others_names_a_category() {
+        let keys = [
+            "stop-1", "stop-2", "stop", "stopped", "turn x", "turn", "turn y",
+        ];
+        assert_eq!(prefixes(&keys), [2, 5]);
+        assert_eq!(prefixes(&["stop", "stop-1"]), [] as [usize; 0]);
     }
 
     #[test]
@@ -207,14 +270,14 @@ mod tests {
                 "total",
             ] {
                 let keys = [scenes[0], scenes[1], scenes[2], key];
-                assert_eq!(unlike(&keys)[3], Unlike::Summary, "{key}");
-                assert_eq!(unlike(&keys)[..3], [Unlike::No; 3], "{key}");
+                assert_eq!(unlike(&keys, &[])[3], Unlike::Summary, "{key}");
+                assert_eq!(unlike(&keys, &[])[..3], [Unlike::No; 3], "{key}");
             }
             let keys = [scenes[0], scenes[1], scenes[2], "mean of lane changes"];
-            assert_eq!(unlike(&keys)[3], Unlike::Odd);
+            assert_eq!(unlike(&keys, &[])[3], Unlike::Odd);
         }
         let mut keys = vec!["scene-0001"; 30];
         keys.push("lane_change");
-        assert_eq!(unlike(&keys)[30], Unlike::Odd);
+        assert_eq!(unlike(&keys, &[])[30], Unlike::Odd);
     }
 }

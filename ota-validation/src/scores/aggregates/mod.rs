@@ -10,7 +10,7 @@ mod numbers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::keys::{Unlike, unlike};
+use self::keys::{SEPARATORS, Unlike, prefixes, unlike};
 use self::numbers::{Agreement, Grades, Numbers};
 use super::records::Record;
 
@@ -55,9 +55,11 @@ pub(crate) fn roles(records: &[Record], places: &Places<'_>) -> BTreeMap<usize, 
         .iter()
         .map(|record| record.key(places.key))
         .collect();
-    let unlike = unlike(&keys);
+    let numbers = Numbers::new(records, places.passed_over);
+    let categories = category_names(records, places, &keys);
+    let unlike = unlike(&keys, &[prefixes(&keys), categories, numbers.ungraded()]);
     let mut search = Search {
-        numbers: Numbers::new(records, places.passed_over),
+        numbers,
         places,
         edges: edges(&unlike),
         keys,
@@ -65,9 +67,28 @@ pub(crate) fn roles(records: &[Record], places: &Places<'_>) -> BTreeMap<usize, 
         records,
         roles: BTreeMap::new(),
         confirmed: BTreeSet::new(),
+        namesakes: BTreeMap::new(),
+        has_category: false,
     };
     search.run();
     search.roles
+}
+
+/// Rows whose key is a text that at least two other rows have in a column: a row a category.
+fn category_names(records: &[Record], places: &Places<'_>, keys: &[&str]) -> Vec<usize> {
+    let known: BTreeSet<&str> = keys.iter().copied().filter(|key| !key.is_empty()).collect();
+    let mut rows_with: BTreeMap<&str, usize> = BTreeMap::new();
+    for record in records {
+        for (at, cell) in record.cells.iter().enumerate() {
+            let cell = cell.trim();
+            let is_text = at != places.key && cell.parse::<f64>().is_err();
+            if is_text && known.contains(cell) {
+                *rows_with.entry(cell).or_default() += 1;
+            }
+        }
+    }
+    let names = |row: &usize| rows_with.get(keys[*row]).is_some_and(|rows| *rows >= 2);
+    (0..keys.len()).filter(names).collect()
 }
 
 /// The rows of the beginning and of the end whose keys are unlike the others, and the first and the last row.
@@ -96,6 +117,10 @@ struct Search<'a> {
     roles: BTreeMap<usize, Role>,
     /// Rows that an aggregate counts among its scenes.
     confirmed: BTreeSet<usize>,
+    /// Rows that have the numbers of the category that their key names, where scenes of it have the same.
+    namesakes: BTreeMap<usize, Statistic>,
+    /// Whether any aggregate is that of a category that its key names.
+    has_category: bool,
 }
 
 /// A set of rows that a row may be an aggregate of.
@@ -181,18 +206,27 @@ impl Search<'_> {
         let grades = self.numbers.grades(at, &scenes);
         let agreement = best
             .as_ref()
-            .filter(|(agreement, group)| {
-                agreement.tells() || group.is_named || self.unlike[at] == Unlike::Summary
-            })
+            .filter(|(agreement, _)| agreement.tells() || self.unlike[at] == Unlike::Summary)
             .map(|(agreement, _)| *agreement);
-        match role(self.unlike[at], at_edge, agreement, grades) {
+        let mut role = role(self.unlike[at], at_edge, agreement, grades);
+        if let (None, Some((agreement, group))) = (role, &best)
+            && group.is_named
+        {
+            self.namesakes.insert(at, agreement.statistic);
+            role = at_edge.then_some(Role::Undecided);
+        }
+        if role == Some(Role::Scene) && self.numbers.is_extreme(at, &scenes) {
+            role = Some(Role::Doubted);
+        }
+        match role {
             Some(role) => self.roles.insert(at, role),
             None => self.roles.remove(&at),
         };
-        if let (true, Some((_, group))) = (self.is_aggregate(at), best)
-            && group.has_unlike
-        {
-            self.confirmed.extend(group.rows);
+        if let (true, Some((_, group))) = (self.is_aggregate(at), best) {
+            self.has_category |= group.is_named;
+            if group.has_unlike {
+                self.confirmed.extend(group.rows);
+            }
         }
     }
 
@@ -253,7 +287,7 @@ impl Search<'_> {
         };
         let begins = |other: &usize| {
             let rest = self.keys[*other].strip_prefix(key);
-            !key.is_empty() && rest.is_some_and(|rest| rest.starts_with(['-', '_', ' ', '/', ':']))
+            !key.is_empty() && rest.is_some_and(|rest| rest.starts_with(SEPARATORS))
         };
         push(scenes.iter().copied().filter(begins).collect(), true);
         let cell = |row: usize, column: usize| {
@@ -291,27 +325,36 @@ impl Search<'_> {
         }
     }
 
-    /// Beside aggregates, a row with an unlike key may be one as well, such as the mean of a category that all pass.
+    /// Beside aggregates, a row with an unlike key may be one as well, such as the mean of a category that all pass: at the
+    /// same edge, and anywhere with the key of a summary.
     fn doubt_beside_aggregates(&mut self) {
         let middle = self.records.len() / 2;
-        for is_end in [false, true] {
-            let edge: Vec<usize> = self
-                .edges
-                .iter()
-                .copied()
-                .filter(|at| (*at >= middle) == is_end && self.unlike[*at] != Unlike::No)
-                .collect();
-            let doubtful =
-                |at: &usize| matches!(self.roles.get(at), Some(Role::Aggregate(_) | Role::Doubted));
-            if !edge.iter().any(doubtful) {
+        let is_sign =
+            |(_, role): &(&usize, &Role)| matches!(role, Role::Aggregate(_) | Role::Doubted);
+        let signs: BTreeSet<usize> = self
+            .roles
+            .iter()
+            .filter(is_sign)
+            .map(|(at, _)| *at)
+            .collect();
+        if signs.is_empty() {
+            return;
+        }
+        for at in 0..self.records.len() {
+            if self.is_aggregate(at) || self.confirmed.contains(&at) {
                 continue;
             }
-            for at in edge {
-                let is_scene = !matches!(self.roles.get(&at), Some(Role::Aggregate(_)));
-                if is_scene && !self.confirmed.contains(&at) {
-                    self.roles.insert(at, Role::Doubted);
-                }
-            }
+            let same_edge =
+                |sign: &usize| self.edges.contains(sign) && (*sign >= middle) == (at >= middle);
+            let beside = self.edges.contains(&at) && signs.iter().any(same_edge);
+            let namesake = self.namesakes.get(&at).filter(|_| self.has_category);
+            let role = match (self.unlike[at], namesake) {
+                (Unlike::Odd, Some(statistic)) => Role::Aggregate(*statistic),
+                (Unlike::Odd, None) if beside => Role::Doubted,
+                (Unlike::Summary, _) => Role::Doubted,
+                _ => continue,
+            };
+            self.roles.insert(at, role);
         }
     }
 }

@@ -13,6 +13,8 @@ const SINGLE: f64 = 1e-6;
 const CHANCE_MIN: f64 = 1e-3;
 /// The chance up to which a number says something.
 const TELLING: f64 = 0.1;
+/// Share of a column that has grades where it is taken for one of grades, before it is known which rows are scenes.
+const GRADED_SHARE: f64 = 0.9;
 /// Scenes that must all have grades before another value is none of a scene.
 const GRADED_MIN: usize = 20;
 
@@ -85,6 +87,42 @@ impl<'a> Numbers<'a> {
     /// Whether the row has a number at all.
     pub(super) fn has_any(&self, row: usize) -> bool {
         self.columns.iter().any(|column| column.cell(row).is_some())
+    }
+
+    /// Rows that have no grades in most of the columns in which nearly all rows have, and in at least two.
+    pub(super) fn ungraded(&self) -> Vec<usize> {
+        let mut counts = vec![(0_usize, 0_usize); self.records.len()];
+        for column in &self.columns {
+            let values = || column.cells.iter().filter(|value| !value.is_nan());
+            let grades = values().filter(|value| is_grade(**value)).count();
+            let all = values().count();
+            if all < GRADED_MIN || (grades as f64) < GRADED_SHARE * all as f64 {
+                continue;
+            }
+            for (row, value) in column.cells.iter().enumerate() {
+                counts[row].0 += usize::from(!value.is_nan());
+                counts[row].1 += usize::from(!value.is_nan() && !is_grade(*value));
+            }
+        }
+        let is_none = |(_, (asked, ungraded)): &(usize, (usize, usize))| {
+            *ungraded >= 2 && 2 * ungraded > *asked
+        };
+        let rows = counts.into_iter().enumerate().filter(is_none);
+        rows.map(|(row, _)| row).collect()
+    }
+
+    /// Whether the row has the smallest, or the largest, value of the scenes wherever it has one.
+    pub(super) fn is_extreme(&self, row: usize, scenes: &[usize]) -> bool {
+        let (mut lowest, mut highest) = (true, true);
+        for column in &self.columns {
+            let Some(value) = column.cell(row) else {
+                continue;
+            };
+            let values = || scenes.iter().filter_map(|at| column.cell(*at));
+            lowest &= value == values().fold(f64::INFINITY, f64::min);
+            highest &= value == values().fold(f64::NEG_INFINITY, f64::max);
+        }
+        lowest || highest
     }
 
     /// The rows of the set that have a number wherever this row has one.
