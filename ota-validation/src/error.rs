@@ -67,6 +67,16 @@ pub enum Error {
         /// What the cell holds.
         actual: String,
     },
+    /// Something that the score files do not tell, and that nobody may guess.
+    #[error("{subject}: {expected}; write into the file of --columns what is true:\n{lines}")]
+    Undeclared {
+        /// The rows, or the columns.
+        subject: String,
+        /// What is asked.
+        expected: String,
+        /// Lines of TOML that answer it; those that begin with `#` are the other answer.
+        lines: String,
+    },
     /// Two rows of one scene, or two columns of one name.
     #[error("{subject}: {what} `{key}` is there twice")]
     Duplicate {

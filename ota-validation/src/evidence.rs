@@ -77,6 +77,8 @@ pub struct Suite {
     pub drives: u64,
     /// What the score files hold besides.
     pub left_out: Option<LeftOut>,
+    /// How the score files were read: a sentence a column, the drives, and what was left out. Empty for models.
+    pub reading: Vec<String>,
 }
 
 impl Evidence {

@@ -4,7 +4,8 @@
 //! numbers, evidence as JSON and a report as one HTML file.
 //!
 //! * [`gate`] is the pure core: [`Paired`] scores and [`Rules`] to a [`Verdict`].
-//! * [`validate_scores`] takes two CSV or Parquet files that any evaluator wrote.
+//! * [`validate_scores`] takes two CSV or Parquet files that any evaluator wrote, says how it reads them, and asks where
+//!   they do not tell.
 //! * [`validate_models`] takes two models of the lake and records the verdict there.
 //!
 //! The same inputs, rules and seed give the same bytes. Every metric and slice is judged alone, so that a mean that

@@ -99,6 +99,7 @@ pub async fn validate_models(lake: &Lake, options: &ValidateOptions) -> Result<V
         suite_name: options.suite.clone(),
         suite_digest,
         left_out: None,
+        reading: Vec::new(),
         input_versions,
         seed: options.seed,
         update: options.update.clone(),

@@ -14,9 +14,9 @@ use crate::paired::Paired;
 use crate::report;
 use crate::rules::Rules;
 use crate::scene_view::SceneView;
-use crate::scores::{LeftOut, ScoreFile, pair_scores, score_columns};
+use crate::scores::{LeftOut, Reading, ScoreFile, read_scores, score_columns};
 use crate::update_record::UpdateRecord;
-use crate::verdict::Verdict;
+use crate::verdict::{Reason, ReasonKind, Verdict};
 use crate::wanted::WANTED_SCHEMA;
 
 /// Hexadecimal digits of the evidence's digest that name a verdict.
@@ -68,7 +68,9 @@ impl ScoresOptions {
 /// Validates the scores of a candidate against those of a baseline, which any evaluator may have written.
 ///
 /// # Errors
-/// As [`pair_scores`], and when the report cannot be written.
+/// As [`pair_scores`](crate::pair_scores); for a column whose direction nobody declared and its name does not say for
+/// certain; for values that no metric can have (a pass/fail value beyond 0 to 1, a mark of a missing value, another unit
+/// than that of the other file); and when the report cannot be written.
 pub fn validate_scores(
     candidate: ScoreFile<'_>,
     baseline: ScoreFile<'_>,
@@ -80,7 +82,8 @@ pub fn validate_scores(
         let columns = score_columns(baseline)?;
         Rules::for_columns(&columns.iter().map(String::as_str).collect::<Vec<_>>())?
     };
-    let (paired, left_out) = pair_scores(candidate, baseline, &options.key, &rules)?;
+    let scores = read_scores(candidate, baseline, &options.key, &rules)?;
+    let (paired, rules) = (scores.paired, scores.rules);
     let artifact = |file: ScoreFile<'_>| Artifact {
         id: file.name.to_owned(),
         digest: Some(sha256_hex(file.bytes)),
@@ -92,13 +95,32 @@ pub fn validate_scores(
         baseline: artifact(baseline),
         suite_name: format!("scenes by {}", options.key),
         suite_digest: Some(driveloop_lake::digest(keys)),
-        left_out: Some(left_out),
+        left_out: Some(scores.left_out),
+        reading: scores.reading.sentences(),
         input_versions: Versions::new(),
         seed: options.seed,
         update: options.update.clone(),
     };
-    let verdict = gate(&paired, &rules, options.seed);
+    let mut verdict = gate(&paired, &rules, options.seed);
+    verdict.reasons.extend(reading_reasons(&scores.reading));
     validate(&paired, rules, question, verdict, &BTreeMap::new())
+}
+
+/// How the files were read, as reasons that decide nothing: the columns in one, the drives, and each kind of rows that
+/// was left out.
+fn reading_reasons(reading: &Reading) -> Vec<Reason> {
+    let columns = format!("columns: {}", reading.columns.join("; "));
+    let rest = std::iter::once(&reading.drives).chain(&reading.rows);
+    let texts = std::iter::once(columns).chain(rest.cloned());
+    texts
+        .map(|text| Reason {
+            kind: ReasonKind::Reading,
+            metric: None,
+            slice: None,
+            text,
+            shortfall: None,
+        })
+        .collect()
 }
 
 /// Who is compared, on what.
@@ -108,6 +130,7 @@ pub(crate) struct Question {
     pub(crate) suite_name: String,
     pub(crate) suite_digest: Option<String>,
     pub(crate) left_out: Option<LeftOut>,
+    pub(crate) reading: Vec<String>,
     pub(crate) input_versions: Versions,
     pub(crate) seed: u64,
     pub(crate) update: UpdateRecord,
@@ -139,6 +162,7 @@ pub(crate) fn validate(
             scenes: verdict.scenes,
             drives: verdict.drives,
             left_out: question.left_out,
+            reading: question.reading,
         },
         input_versions: question.input_versions,
         seed: question.seed,

@@ -115,6 +115,8 @@ pub enum ReasonKind {
     Better,
     /// The mean of a metric that orders the scenes, for orientation: it decides nothing.
     Mean,
+    /// How score files were read, and what of them was left out: it decides nothing.
+    Reading,
 }
 
 impl ReasonKind {
@@ -124,7 +126,12 @@ impl ReasonKind {
         match self {
             Self::Veto | Self::Worse => Some(Decision::Block),
             Self::Unanswered | Self::NotShown | Self::Review => Some(Decision::Inconclusive),
-            Self::Assumed | Self::NoWorse | Self::Reported | Self::Better | Self::Mean => None,
+            Self::Assumed
+            | Self::NoWorse
+            | Self::Reported
+            | Self::Better
+            | Self::Mean
+            | Self::Reading => None,
         }
     }
 }

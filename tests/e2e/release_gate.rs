@@ -102,7 +102,7 @@ fn a_higher_mean_does_not_hide_more_collisions() {
     let findings: Vec<&str> = same.stdout.lines().skip(1).collect();
     assert_eq!(findings.len(), 10, "a metric each");
     for finding in findings {
-        assert!(finding.ends_with("nodifference"), "{finding}");
+        assert!(finding.ends_with(",no_difference"), "{finding}");
     }
 }
 
@@ -208,4 +208,232 @@ fn parquet_of_another_writer_gives_the_same_verdict() {
         evidence["verdict"].clone()
     };
     assert!(verdict("vov.parquet", "resnet.parquet") == verdict(&vov, &resnet));
+}
+
+/// Unpacks an input of the shared cases into the bench.
+fn unpack(bench: &Bench, case: &str, file: &str) -> Option<String> {
+    let packed = test_data(&format!("cases/scores/{case}/{file}.csv.gz"))?;
+    let output = std::process::Command::new("gzip")
+        .arg("-dc")
+        .arg(packed)
+        .output();
+    let output = output.expect("gzip starts");
+    assert!(output.status.success());
+    let name = format!("{case}-{file}.csv");
+    bench.write(&name, output.stdout);
+    Some(name)
+}
+
+fn evidence(run: &Run) -> serde_json::Value {
+    serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}", run.stderr))
+}
+
+/// The failing scenes of a metric over all scenes: before, after, new, mended.
+fn failing(evidence: &serde_json::Value, metric: &str) -> [u64; 4] {
+    let rows = evidence["verdict"]["comparisons"]
+        .as_array()
+        .expect("comparisons");
+    let row = rows
+        .iter()
+        .find(|row| row["metric"] == metric && row["slice"] == "all");
+    let failing = &row.expect("the metric")["failing"];
+    ["baseline", "candidate", "new", "mended"].map(|key| failing[key].as_u64().unwrap_or(u64::MAX))
+}
+
+#[test]
+fn scenes_that_are_called_like_totals_are_scenes() {
+    let bench = Bench::new();
+    for renamed in ["", "-renamed"] {
+        let unpack = |side: &str| unpack(&bench, "names-like-totals", &format!("{side}{renamed}"));
+        let Some((candidate, baseline)) = unpack("candidate").zip(unpack("baseline")) else {
+            return;
+        };
+        let run = gate(&bench, &candidate, &baseline, &["--format", "json"]);
+        assert_eq!(run.status, 3, "{}", run.stderr);
+        let evidence = evidence(&run);
+        let verdict = &evidence["verdict"];
+        assert_eq!(verdict["decision"], "BLOCK");
+        assert_eq!(
+            (&verdict["scenes"], &verdict["newly_failing_count"]),
+            (&1_500.into(), &120.into())
+        );
+        assert_eq!(failing(&evidence, "no_at_fault_collisions")[2], 120);
+        let mut rows = verdict["comparisons"]
+            .as_array()
+            .expect("comparisons")
+            .iter();
+        let collisions = rows.find(|row| row["metric"] == "no_at_fault_collisions");
+        let p_value = number(collisions.expect("collisions"), "/p_value");
+        assert!((p_value / 1.5e-36 - 1.0).abs() < 0.02, "{p_value:e}");
+    }
+}
+
+#[test]
+fn rows_that_summarise_two_stages_change_nothing() {
+    let bench = Bench::new();
+    let Some(columns) = test_data("cases/scores/two-stage-summary/columns.toml") else {
+        return;
+    };
+    let columns = columns.display().to_string();
+    let verdicts = ["", "-clean"].map(|clean| {
+        let unpack = |side: &str| unpack(&bench, "two-stage-summary", &format!("{side}{clean}"));
+        let (candidate, baseline) = unpack("candidate")
+            .zip(unpack("baseline"))
+            .expect("the case");
+        let more = ["--format", "json", "--columns", &columns];
+        let run = gate(&bench, &candidate, &baseline, &more);
+        assert_eq!(run.status, 3, "{}", run.stderr);
+        let evidence = evidence(&run);
+        let collisions = failing(&evidence, "no_at_fault_collisions_stage_two");
+        assert_eq!(collisions[..2], [4, 15]);
+        if clean.is_empty() {
+            for key in ["stage_one", "stage_two", "combined"] {
+                let said = format!("row `extended_pdm_score_{key}`: the mean of other rows");
+                assert!(run.stderr.contains(&said), "{said}: {}", run.stderr);
+                assert!(evidence["verdict"]["reasons"].to_string().contains(&said));
+            }
+        }
+        let verdict = &evidence["verdict"];
+        (verdict["decision"].clone(), verdict["comparisons"].clone())
+    });
+    assert!(verdicts[0] == verdicts[1]);
+    assert_eq!(verdicts[0].0, "BLOCK");
+}
+
+#[test]
+fn a_row_that_may_be_a_total_is_asked_and_the_built_in_rules_stay() {
+    let bench = Bench::new();
+    let unpack = |side: &str| unpack(&bench, "names-like-totals", side);
+    let Some((candidate, baseline)) = unpack("candidate").zip(unpack("baseline")) else {
+        return;
+    };
+    for name in [&candidate, &baseline] {
+        let scores = std::fs::read_to_string(bench.path(name)).expect("scores");
+        let total = "final_score,True,0.93,0.91,0.9,0.9,0.71,0.92,0.9,0.9,0.9,0.85\n";
+        bench.write(name, scores + total);
+    }
+    let run = gate(&bench, &candidate, &baseline, &[]);
+    assert_eq!(run.status, 1, "{}", run.stderr);
+    let said = "line 1502 (`final_score`): a scene, or an aggregate";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    let lines: Vec<&str> = run.stderr.lines().skip(1).collect();
+    assert_eq!(lines[0], "aggregates = [\"final_score\"]");
+    bench.write("columns.toml", lines.join("\n"));
+    let more = ["--format", "json", "--columns", "columns.toml"];
+    let run = gate(&bench, &candidate, &baseline, &more);
+    let evidence = evidence(&run);
+    assert_eq!(evidence["verdict"]["scenes"], 1_500);
+    assert_eq!(evidence["rules"]["name"], "planner-scores");
+    let said = "row `final_score`: the file of --columns calls it an aggregate";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+}
+
+#[test]
+fn percentages_and_marks_of_missing_values_are_refused_by_name() {
+    let bench = Bench::new();
+    for (file, got) in [("candidate", "got `40`"), ("minus-one", "got `-1`")] {
+        let unpack = |file: &str| unpack(&bench, "percent", file);
+        let Some((candidate, baseline)) = unpack(file).zip(unpack("baseline")) else {
+            return;
+        };
+        let run = gate(&bench, &candidate, &baseline, &[]);
+        assert_eq!(run.status, 1, "{}", run.stderr);
+        let place = format!(
+            "{candidate}: line 2, column `no_at_fault_collisions`: expected a pass/fail value from 0 to 1"
+        );
+        for said in [place.as_str(), got] {
+            assert!(run.stderr.contains(said), "{said}: {}", run.stderr);
+        }
+    }
+}
+
+/// A file of 1,000 scenes with a column of collisions, of which the first fail.
+fn collisions_csv(failing: usize) -> String {
+    let rows = (0..1_000).map(|at| format!("{at},log-{},{}\n", at / 4, u8::from(at < failing)));
+    format!("token,log,collision\n{}", rows.collect::<String>())
+}
+
+#[test]
+fn what_the_files_do_not_tell_is_asked_and_what_they_do_is_said_first() {
+    let bench = Bench::new();
+    bench.write("better.csv", collisions_csv(20));
+    bench.write("worse.csv", collisions_csv(120));
+    let run = gate(&bench, "better.csv", "worse.csv", &[]);
+    assert_eq!((run.status, run.stdout.as_str()), (1, ""), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("which way is better is not declared for `collision`")
+    );
+    // The lines that the error prints, as they are.
+    let lines = run
+        .stderr
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.starts_with("hint:"));
+    let lines: Vec<&str> = lines.collect();
+    assert!(
+        lines.contains(&"lower_is_better = [\"collision\"]"),
+        "{lines:?}"
+    );
+    bench.write("columns.toml", lines.join("\n"));
+    let columns = ["--columns", "columns.toml", "--format", "csv"];
+    let run = gate(&bench, "better.csv", "worse.csv", &columns);
+    assert_eq!(run.status, 3, "{}", run.stderr);
+    let first: Vec<&str> = run.stderr.lines().take(2).collect();
+    assert_eq!(
+        first,
+        [
+            "collision: pass/fail, 0 = pass, higher is worse (declared)",
+            "drives: column log (found by its name)"
+        ]
+    );
+    assert!(
+        run.stdout
+            .contains("collision,all,1000,250,120.0,20.0,0,100,"),
+        "{}",
+        run.stdout
+    );
+    let rows: Vec<&str> = run.stdout.lines().skip(1).collect();
+    assert!(rows.iter().all(|row| row.ends_with(",better")), "{rows:?}");
+    assert!(!run.stderr.contains("BLOCK"), "{}", run.stderr);
+}
+
+#[test]
+fn other_formats_are_refused_by_their_name_with_a_way_out() {
+    let bench = Bench::new();
+    bench.write("good.csv", "token,score\na,0.5\nb,0.25\n");
+    let wide: Vec<u8> = "token,score\na,0.5\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let cases: [(&[u8], &str); 6] = [
+        (b"token;score\na;0,5\nb;0,25\n", "separated by `;`"),
+        (
+            b"token,score\na,\"0,5\"\nb,\"0,25\"\n",
+            "a number with a decimal point",
+        ),
+        (
+            b"token,score\na,0,5\nb,0,25\n",
+            "numbers have a decimal point",
+        ),
+        (&wide, "UTF-16"),
+        (b"[{\"token\": \"a\", \"score\": 0.5}]", "got JSON"),
+        (b"\x1f\x8b\x08", "gunzip"),
+    ];
+    for (bytes, expected) in cases {
+        bench.write("other.csv", bytes);
+        for (candidate, baseline) in [("other.csv", "good.csv"), ("good.csv", "other.csv")] {
+            let run = gate(&bench, candidate, baseline, &[]);
+            assert_eq!(run.status, 1, "{}", run.stderr);
+            assert!(run.stderr.contains("other.csv: "), "{}", run.stderr);
+            assert!(run.stderr.contains(expected), "{expected}: {}", run.stderr);
+        }
+    }
+    bench.write("marked.csv", b"\xef\xbb\xbftoken,score\na,0.5\nb,0.25\n");
+    let run = gate(&bench, "marked.csv", "good.csv", &[]);
+    assert_eq!(
+        run.status, 3,
+        "a byte-order mark of UTF-8 is no other format: {}",
+        run.stderr
+    );
 }

@@ -1,6 +1,7 @@
 //! The gate's rules: a readable TOML file, parsed once into a type that can be applied.
 
 mod check;
+mod names;
 mod score_columns;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+pub(crate) use names::{Says, says, words};
 pub use score_columns::ScoreColumns;
 
 /// What the gate tests, and what a finding means. `rules/default.toml` explains each setting.
@@ -51,17 +53,24 @@ pub struct Rules {
 }
 
 /// Columns of a score file that are no metrics.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Columns {
     /// Rows where it says `False` are left out.
     pub valid: String,
-    /// Names the recorded drive of a scene; empty where each scene is its own.
+    /// Names the recorded drive of a scene. Empty: a column whose name says so, where there is one, else each scene is
+    /// its own.
     pub drive: String,
     /// Columns whose values cut the scenes into slices.
     pub slices: Vec<String>,
-    /// Numeric columns that are no metrics.
+    /// Columns that are neither a metric nor the drive.
     pub ignored: Vec<String>,
+    /// Keys of rows that are an aggregate of the others and no scene.
+    pub aggregates: Vec<String>,
+    /// Keys of rows that are scenes, though they look like an aggregate.
+    pub scenes: Vec<String>,
+    /// Smallest and largest value of a column; another one is refused.
+    pub range: BTreeMap<String, [f64; 2]>,
 }
 
 /// Where a safety-critical metric must be shown to be no worse than its margin.
@@ -161,6 +170,9 @@ impl Default for Columns {
             drive: String::new(),
             slices: Vec::new(),
             ignored: Vec::new(),
+            aggregates: Vec::new(),
+            scenes: Vec::new(),
+            range: BTreeMap::new(),
         }
     }
 }
@@ -195,13 +207,15 @@ impl Rules {
     /// Reads a rules file.
     ///
     /// # Errors
-    /// When it is no TOML, has an unknown field, or a value that cannot be applied.
+    /// When it is no TOML, has an unknown field, a value that cannot be applied, or a metric that is named for what goes
+    /// wrong (`collision`) without its direction.
     pub fn from_toml(text: &str) -> Result<Self> {
         let rules: Self = toml::from_str(text).map_err(|source| Error::Syntax {
             file: "rules",
             source: Box::new(source),
         })?;
         rules.check()?;
+        score_columns::refuse_unsaid_directions(text)?;
         Ok(rules)
     }
 
@@ -222,16 +236,24 @@ impl Rules {
     }
 
     /// The built-in rules that fit the columns of a score file: those for planner scores where all of their
-    /// safety-critical metrics are there, those for lake models likewise, else the defaults.
+    /// safety-critical metrics are there, those for lake models where all of their metrics are, else the defaults.
     ///
     /// # Errors
     /// Never, unless a built-in file is broken.
     pub fn for_columns(columns: &[&str]) -> Result<Self> {
-        for rules in [Self::planner_scores()?, Self::lake_models()?] {
-            let mut critical = rules.metric.iter().filter(|(_, rule)| rule.safety_critical);
-            if critical.all(|(name, _)| columns.contains(&name.as_str())) {
-                return Ok(rules);
-            }
+        let has = |name: &String| columns.contains(&name.as_str());
+        let planner = Self::planner_scores()?;
+        let mut critical = planner
+            .metric
+            .iter()
+            .filter(|(_, rule)| rule.safety_critical);
+        if critical.all(|(name, _)| has(name)) {
+            return Ok(planner);
+        }
+        let lake = Self::lake_models()?;
+        // `collision` and `miss` alone are names that any evaluator may use, either way round.
+        if lake.metric.keys().all(has) {
+            return Ok(lake);
         }
         Ok(Self::default())
     }

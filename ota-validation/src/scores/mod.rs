@@ -1,7 +1,12 @@
-//! Score files of any evaluator: CSV or Parquet in, paired scenes out.
+//! Score files of any evaluator: CSV or Parquet in, paired scenes out, and how each file was read.
 
 mod aggregates;
+mod directions;
+mod format;
+mod plausible;
+mod reading;
 mod records;
+mod scenes;
 mod table;
 
 use std::collections::BTreeSet;
@@ -11,7 +16,9 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::paired::{Paired, PairedMetric, Scene};
 use crate::rules::Rules;
-use table::{Table, read};
+pub(crate) use reading::Reading;
+use scenes::Decided;
+use table::{Draft, Table};
 
 /// A score file: a name for messages, and its bytes.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +36,8 @@ pub struct LeftOut {
     pub candidate_aggregates: Vec<String>,
     /// Rows of the baseline that are an aggregate and no scene, by key.
     pub baseline_aggregates: Vec<String>,
+    /// Rows of both files of which every cell is empty.
+    pub blank_rows: u64,
     /// Scenes that either file calls invalid.
     pub invalid: u64,
     /// Scenes that only the candidate has.
@@ -39,78 +48,57 @@ pub struct LeftOut {
     pub columns: Vec<String>,
 }
 
-/// Reads and pairs two score files.
+/// Two score files, read.
+pub(crate) struct Scores {
+    pub(crate) paired: Paired,
+    pub(crate) left_out: LeftOut,
+    /// The rules, with one for each metric.
+    pub(crate) rules: Rules,
+    pub(crate) reading: Reading,
+}
+
+/// Reads two score files for a verdict: as [`pair_scores`], and every column has a kind, a direction, and values that it
+/// can have.
+pub(crate) fn read_scores(
+    candidate: ScoreFile<'_>,
+    baseline: ScoreFile<'_>,
+    key: &str,
+    rules: &Rules,
+) -> Result<Scores> {
+    let scenes = scenes_of(candidate, baseline, key, rules)?;
+    let (candidate, baseline) = (&scenes.candidate, &scenes.baseline);
+    let (rules, columns) = directions::resolve(candidate, baseline, rules)?;
+    plausible::check(candidate, baseline, &rules)?;
+    let (paired, left_out) = pair(&scenes, key)?;
+    let reading = Reading::new(columns, &scenes, &left_out);
+    Ok(Scores {
+        paired,
+        left_out,
+        rules,
+        reading,
+    })
+}
+
+/// Reads and pairs two score files, and asks nothing of the meaning of their columns.
 ///
 /// * `key` names the column that identifies a scene. A first column without a name (a written index) is no metric.
-/// * A row is an aggregate and no scene when its key is, or starts with and a separator, one of `average`, `mean`,
-///   `all`, `overall`, `total`, `aggregate`, `summary` in any case; or when it is the last row of more than ten and
-///   each of its numbers is the mean of the rows above, not all of which are equal.
+/// * A row is an aggregate and no scene by its numbers, which are the mean or the sum of other rows, and by its place
+///   (the end or the beginning) or its key (unlike the others). Where key and place say so and the numbers do not tell,
+///   the rules must: `aggregates` or `scenes` of their `[columns]`.
 /// * `True` and `False` are 1 and 0. An empty cell, or null, is no value: the scene does not count for that metric.
 /// * A scene that is missing, invalid or without value on the candidate's side alone counts as unanswered.
 ///
 /// # Errors
 /// For a file that is neither a CSV nor a Parquet table, is beyond all measure (ten million rows, a thousand columns,
-/// 2 GiB of cells) or has no column `key`, a cell that holds neither a finite number nor nothing in a column of numbers,
-/// and a scene or column that is there twice.
+/// 2 GiB of cells) or has no column `key`, a cell that holds neither a finite number up to 1e15 nor nothing in a column
+/// of numbers, a scene or column that is there twice, and a row that may be a scene or an aggregate.
 pub fn pair_scores(
     candidate: ScoreFile<'_>,
     baseline: ScoreFile<'_>,
     key: &str,
     rules: &Rules,
 ) -> Result<(Paired, LeftOut)> {
-    let candidate_table = read(candidate, key, rules)?;
-    let baseline_table = read(baseline, key, rules)?;
-    let mut left_out = LeftOut {
-        candidate_aggregates: candidate_table.aggregates.clone(),
-        baseline_aggregates: baseline_table.aggregates.clone(),
-        columns: left_out_columns(&candidate_table, &baseline_table),
-        ..LeftOut::default()
-    };
-    let mut scenes = Vec::new();
-    let mut both = Vec::new();
-    let mut unanswered = Vec::new();
-    for (key, base) in &baseline_table.rows {
-        let row = candidate_table.rows.get(key);
-        left_out.only_baseline += u64::from(row.is_none());
-        let row_is_valid = row.is_some_and(|row| row.is_valid);
-        left_out.invalid += u64::from(row.is_some() && !(row_is_valid && base.is_valid));
-        match row.filter(|row| row.is_valid) {
-            Some(row) if base.is_valid => {
-                scenes.push(Scene {
-                    key: key.clone(),
-                    drive: base.drive.clone().unwrap_or_else(|| key.clone()),
-                    slices: base.slices.clone(),
-                });
-                both.push((row, base));
-            }
-            None if base.is_valid => unanswered.push(key.clone()),
-            _ => {}
-        }
-    }
-    let known = |key: &&String| !baseline_table.rows.contains_key(*key);
-    left_out.only_candidate = candidate_table.rows.keys().filter(known).count() as u64;
-    let mut metrics = Vec::new();
-    for (base_at, name) in baseline_table.metrics.iter().enumerate() {
-        let Some(at) = candidate_table
-            .metrics
-            .iter()
-            .position(|other| other == name)
-        else {
-            continue;
-        };
-        metrics.push(PairedMetric {
-            name: name.clone(),
-            candidate: both.iter().map(|(row, _)| row.values[at]).collect(),
-            baseline: both.iter().map(|(_, base)| base.values[base_at]).collect(),
-        });
-    }
-    if scenes.is_empty() {
-        return Err(Error::NoScenes {
-            subject: format!("{} and {}", candidate.name, baseline.name),
-            expected: format!("they share no valid scene by column `{key}`"),
-        });
-    }
-    Ok((Paired::new(scenes, metrics, unanswered)?, left_out))
+    pair(&scenes_of(candidate, baseline, key, rules)?, key)
 }
 
 /// The names of the columns of a score file, to choose rules by.
@@ -121,7 +109,109 @@ pub fn score_columns(file: ScoreFile<'_>) -> Result<Vec<String>> {
     records::columns(file)
 }
 
-fn left_out_columns(candidate: &Table, baseline: &Table) -> Vec<String> {
+/// The scenes of both files.
+struct Scenes<'a> {
+    candidate: Table<'a>,
+    baseline: Table<'a>,
+    decided: [Decided; 2],
+    aggregates: [Vec<String>; 2],
+    blank_rows: u64,
+}
+
+fn scenes_of<'a>(
+    candidate: ScoreFile<'a>,
+    baseline: ScoreFile<'a>,
+    key: &str,
+    rules: &Rules,
+) -> Result<Scenes<'a>> {
+    let candidate = Draft::read(candidate, key, rules)?;
+    let baseline = Draft::read(baseline, key, rules)?;
+    let decided = scenes::decide(&candidate, &baseline, &rules.columns)?;
+    let keys = |draft: &Draft<'_>, decided: &Decided| -> Vec<String> {
+        let rows = decided.aggregates.iter();
+        let mut keys: Vec<String> = rows.map(|at| draft.key(*at).to_owned()).collect();
+        keys.sort();
+        keys
+    };
+    let aggregates = [keys(&candidate, &decided[0]), keys(&baseline, &decided[1])];
+    Ok(Scenes {
+        blank_rows: candidate.blank_rows + baseline.blank_rows,
+        candidate: candidate.scenes(&decided[0].aggregates, rules)?,
+        baseline: baseline.scenes(&decided[1].aggregates, rules)?,
+        decided,
+        aggregates,
+    })
+}
+
+fn pair(scenes: &Scenes<'_>, key: &str) -> Result<(Paired, LeftOut)> {
+    let Scenes {
+        candidate,
+        baseline,
+        ..
+    } = scenes;
+    let [candidate_aggregates, baseline_aggregates] = scenes.aggregates.clone();
+    let mut left_out = LeftOut {
+        candidate_aggregates,
+        baseline_aggregates,
+        blank_rows: scenes.blank_rows,
+        columns: left_out_columns(candidate, baseline),
+        ..LeftOut::default()
+    };
+    let mut paired_scenes = Vec::new();
+    let mut both = Vec::new();
+    let mut unanswered = Vec::new();
+    for (key, base) in &baseline.rows {
+        let row = candidate.rows.get(key);
+        left_out.only_baseline += u64::from(row.is_none());
+        let row_is_valid = row.is_some_and(|row| row.is_valid);
+        left_out.invalid += u64::from(row.is_some() && !(row_is_valid && base.is_valid));
+        match row.filter(|row| row.is_valid) {
+            Some(row) if base.is_valid => {
+                // Where only the candidate's file has the column, it is as good.
+                let drive = base.drive.as_ref().or(row.drive.as_ref());
+                paired_scenes.push(Scene {
+                    key: key.clone(),
+                    drive: drive.unwrap_or(key).clone(),
+                    slices: base.slices.clone(),
+                });
+                both.push((row, base));
+            }
+            None if base.is_valid => unanswered.push(key.clone()),
+            _ => {}
+        }
+    }
+    let is_new = |key: &&String| !baseline.rows.contains_key(*key);
+    left_out.only_candidate = candidate.rows.keys().filter(is_new).count() as u64;
+    let position =
+        |table: &Table<'_>, name: &str| table.metrics.iter().position(|other| other == name);
+    let mut metrics = Vec::new();
+    for name in shared_metrics(candidate, baseline) {
+        if let Some((at, base_at)) = position(candidate, name).zip(position(baseline, name)) {
+            metrics.push(PairedMetric {
+                name: name.to_owned(),
+                candidate: both.iter().map(|(row, _)| row.values[at]).collect(),
+                baseline: both.iter().map(|(_, base)| base.values[base_at]).collect(),
+            });
+        }
+    }
+    if paired_scenes.is_empty() {
+        return Err(Error::NoScenes {
+            subject: format!("{} and {}", candidate.file.name, baseline.file.name),
+            expected: format!("they share no valid scene by column `{key}`"),
+        });
+    }
+    Ok((Paired::new(paired_scenes, metrics, unanswered)?, left_out))
+}
+
+/// The metrics of both files, in the order of the baseline's columns.
+fn shared_metrics<'a>(candidate: &Table<'_>, baseline: &'a Table<'_>) -> Vec<&'a str> {
+    let metrics = baseline.metrics.iter().map(String::as_str);
+    metrics
+        .filter(|name| candidate.metrics.iter().any(|other| other == name))
+        .collect()
+}
+
+fn left_out_columns(candidate: &Table<'_>, baseline: &Table<'_>) -> Vec<String> {
     let candidate_metrics: BTreeSet<&String> = candidate.metrics.iter().collect();
     let baseline_metrics: BTreeSet<&String> = baseline.metrics.iter().collect();
     let texts = candidate.texts.iter().chain(&baseline.texts);
@@ -130,6 +220,11 @@ fn left_out_columns(candidate: &Table, baseline: &Table) -> Vec<String> {
         .copied();
     let columns: BTreeSet<&String> = texts.chain(one_sided).collect();
     columns.into_iter().cloned().collect()
+}
+
+/// A text as TOML writes it.
+fn toml_text(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
 }
 
 #[cfg(test)]
@@ -199,7 +294,31 @@ mod tests {
             ("token,hit\na,NaN\nb,1\n", "line 2, column `hit`"),
             ("token,hit\na,1\na,0\n", "scene `a` is there twice"),
             ("scene,hit\na,1\n", "column `token` is missing"),
-            ("token,hit\na,1,2\n", "candidate.csv: CSV error"),
+            (
+                "token,hit\na,0,5\n",
+                "line 2: expected 2 cells as in the header, got 3: numbers have a decimal point",
+            ),
+            (
+                "token,hit\na,\"0,5\"\nb,\"0,25\"\n",
+                "line 2, column `hit`: expected a number with a decimal point and without commas, got `0,5`",
+            ),
+            (
+                "token,hit\na,1\nb,\"0,5\"\n",
+                "line 3, column `hit`: expected a number with a decimal point",
+            ),
+            (
+                "token,hit\na,40%\nb,100 %\n",
+                "line 2, column `hit`: expected a number without `%`",
+            ),
+            (
+                "token,hit\na,1e308\nb,0\n",
+                "at most 1e15 in magnitude, or nothing, got `1e308`",
+            ),
+            (
+                "token,hit\na,1\n,0\nb,1\n",
+                "line 3 (``): a scene, or an aggregate",
+            ),
+            ("token;hit\na;0,5\n", "cells separated by `;`"),
             ("token,hit\nx,1\n", "they share no valid scene"),
             ("token,valid,hit\na,maybe,1\n", "expected True or False"),
         ];

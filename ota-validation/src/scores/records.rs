@@ -6,10 +6,9 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::ScoreFile;
+use super::format::{Content, content};
 use crate::error::{Error, Result};
 
-/// The first and the last bytes of a Parquet file.
-const PARQUET_MARK: &[u8] = b"PAR1";
 /// Rows that are decoded at a time.
 const BATCH_ROWS: usize = 8_192;
 
@@ -37,6 +36,8 @@ impl Limits {
 pub(crate) struct Records {
     pub(crate) columns: Vec<String>,
     pub(crate) rows: Vec<Record>,
+    /// Rows of which every cell is empty.
+    pub(crate) blank_rows: u64,
 }
 
 /// A row as it stands in the file.
@@ -55,7 +56,7 @@ impl Record {
 }
 
 /// A position, counted from 1.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     Line(u64),
     Row(u64),
@@ -70,39 +71,52 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// Reads the rows.
+/// Reads the rows. Those without any value, as spreadsheets leave them, are none.
 pub(crate) fn read(file: ScoreFile<'_>, limits: Limits) -> Result<Records> {
-    if is_parquet(file) {
+    let Content::Csv(text) = content(file)? else {
         return read_parquet(file, limits);
-    }
-    let columns = columns(file)?;
+    };
+    let columns = csv_columns(file, text)?;
     refuse_beyond(
         file,
         "columns",
         columns.len() as u64,
         limits.columns_max as u64,
     )?;
-    let mut reader = csv::Reader::from_reader(file.bytes);
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
     let mut rows = Vec::new();
+    let mut blank_rows = 0;
     for cells in reader.records() {
-        let cells = cells.map_err(|source| unreadable(file, source))?;
+        let cells = cells.map_err(|source| unreadable_csv(file, source))?;
+        if cells.iter().all(|cell| cell.trim().is_empty()) {
+            blank_rows += 1;
+            continue;
+        }
         let place = Place::Line(cells.position().map_or(0, csv::Position::line));
         rows.push(Record { place, cells });
         refuse_beyond(file, "rows", rows.len() as u64, limits.rows_max)?;
     }
-    Ok(Records { columns, rows })
+    Ok(Records {
+        columns,
+        rows,
+        blank_rows,
+    })
 }
 
 /// The names of the columns.
 pub(crate) fn columns(file: ScoreFile<'_>) -> Result<Vec<String>> {
-    if is_parquet(file) {
-        let fields = open_parquet(file)?.schema().fields().clone();
-        return Ok(fields
-            .iter()
-            .map(|field| field.name().trim().to_owned())
-            .collect());
+    match content(file)? {
+        Content::Csv(text) => csv_columns(file, text),
+        Content::Parquet => {
+            let fields = open_parquet(file)?.schema().fields().clone();
+            let names = fields.iter().map(|field| field.name().trim().to_owned());
+            Ok(names.collect())
+        }
     }
-    let mut reader = csv::Reader::from_reader(file.bytes);
+}
+
+fn csv_columns(file: ScoreFile<'_>, text: &str) -> Result<Vec<String>> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
     let headers = reader
         .headers()
         .map_err(|source| unreadable(file, source))?;
@@ -112,8 +126,38 @@ pub(crate) fn columns(file: ScoreFile<'_>) -> Result<Vec<String>> {
         .collect())
 }
 
-fn is_parquet(file: ScoreFile<'_>) -> bool {
-    file.bytes.starts_with(PARQUET_MARK)
+/// A row with more or fewer cells than the header.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "line {line}: expected {expected} cells as in the header, got {actual}: numbers have a decimal point, and a cell \
+     with a comma stands in quotes"
+)]
+struct OtherLength {
+    line: u64,
+    expected: u64,
+    actual: u64,
+}
+
+fn unreadable_csv(file: ScoreFile<'_>, source: csv::Error) -> Error {
+    match source.kind() {
+        csv::ErrorKind::UnequalLengths {
+            pos,
+            expected_len,
+            len,
+        } => {
+            let line = pos.as_ref().map_or(0, csv::Position::line);
+            let (expected, actual) = (*expected_len, *len);
+            unreadable(
+                file,
+                OtherLength {
+                    line,
+                    expected,
+                    actual,
+                },
+            )
+        }
+        _ => unreadable(file, source),
+    }
 }
 
 fn unreadable(
@@ -155,7 +199,7 @@ fn read_parquet(file: ScoreFile<'_>, limits: Limits) -> Result<Records> {
         .build()
         .map_err(|source| unreadable(file, source))?;
     let options = FormatOptions::new();
-    let (mut rows, mut cell_bytes) = (Vec::new(), 0);
+    let (mut rows, mut cell_bytes, mut blank_rows, mut place) = (Vec::new(), 0, 0, 0);
     for batch in reader {
         let batch = batch.map_err(|source| unreadable(file, source))?;
         let formatters: Vec<ArrayFormatter<'_>> = batch
@@ -172,12 +216,21 @@ fn read_parquet(file: ScoreFile<'_>, limits: Limits) -> Result<Records> {
             }
             cell_bytes += cells.as_slice().len() as u64;
             refuse_beyond(file, "bytes of cells", cell_bytes, limits.cell_bytes_max)?;
-            let place = Place::Row(rows.len() as u64 + 1);
+            place += 1;
+            if cells.iter().all(|cell| cell.trim().is_empty()) {
+                blank_rows += 1;
+                continue;
+            }
+            let place = Place::Row(place);
             rows.push(Record { place, cells });
             refuse_beyond(file, "rows", rows.len() as u64, limits.rows_max)?;
         }
     }
-    Ok(Records { columns, rows })
+    Ok(Records {
+        columns,
+        rows,
+        blank_rows,
+    })
 }
 
 /// Numbers are written so that they are read back as the same number; null is an empty cell, as in CSV.

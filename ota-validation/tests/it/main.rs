@@ -13,6 +13,8 @@ mod fixture;
 mod lake;
 mod planner_scores;
 mod score_files;
+mod score_meaning;
+mod score_rows;
 mod scores;
 #[allow(dead_code, reason = "the benchmark uses the rest")]
 mod simulate;

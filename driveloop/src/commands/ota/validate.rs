@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use driveloop_ota_validation::{
-    Decision, Rules, ScoreColumns, ScoreFile, ScoresOptions, UpdateRecord, ValidateOptions,
-    Validation, score_columns, validate_models, validate_scores,
+    Decision, Finding, ReasonKind, Rules, ScoreColumns, ScoreFile, ScoresOptions, UpdateRecord,
+    ValidateOptions, Validation, score_columns, validate_models, validate_scores,
 };
 
 use super::signer::{Signer, put_envelope};
@@ -26,7 +26,8 @@ pub(crate) struct Args {
     /// Dataset whose test split is the suite; both models must have been evaluated on it.
     #[arg(long)]
     suite: Option<String>,
-    /// Scores of the candidate: CSV or Parquet, a row a scene.
+    /// Scores of the candidate: CSV (UTF-8, commas, decimal points) or Parquet, a row a scene. Rows that are the mean or
+    /// the sum of others are left out, and named.
     #[arg(
         long,
         value_name = "FILE",
@@ -40,7 +41,9 @@ pub(crate) struct Args {
     /// Column that identifies a scene.
     #[arg(long, default_value = "token", value_name = "COLUMN")]
     key: String,
-    /// What the columns of the score files are (TOML): pass/fail or continuous, which way is better, what is safety-critical.
+    /// What the columns of the score files are (TOML): pass/fail or continuous, which way is better, what is
+    /// safety-critical, which column names the drive. A column whose name does not say for certain which way is better
+    /// (`collision`, `min_ade_6`) must be in it: the error prints the lines.
     #[arg(long, value_name = "FILE", requires = "scores")]
     columns: Option<PathBuf>,
     /// Rules of your own, a TOML file; the built-in ones where there is none.
@@ -133,18 +136,28 @@ fn scores(args: &Args, candidate: &Path, baseline: &Path) -> Result<Validation> 
     Ok(validate_scores(candidate, baseline, &options)?)
 }
 
-/// The rules of the file, else those that fit the columns, with what the columns file says.
+/// The rules of the file, else those that fit the columns, with what the columns file says. One that names metrics
+/// takes the place of the built-in rules; one that does not adds to them.
 fn score_rules(args: &Args, baseline: ScoreFile<'_>) -> Result<Rules> {
     let own = own_rules(args)?;
-    let Some(path) = &args.columns else {
+    let fitting = || {
         let columns = score_columns(baseline)?;
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-        return Ok(own.map_or_else(|| Rules::for_columns(&columns), Ok)?);
+        Rules::for_columns(&columns)
+    };
+    let Some(path) = &args.columns else {
+        return Ok(own.map_or_else(fitting, Ok)?);
     };
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read columns `{}`", path.display()))?;
-    let rules = ScoreColumns::from_toml(&text)
-        .and_then(|columns| own.unwrap_or_default().with_columns(&columns));
+    let rules = ScoreColumns::from_toml(&text).and_then(|columns| {
+        let base = match own {
+            Some(own) => own,
+            None if columns.names_no_metric() => fitting()?,
+            None => Rules::default(),
+        };
+        base.with_columns(&columns)
+    });
     rules.with_context(|| format!("columns `{}`", path.display()))
 }
 
@@ -192,6 +205,10 @@ pub(crate) fn read_rules(path: &str) -> Result<Rules> {
 
 fn print(context: &Context, validation: &Validation) -> Result<()> {
     use std::io::Write as _;
+    // First of all, how the files were read: a verdict on columns that mean something else is none.
+    for sentence in &validation.evidence.suite.reading {
+        eprintln!("{sentence}");
+    }
     if context.format == Format::Json {
         std::io::stdout().write_all(validation.evidence_json.as_bytes())?;
         return Ok(());
@@ -229,13 +246,24 @@ fn print(context: &Context, validation: &Validation) -> Result<()> {
             failing.map(|failing| failing.mended as i64).into(),
             comparison.p_value.into(),
             comparison.q_value.into(),
-            format!("{:?}", comparison.finding).to_lowercase().into(),
+            finding(comparison.finding).into(),
         ]);
     }
     render::sheet(context.format, sheet)?;
     eprintln!("{}", validation.verdict.decision.as_str());
-    for reason in validation.verdict.reason_texts() {
-        eprintln!("  {reason}");
+    let reasons = validation.verdict.reasons.iter();
+    for reason in reasons.filter(|reason| reason.kind != ReasonKind::Reading) {
+        eprintln!("  {}", reason.text);
     }
     Ok(())
+}
+
+/// The word of the evidence's JSON.
+fn finding(finding: Finding) -> &'static str {
+    match finding {
+        Finding::Worse => "worse",
+        Finding::Better => "better",
+        Finding::NoDifference => "no_difference",
+        Finding::TooFew => "too_few",
+    }
 }
