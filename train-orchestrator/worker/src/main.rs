@@ -6,7 +6,7 @@
 //! * [`source`] reads a file of samples block by block, [`loader`] makes batches of it ahead of the step that takes them, in the
 //!   order that [`order`] says; [`data`] are samples as tensors.
 //! * [`model`] is the motion forecaster, [`loss`] what it minimises, [`adam`] how.
-//! * [`checkpoint`] holds all that a killed run needs to end with the same bytes.
+//! * [`checkpoint`] holds all that a killed run needs to end with the same bytes; [`stop`] hears that the worker is asked to end.
 //! * [`train`] and [`predict`] are the verbs; [`doctor`] says what is wrong with a machine.
 
 mod adam;
@@ -25,6 +25,7 @@ mod predict;
 mod prefetch;
 mod rows;
 mod source;
+mod stop;
 mod train;
 
 use std::io::Write;
