@@ -17,7 +17,7 @@ use crate::context::{Context, Format};
     max_term_width = 110
 )]
 #[command(
-    after_help = "Exit status: 0 done; 1 failed; 2 usage; 3 done, but something was dropped, or a gate said no."
+    after_help = "Exit status: 0 done; 1 failed; 2 usage; 3 done, but something was dropped, or a gate said no; 130 and 143 ended by SIGINT and SIGTERM."
 )]
 pub(crate) struct Cli {
     /// The lake: a folder, or an s3://, gs:// or az:// URI.

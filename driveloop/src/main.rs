@@ -2,7 +2,8 @@
 //!
 //! `main` parses and dispatches; each verb is a file of [`commands`], a thin wrapper of a library call.
 //! Data goes to standard output, everything else to standard error.
-//! Exit status: 0 done, 1 failed, 2 usage, 3 done with something dropped, or a gate that said no.
+//! Exit status: 0 done, 1 failed, 2 usage, 3 done with something dropped, or a gate that said no, 130 and 143 ended by SIGINT and
+//! SIGTERM.
 
 mod answer;
 mod cli;
@@ -10,11 +11,13 @@ mod commands;
 mod context;
 mod hint;
 mod ingest_view;
+mod measure;
 mod progress;
 mod prompt;
 mod render;
 mod round;
 mod sheet;
+mod stop;
 mod words;
 
 use std::process::ExitCode;
@@ -34,6 +37,8 @@ pub(crate) enum Exit {
     WithLoss,
     /// Ctrl-C stopped it.
     Interrupted,
+    /// SIGTERM stopped it.
+    Terminated,
 }
 
 fn main() -> ExitCode {
@@ -55,6 +60,7 @@ fn main() -> ExitCode {
         Ok(Exit::WithLoss) => ExitCode::from(3),
         // What a shell says of a program that Ctrl-C ended.
         Ok(Exit::Interrupted) => ExitCode::from(130),
+        Ok(Exit::Terminated) => ExitCode::from(143),
         Err(error) if hint::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprint!("{}", hint::explain(&error));

@@ -87,8 +87,8 @@ fn kill(process: i32) {
     }
 }
 
-/// The entries of the only training journal of a lake.
-fn journal(lake: &Path) -> Vec<serde_json::Value> {
+/// The entries of the training journal of a job of a lake.
+pub(crate) fn journal(lake: &Path, job: &str) -> Vec<serde_json::Value> {
     let journals = std::fs::read_dir(lake.join("journal"))
         .expect("journals")
         .flatten();
@@ -96,10 +96,13 @@ fn journal(lake: &Path) -> Vec<serde_json::Value> {
         path.file_name()
             .is_some_and(|name| name.to_string_lossy().starts_with("train-"))
     };
-    let folder = journals
-        .map(|entry| entry.path())
-        .find(train)
-        .expect("a journal");
+    let folders = journals.map(|entry| entry.path()).filter(train);
+    let mut journals = folders.map(|folder| entries(&folder));
+    let of_job = |entries: &Vec<serde_json::Value>| entries[0]["name"] == job;
+    journals.find(of_job).expect("a journal")
+}
+
+fn entries(folder: &Path) -> Vec<serde_json::Value> {
     let mut paths: Vec<_> = std::fs::read_dir(folder)
         .expect("entries")
         .flatten()
@@ -127,7 +130,7 @@ fn cell(bench: &Bench, place: &Place, column: &str) -> String {
     csv.lines().nth(1).unwrap_or_default().to_owned()
 }
 
-fn number(bench: &Bench, place: &Place, column: &str) -> f64 {
+pub(crate) fn number(bench: &Bench, place: &Place, column: &str) -> f64 {
     cell(bench, place, column).parse().expect("a number")
 }
 
@@ -185,7 +188,7 @@ fn ends_with_the_same_weights_and_a_whole_ledger() {
     let measured_s = begun.elapsed().as_secs_f64();
     assert!(status.success(), "{status}");
 
-    let journal = journal(&bench.path("killed"));
+    let journal = journal(&bench.path("killed"), "forecaster");
     assert_eq!(
         (exits(&journal, "lost"), exits(&journal, "orphaned")),
         (workers, orchestrators)
@@ -213,7 +216,8 @@ fn ends_with_the_same_weights_and_a_whole_ledger() {
     };
     assert_eq!(digest(&killed), digest(&unbroken));
 
-    // The ledger: whole by itself, and the wall time is that of the journal's stamps and of this test's clock.
+    // The ledger: whole by itself, and the wall time is that of this test's clock, and of the journal's stamps, which are of
+    // the wall clock: the two clocks are read one after the other, and one of them may be corrected meanwhile.
     let number = |column: &str| number(&bench, &killed, column);
     let wall_s = number("wall_s");
     assert!(number("abs(productive_s + lost_s + waiting_s - wall_s)") < 1e-9);
@@ -226,7 +230,7 @@ fn ends_with_the_same_weights_and_a_whole_ledger() {
     };
     let journal_s = stamp_s("succeeded") - stamp_s("submitted");
     assert!(
-        journal_s <= wall_s + 1e-6 && wall_s <= measured_s,
+        journal_s <= wall_s + 1e-2 && wall_s <= measured_s,
         "{journal_s} {wall_s} {measured_s}"
     );
     assert!(number("lost_s") > 0.0 && number("waiting_s") > 0.0);

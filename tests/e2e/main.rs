@@ -13,6 +13,7 @@ mod damaged_logs;
 mod generated_logs;
 mod harness;
 mod hostile_logs;
+mod interruptions;
 mod killed_ingest;
 mod killed_training;
 mod learning;

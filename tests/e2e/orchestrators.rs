@@ -9,7 +9,7 @@ use crate::harness::{Bench, Run, peer};
 use crate::killed_training::bench_with_dataset;
 
 /// A job whose trainer is a shell script.
-fn script(bench: &Bench, file: &str, head: &str, text: &str) {
+pub(crate) fn script(bench: &Bench, file: &str, head: &str, text: &str) {
     let text =
         format!("dataset = 'small'\n{head}\n[trainer]\ncommand = ['sh', '-c', '''{text}''']\n");
     bench.write(file, text);
@@ -24,11 +24,11 @@ fn spawn(bench: &Bench, arguments: &[&str]) -> Child {
     command.spawn().expect("the binary starts")
 }
 
-fn ended(child: Child) -> Run {
+pub(crate) fn ended(child: Child) -> Run {
     Run::of(&child.wait_with_output().expect("it ends"))
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_mins(1);
     while !holds() {
         assert!(Instant::now() < deadline, "not within a minute: {what}");
@@ -37,7 +37,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// A way to leave outputs without a model: the predictions of the built-in trainer, made once.
-fn with_outputs(bench: &Bench) -> String {
+pub(crate) fn with_outputs(bench: &Bench) -> String {
     bench.write(
         "first.toml",
         "name = 'first'\ndataset = 'small'\n[params]\nsteps_max = 2\n",

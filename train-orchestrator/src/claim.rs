@@ -5,23 +5,24 @@
 //! to be dead, which is when
 //!
 //! * on the same machine, nobody has the lock of the folder that the owner named, as the system releases it with the process; or
-//! * elsewhere, the object has not changed for the length of a lease, by the clock of the one who waits.
+//! * elsewhere, the object has not changed for the length of a lease, by the monotonic clock of the one who waits.
 //!
 //! An owner that cannot beat for two thirds of a lease gives up by itself. So clocks are never compared.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use driveloop_lake::{Lake, Store};
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
+use crate::clock::{Clock, Moment};
 use crate::error::{Error, Result};
 use crate::event::{EventKind, Owner};
 use crate::folder::{Folder, Hold};
-use crate::options::{Clock, TrainOptions};
+use crate::options::TrainOptions;
 use crate::record::Record;
 use crate::state::Phase;
 use crate::sweep::sweep;
@@ -35,6 +36,8 @@ static CLAIMS: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct Claim {
     pub(crate) folder: Folder,
     pub(crate) beat: Beat,
+    /// Who drove it before, and when the lake last heard of it.
+    pub(crate) before: Option<(Owner, Option<Moment>)>,
 }
 
 /// What came of a try.
@@ -52,8 +55,7 @@ pub(crate) struct Claimant<'a> {
     lake: &'a Lake,
     options: &'a TrainOptions,
     run_id: &'a str,
-    /// The beat that was last seen, and since when.
-    seen: Option<(Bytes, i64)>,
+    silence: Silence,
 }
 
 impl<'a> Claimant<'a> {
@@ -62,7 +64,7 @@ impl<'a> Claimant<'a> {
             lake,
             options,
             run_id,
-            seen: None,
+            silence: Silence::default(),
         }
     }
 
@@ -73,7 +75,7 @@ impl<'a> Claimant<'a> {
         submission: &EventKind,
     ) -> Result<Tried> {
         let number = CLAIMS.fetch_add(1, Ordering::Relaxed);
-        let now_ns = (self.options.clock)();
+        let now_ns = self.options.clock.monotonic_ns();
         let process = std::process::id();
         let token = format!("{}/{process}/{now_ns}/{number}", self.options.host);
         let Some(folder) = Folder::lock(&self.options.work_dir, self.run_id, &token)? else {
@@ -107,17 +109,30 @@ impl<'a> Claimant<'a> {
         }
         record.drive_as(&token);
         // What a dead owner left running in another folder of this machine.
-        if let Some(before) = before.filter(|before| before.host == self.options.host) {
-            sweep(Path::new(&before.folder)).await?;
-        }
+        let store = self.lake.store();
+        let before = match before {
+            Some(before) => {
+                if before.host == self.options.host {
+                    sweep(Path::new(&before.folder)).await?;
+                }
+                let beat = Beaten::last(store, self.run_id).await?;
+                let beat = beat.filter(|beat| beat.token == before.token);
+                Some((before, beat.map(|beat| beat.at)))
+            }
+            None => None,
+        };
         let beat = Beat::start(
-            self.lake.store().clone(),
+            store.clone(),
             self.run_id,
             token,
             self.options.lease,
-            Arc::clone(&self.options.clock),
+            self.options.clock.clone(),
         );
-        Ok(Tried::Ours(Claim { folder, beat }))
+        Ok(Tried::Ours(Claim {
+            folder,
+            beat,
+            before,
+        }))
     }
 
     async fn is_alive(&mut self, owner: &Owner, ours: &Folder) -> Result<bool> {
@@ -132,18 +147,62 @@ impl<'a> Claimant<'a> {
                 Hold::Unknown => {}
             }
         }
+        let TrainOptions { lease, clock, .. } = self.options;
         let beat = last_beat(self.lake.store(), self.run_id).await?;
-        let now_ns = (self.options.clock)();
+        Ok(!self.silence.lasts(beat, *lease, clock))
+    }
+}
+
+/// One that listens to the beats of an owner on another machine.
+#[derive(Debug, Default)]
+pub(crate) struct Silence {
+    /// The beat that was last seen, and since when.
+    seen: Option<(Bytes, i64)>,
+}
+
+impl Silence {
+    /// Whether the beat has been the same for so long, as this one saw it.
+    fn lasts(&mut self, beat: Bytes, limit: Duration, clock: &Clock) -> bool {
+        let now_ns = clock.monotonic_ns();
         match &self.seen {
             Some((seen, since_ns)) if *seen == beat => {
                 let silent_ns = now_ns.saturating_sub(*since_ns);
-                Ok(u128::from(silent_ns.unsigned_abs()) < self.options.lease.as_nanos())
+                u128::from(silent_ns.unsigned_abs()) >= limit.as_nanos()
             }
             _ => {
                 self.seen = Some((beat, now_ns));
-                Ok(true)
+                false
             }
         }
+    }
+
+    /// Listens, and says whether the owner of a run has been silent for so long.
+    pub(crate) async fn of_run(
+        &mut self,
+        store: &Store,
+        run_id: &str,
+        limit: Duration,
+        clock: &Clock,
+    ) -> Result<bool> {
+        let beat = last_beat(store, run_id).await?;
+        Ok(self.lasts(beat, limit, clock))
+    }
+}
+
+/// What a beat says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Beaten {
+    token: String,
+    number: u64,
+    #[serde(flatten)]
+    pub(crate) at: Moment,
+}
+
+impl Beaten {
+    /// The last sign of life of a run's owner; `None` where there is none that can be read.
+    pub(crate) async fn last(store: &Store, run_id: &str) -> Result<Option<Self>> {
+        let beat = last_beat(store, run_id).await?;
+        Ok(serde_json::from_slice(&beat).ok())
     }
 }
 
@@ -159,9 +218,15 @@ impl Beat {
         let give_up_after = lease * 2 / 3;
         let task = tokio::spawn(async move {
             for number in 0_u64.. {
-                let at_ns = clock();
-                let text = serde_json::json!({"token": token, "number": number, "at_ns": at_ns});
-                let write = store.put(&path, Bytes::from(text.to_string()));
+                let beat = Beaten {
+                    token: token.clone(),
+                    number,
+                    at: clock.moment(),
+                };
+                let Ok(text) = serde_json::to_vec(&beat) else {
+                    return;
+                };
+                let write = store.put(&path, Bytes::from(text));
                 match tokio::time::timeout(give_up_after, write).await {
                     Ok(Ok(())) => tokio::time::sleep(every).await,
                     _ => return,
@@ -198,13 +263,6 @@ async fn last_beat(store: &Store, run_id: &str) -> Result<Bytes> {
         Err(driveloop_lake::Error::NotFound { .. }) => Ok(Bytes::new()),
         beat => Ok(beat?),
     }
-}
-
-/// When the owner of a run last said that it lives, by its own clock.
-pub(crate) async fn last_beat_ns(store: &Store, run_id: &str) -> Result<Option<i64>> {
-    let beat = last_beat(store, run_id).await?;
-    let beat: Option<serde_json::Value> = serde_json::from_slice(&beat).ok();
-    Ok(beat.and_then(|beat| beat["at_ns"].as_i64()))
 }
 
 fn path(run_id: &str) -> String {

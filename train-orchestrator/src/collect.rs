@@ -114,7 +114,7 @@ impl Collector<'_> {
         &self,
         state: &State,
         results: &Results,
-        now_ns: i64,
+        elapsed_ns: i64,
     ) -> Result<TrainReport> {
         let spec = self.spec;
         let model_id = &results.model_id;
@@ -156,7 +156,7 @@ impl Collector<'_> {
         let end = End::Succeeded {
             model_id: model_id.clone(),
         };
-        let row = self.row(end, state, results.summary.device.clone(), now_ns);
+        let row = self.row(end, state, &results.summary, elapsed_ns);
         let same_run = format!("run_id = {}", sql_literal(self.run_id));
         self.lake
             .replace(
@@ -186,10 +186,10 @@ impl Collector<'_> {
         &self,
         end: End,
         state: &State,
-        device: Option<String>,
-        now_ns: i64,
+        summary: &Summary,
+        elapsed_ns: i64,
     ) -> Result<()> {
-        let row = self.row(end, state, device, now_ns);
+        let row = self.row(end, state, summary, elapsed_ns);
         let commit = Commit {
             transactions: Vec::new(),
             ..self.commit(String::new())
@@ -212,21 +212,25 @@ impl Collector<'_> {
         commit
     }
 
-    fn row(&self, end: End, state: &State, device: Option<String>, now_ns: i64) -> TrainingRun {
+    /// The row of a run that ended `elapsed_ns` after its submission.
+    fn row(&self, end: End, state: &State, summary: &Summary, elapsed_ns: i64) -> TrainingRun {
         let spec = self.spec;
-        let ledger: Ledger = state.ledger.waiting_until(now_ns);
+        let ledger: Ledger = state.ledger.waiting_until(elapsed_ns);
         let seconds = |ns: i64| ns as f64 / 1e9;
-        let device = device.unwrap_or_else(|| match spec.device.as_str() {
-            "auto" => "cpu".to_owned(),
-            device => device.to_owned(),
-        });
+        let device = summary
+            .device
+            .clone()
+            .unwrap_or_else(|| match spec.device.as_str() {
+                "auto" => "cpu".to_owned(),
+                device => device.to_owned(),
+            });
         let processes = f64::from(spec.processes);
         let on_gpu = u32::from(device.starts_with("cuda"));
         let gpus = processes * f64::from(spec.resources.gpus.unwrap_or(on_gpu).max(on_gpu));
         let busy_h = seconds(ledger.productive_ns + ledger.lost_ns) / HOUR_S;
         let gpu_hours = gpus * busy_h;
-        let cpu_hours = processes * f64::from(spec.resources.cpus) * busy_h;
-        let cost = gpu_hours * spec.price.per_gpu_hour + cpu_hours * spec.price.per_cpu_hour;
+        let reserved = processes * f64::from(spec.resources.cpus) * busy_h;
+        let cost = gpu_hours * spec.price.per_gpu_hour + reserved * spec.price.per_cpu_hour;
         let (word, model_id, reason) = match end {
             End::Succeeded { model_id } => ("succeeded", Some(model_id), None),
             End::Failed { reason } => ("failed", None, Some(reason)),
@@ -248,9 +252,12 @@ impl Collector<'_> {
             lost_s: seconds(ledger.lost_ns),
             waiting_s: seconds(ledger.waiting_ns),
             gpu_hours,
-            cpu_hours,
+            cpu_hours: seconds(state.cpu_ns) / HOUR_S,
             cost: Some(cost),
             reason,
+            cpu_hours_reserved: Some(reserved),
+            gpu_hours_busy: state.gpu_ns.map(|ns| seconds(ns) / HOUR_S),
+            metrics_unused: summary.unused.text(),
         }
     }
 
@@ -277,6 +284,8 @@ impl Collector<'_> {
             waiting_s: row.waiting_s,
             gpu_hours: row.gpu_hours,
             cpu_hours: row.cpu_hours,
+            gpu_hours_busy: row.gpu_hours_busy,
+            cpu_hours_reserved: row.cpu_hours_reserved,
             cost: row.cost,
             outcome,
         }

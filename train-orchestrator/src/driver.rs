@@ -1,24 +1,31 @@
 //! The edge of the state machine: does what [`crate::state`] says, and journals what happens.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
+use crate::alive::{Alive, orphaned};
 use crate::attempt::{attempt, cannot_start};
 use crate::claim::Claim;
 use crate::collect::{Collector, End, Results, weights_path};
 use crate::error::{Error, Result};
 use crate::event::{EventKind, Exit};
 use crate::executor::{Ask, Sight, Watch};
-use crate::folder::{modified_ns, tail};
+use crate::folder::{clear, fault_of_output, make_folder, tail};
 use crate::gate::{Admission, Gate, Grant};
-use crate::metrics::{MetricsLine, Summary};
+use crate::gpu::GpuWatch;
+use crate::line::MetricsLine;
+use crate::metrics::Summary;
 use crate::options::{Job, OnEvent, TrainEvent, TrainOptions, TrainReport};
 use crate::record::Record;
 use crate::state::{Action, Phase, State};
 use crate::sweep::sweep;
 
-/// How often it is looked whether somebody wants the run to end, or took it over.
+/// How often it is looked whether somebody wants the run to end, or took it over, and noted that the worker lives.
 const POLL_EVERY: Duration = Duration::from_secs(1);
+/// How many of these looks are from one measurement of the CPU time of a running worker to the next: it reads all processes.
+const POLLS_PER_MEASUREMENT: u32 = 5;
 
 /// Drives one run that this process has claimed.
 pub(crate) struct Driver<'a> {
@@ -33,9 +40,11 @@ pub(crate) struct Driver<'a> {
     pub(crate) on_event: OnEvent<'a>,
     pub(crate) record: Record,
     pub(crate) claim: Claim,
-    pub(crate) running: Option<(Watch, Grant<'a>)>,
+    pub(crate) running: Option<(Watch, GpuWatch, Grant<'a>)>,
     /// The job that this one came after in vain.
     pub(crate) denied: Option<usize>,
+    /// What of the metrics was said to be of no use.
+    pub(crate) said_unused: BTreeSet<&'static str>,
 }
 
 impl<'a> Driver<'a> {
@@ -51,6 +60,8 @@ impl<'a> Driver<'a> {
             };
             if !matches!(action, Action::Start { .. }) {
                 self.gate.idle(self.place);
+            } else if let Some(by) = self.options.stop.asked() {
+                return Err(self.interrupted(by));
             }
             match action {
                 Action::Start {
@@ -92,20 +103,23 @@ impl<'a> Driver<'a> {
     }
 
     async fn record_end(&self, end: End) -> Result<()> {
-        let device = Summary::read(&self.claim.folder.metrics())?.device;
-        let now_ns = (self.options.clock)();
+        let summary = Summary::read(&self.claim.folder.metrics())?;
+        let elapsed_ns = self.record.elapsed_ns();
         let state = &self.record.state;
-        self.collector.record_end(end, state, device, now_ns).await
+        self.collector
+            .record_end(end, state, &summary, elapsed_ns)
+            .await
     }
 
     /// Waits for its time and its slots, and starts an attempt. Does nothing where the run is cancelled meanwhile.
     async fn start(&mut self, number: u32, not_before_ns: i64) -> Result<()> {
         loop {
-            let left_ns = not_before_ns.saturating_sub((self.options.clock)());
+            let left_ns = not_before_ns.saturating_sub(self.record.elapsed_ns());
             let Ok(left_ns @ 1..) = u64::try_from(left_ns) else {
                 break;
             };
             self.gate.idle(self.place);
+            self.check_stop()?;
             tokio::time::sleep(Duration::from_nanos(left_ns).min(POLL_EVERY)).await;
             self.record.refresh().await?;
             if self.record.state.phase == Phase::Cancelling {
@@ -129,6 +143,9 @@ impl<'a> Driver<'a> {
             return Ok(());
         }
         sweep(self.claim.folder.root()).await?;
+        if !self.claim.folder.restore()? {
+            return Err(self.busy_folder());
+        }
         self.fetch_weights().await?;
         let attempt = attempt(
             self.job,
@@ -137,11 +154,39 @@ impl<'a> Driver<'a> {
             number,
             &grant.gpus,
         )?;
-        match attempt.start(self.options.clock.clone())? {
-            Ok(watch) => self.running = Some((watch, grant)),
-            Err(exit) => self.note(EventKind::Exited { exit }).await.map(drop)?,
+        let TrainOptions {
+            limits,
+            memory_events,
+            clock,
+            ..
+        } = self.options;
+        match attempt.start_within(limits, memory_events.clone(), clock.clone())? {
+            Ok(watch) => {
+                let gpus = self.watch_gpus(&grant);
+                self.running = Some((watch, gpus, grant));
+            }
+            Err(exit) => {
+                let exited = EventKind::Exited {
+                    exit,
+                    cpu_ns: None,
+                    gpu_ns: None,
+                };
+                self.note(exited).await?;
+            }
         }
         Ok(())
+    }
+
+    fn watch_gpus(&self, grant: &Grant<'_>) -> GpuWatch {
+        let TrainOptions {
+            machine,
+            nvidia_smi,
+            ..
+        } = self.options;
+        let granted = machine.gpus.iter();
+        let granted = granted.filter(|gpu| grant.gpus.contains(&gpu.index));
+        let uuids: Vec<_> = granted.map(|gpu| gpu.uuid.as_str()).collect();
+        GpuWatch::start(nvidia_smi.as_deref(), &uuids)
     }
 
     /// Waits for slots; `None` where the run is cancelled meanwhile.
@@ -153,6 +198,7 @@ impl<'a> Driver<'a> {
                 admission = &mut asking => return Ok(Some(admission)),
                 () = tokio::time::sleep(POLL_EVERY) => {}
             }
+            self.check_stop()?;
             self.claim.beat.check(&self.job.spec.name)?;
             self.record.refresh().await?;
             if self.record.state.phase == Phase::Cancelling {
@@ -173,7 +219,9 @@ impl<'a> Driver<'a> {
             let store = self.collector.lake.store();
             let weights = store.get(&weights_path(&model_id)).await?;
             let parent = path.parent().unwrap_or(&path);
-            std::fs::create_dir_all(parent).map_err(Error::io(parent))?;
+            make_folder(parent)?;
+            // An earlier attempt may have put something else there.
+            clear(&path)?;
             std::fs::write(&path, weights).map_err(Error::io(&path))?;
         }
         Ok(())
@@ -181,40 +229,106 @@ impl<'a> Driver<'a> {
 
     /// Watches the worker to its end.
     async fn watch(&mut self) -> Result<()> {
-        let Some((mut watch, grant)) = self.running.take() else {
+        let Some((mut watch, gpus, grant)) = self.running.take() else {
             // The journal says that a worker runs, and this process is the only one that may watch it: both were killed.
-            let orphaned = self.orphaned()?;
+            let orphaned = self.orphaned();
             return self.note(orphaned).await.map(drop);
         };
         let mut is_stepping = false;
-        let mut polled_ns = (self.options.clock)();
+        let (mut polled_ns, mut polls, mut cpu_ns) = (i64::MIN, 0, 0);
         loop {
             match watch.look().await? {
                 Sight::Exited(exit) => {
                     sweep(self.claim.folder.root()).await?;
                     let exit = self.checked(exit)?;
+                    let cpu_ns = Some(watch.cpu_ns());
                     drop(grant);
-                    return self.note(EventKind::Exited { exit }).await.map(drop);
+                    let exited = EventKind::Exited {
+                        exit,
+                        cpu_ns,
+                        gpu_ns: gpus.busy_ns(),
+                    };
+                    return self.note(exited).await.map(drop);
                 }
-                Sight::Metrics(lines) => self.metrics(lines, &mut is_stepping).await?,
+                Sight::Metrics(lines, unused) => {
+                    self.say_unused(unused);
+                    self.metrics(lines, &mut is_stepping).await?;
+                }
                 Sight::Nothing => {}
             }
-            let now_ns = (self.options.clock)();
+            let now_ns = self.options.clock.monotonic_ns();
             if u128::from(now_ns.abs_diff(polled_ns)) >= POLL_EVERY.as_nanos() {
                 polled_ns = now_ns;
+                if polls % POLLS_PER_MEASUREMENT == 0 {
+                    cpu_ns = watch.cpu_ns();
+                }
+                polls += 1;
+                self.note_alive(cpu_ns, gpus.busy_ns());
                 self.claim.beat.check(&self.job.spec.name)?;
                 self.record.refresh().await?;
             }
-            let grace_s = self.job.spec.grace_s;
-            if self.record.state.cancel_asked {
-                watch.ask_to_end(Ask::Cancelled, grace_s);
+            self.ask_to_end(&mut watch);
+        }
+    }
+
+    /// Asks the worker to end where somebody wants that.
+    fn ask_to_end(&self, watch: &mut Watch) {
+        let grace_s = self.job.spec.grace_s;
+        if self.record.state.cancel_asked {
+            watch.ask_to_end(Ask::Cancelled, grace_s);
+        }
+        if let Some(by) = self.options.stop.asked() {
+            watch.ask_to_end(Ask::Interrupted(by.to_owned()), grace_s);
+        }
+        if let Some(other) = self.gate.room_for(self.place) {
+            let room_for = self.names[other].to_owned();
+            let by = format!("made room for job `{room_for}`");
+            self.show(&TrainEvent::MakesRoom { room_for });
+            watch.ask_to_end(Ask::Preempted(by), grace_s);
+        }
+    }
+
+    /// For whoever finds that this process was killed.
+    fn note_alive(&self, cpu_ns: i64, gpu_ns: Option<i64>) {
+        let alive = Alive {
+            attempt: self.record.state.attempts,
+            at: self.options.clock.moment(),
+            cpu_ns,
+            gpu_ns,
+        };
+        alive.write(&self.claim.folder.alive());
+    }
+
+    /// Says once of each field that it cannot be used.
+    fn say_unused(&mut self, unused: Vec<(&'static str, String)>) {
+        for (what, text) in unused {
+            if self.said_unused.insert(what) {
+                let what = what.to_owned();
+                self.show(&TrainEvent::MetricsUnused { what, text });
             }
-            if let Some(other) = self.gate.room_for(self.place) {
-                let room_for = self.names[other].to_owned();
-                let by = format!("made room for job `{room_for}`");
-                self.show(&TrainEvent::MakesRoom { room_for });
-                watch.ask_to_end(Ask::Preempted(by), grace_s);
-            }
+        }
+    }
+
+    fn check_stop(&self) -> Result<()> {
+        match self.options.stop.asked() {
+            Some(by) => Err(self.interrupted(by)),
+            None => Ok(()),
+        }
+    }
+
+    fn interrupted(&self, by: &str) -> Error {
+        Error::Interrupted {
+            name: self.job.spec.name.clone(),
+            by: by.to_owned(),
+            step: self.record.state.checkpoint_step,
+        }
+    }
+
+    fn busy_folder(&self) -> Error {
+        Error::Busy {
+            job: self.job.spec.name.clone(),
+            by: "another process of this machine, which took its folder when that was removed"
+                .to_owned(),
         }
     }
 
@@ -224,7 +338,10 @@ impl<'a> Driver<'a> {
             *is_stepping = true;
         }
         let mut checkpoints = lines.iter().rev().filter(|line| line.is("checkpoint"));
-        if let Some(step) = checkpoints.find_map(|line| line.step) {
+        let known = self.record.state.checkpoint_step;
+        // A file that is read again from its beginning says again what is known.
+        let is_new = |step: &u64| *step > known || known == 0;
+        if let Some(step) = checkpoints.find_map(|line| line.step).filter(is_new) {
             self.note(EventKind::Checkpointed { step }).await?;
         }
         for line in lines {
@@ -237,6 +354,11 @@ impl<'a> Driver<'a> {
     fn checked(&self, exit: Exit) -> Result<Exit> {
         if exit != Exit::Success {
             return Ok(exit);
+        }
+        // What the trainer left running until now may have changed them.
+        if let Some(fault) = self.fault_of_outputs() {
+            let reason = format!("exit status 0, but {fault}");
+            return Ok(Exit::UserError { reason, rank: 0 });
         }
         match Results::read(&self.claim.folder, &self.job.spec) {
             Ok(_) => Ok(Exit::Success),
@@ -252,38 +374,39 @@ impl<'a> Driver<'a> {
         (self.on_event)(&self.job.spec.name, event);
     }
 
-    /// The end of a worker that nobody saw: it lived until its metrics were last written, and what it did until its last
-    /// checkpoint counts.
-    fn orphaned(&self) -> Result<EventKind> {
-        let folder = &self.claim.folder;
+    /// The end of a worker that nobody saw.
+    fn orphaned(&self) -> EventKind {
         let state = &self.record.state;
-        let metrics = folder.metrics();
-        let last_alive_ns = modified_ns(&metrics)
-            .unwrap_or(i64::MIN)
-            .max(self.record.last_ns);
-        let has_new = Summary::read(&metrics)?.checkpoint_step > state.checkpoint_step;
-        let kept_until_ns = has_new.then(|| folder.checkpointed_ns()).flatten();
-        let exit = Exit::Orphaned {
-            kept_until_ns,
-            last_alive_ns,
+        let Some((before, beat)) = &self.claim.before else {
+            return orphaned(state, Some(self.claim.folder.root()), None);
         };
-        Ok(EventKind::Exited { exit })
+        let is_here = before.host == self.options.host;
+        let folder = is_here.then_some(Path::new(&before.folder));
+        orphaned(state, folder, beat.as_ref())
+    }
+
+    /// What is wrong with an output, as far as that is seen without reading it.
+    fn fault_of_outputs(&self) -> Option<String> {
+        let folder = &self.claim.folder;
+        let bytes_max = self.options.limits.output_bytes_max;
+        let mut outputs = [folder.weights(), folder.predictions()].into_iter();
+        outputs.find_map(|path| fault_of_output(&path, bytes_max))
     }
 
     /// Brings the results into the lake; `None` where the work folder has lost them.
     async fn collect(&mut self) -> Result<Option<TrainReport>> {
         let folder = &self.claim.folder;
-        if !folder.weights().is_file() || !folder.predictions().is_file() {
+        if self.fault_of_outputs().is_some() {
             return Ok(None);
         }
         let results = match Results::read(folder, &self.job.spec) {
             Err(Error::Output { .. }) => return Ok(None),
             results => results?,
         };
-        let now_ns = (self.options.clock)();
+        let elapsed_ns = self.record.elapsed_ns();
         let report = self
             .collector
-            .collect(&self.record.state, &results, now_ns)
+            .collect(&self.record.state, &results, elapsed_ns)
             .await?;
         if self.record.state.phase == Phase::Succeeded {
             let model_id = report.model_id.clone();
@@ -314,6 +437,7 @@ fn is_used_up(state: &State) -> bool {
     let retries = state.policy.retries;
     state.user_errors > retries.user_errors
         || state.lost_workers > retries.lost_workers
+        || state.out_of_memory > retries.out_of_memory
         || state.preemptions > retries.preemptions
 }
 

@@ -57,6 +57,18 @@ pub enum Error {
         /// The job.
         name: String,
     },
+    /// The orchestrator was asked to end: run the job again, it goes on from its last checkpoint.
+    #[error(
+        "job `{name}` was interrupted by {by}\nhint: the same command goes on from its last checkpoint, at step {step}"
+    )]
+    Interrupted {
+        /// The job.
+        name: String,
+        /// What asked, such as a signal.
+        by: String,
+        /// Steps that will not be done again.
+        step: u64,
+    },
     /// A job that this one comes after left no model: see to that one.
     #[error("job `{name}` comes after `{after}`, which left no model")]
     After {

@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Moment;
 use crate::spec::JobSpec;
 
-/// Something that happened, with the time when it was noticed (nanoseconds, UTC).
+/// Something that happened, with the time when it was noticed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// When.
-    pub at_ns: i64,
+    #[serde(flatten)]
+    pub at: Moment,
     /// What.
     #[serde(flatten)]
     pub kind: EventKind,
@@ -59,6 +61,12 @@ pub enum EventKind {
     Exited {
         /// How it ended.
         exit: Exit,
+        /// CPU time of all its processes, nanoseconds; `None` where nobody measured it, as in journals of older versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cpu_ns: Option<i64>,
+        /// Time in which its GPUs computed, as NVML sampled it, nanoseconds; `None` where nobody measured it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gpu_ns: Option<i64>,
     },
     /// The weights and predictions are there.
     Succeeded,
@@ -118,6 +126,14 @@ pub enum Exit {
         #[serde(default)]
         rank: u32,
     },
+    /// Killed while the kernel counted a process that it killed because memory had run out.
+    OutOfMemory {
+        /// What is known of it.
+        reason: String,
+        /// Which process of a gang.
+        #[serde(default)]
+        rank: u32,
+    },
     /// It was asked to end, to make room or because the machine is taken away.
     Preempted {
         /// By whom.
@@ -125,7 +141,13 @@ pub enum Exit {
     },
     /// It was asked to end because the run is cancelled.
     Stopped,
-    /// Its orchestrator was killed, and it with it.
+    /// It was asked to end because its orchestrator was: nobody's fault, and no budget counts it.
+    Interrupted {
+        /// What asked the orchestrator, such as a signal.
+        by: String,
+    },
+    /// Its orchestrator was killed, and it with it. Both times are nanoseconds since submission; in entries without a monotonic
+    /// time, which older versions wrote, they are UTC.
     Orphaned {
         /// The last checkpoint that nobody noted; `None` where there is none.
         #[serde(default)]

@@ -1,7 +1,8 @@
 //! The work folder of a run: where what lies, and the lock that keeps a second process out.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::{File, FileType, Metadata, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -13,12 +14,17 @@ const TAIL_BYTES_MAX: u64 = 8 * 1024;
 const TAIL_LINES_MAX: usize = 20;
 /// The file that is locked; it holds the token of the one who did.
 const LOCK: &str = "lock";
+/// The folder of checkpoints.
+const CHECKPOINTS: &str = "checkpoints";
+/// The file that says when the worker was last seen alive.
+pub(crate) const ALIVE: &str = "alive.json";
 
 /// A work folder, locked as long as this lives. The system releases the lock of a process that was killed.
 #[derive(Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
-    _lock: File,
+    token: String,
+    lock: File,
 }
 
 /// What the lock of a folder says of an owner on this machine.
@@ -57,24 +63,36 @@ impl Folder {
         let root = std::path::absolute(parent)
             .map_err(Error::io(parent))?
             .join(name);
-        let checkpoints = root.join("checkpoints");
-        std::fs::create_dir_all(&checkpoints).map_err(Error::io(&checkpoints))?;
-        let path = root.join(LOCK);
-        // Not emptied before it is locked: it holds the token of the one who has it.
-        let mut options = OpenOptions::new();
-        let options = options.create(true).truncate(false).write(true);
-        let mut lock = options.open(&path).map_err(Error::io(&path))?;
-        match lock.try_lock() {
-            Ok(()) => {
-                let written = lock
-                    .set_len(0)
-                    .and_then(|()| lock.write_all(token.as_bytes()));
-                written.map_err(Error::io(&path))?;
-                Ok(Some(Self { root, _lock: lock }))
-            }
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => Err(Error::io(&path)(source)),
+        let Some(lock) = lock(&root, token)? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            root,
+            token: token.to_owned(),
+            lock,
+        }))
+    }
+
+    /// Makes anew what a trainer may have removed, or put something else in the place of: the folder with its lock, and the
+    /// folder of checkpoints. `false` where another process has the folder meanwhile.
+    pub(crate) fn restore(&mut self) -> Result<bool> {
+        let place = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let path = self.root.join(LOCK);
+        let there = std::fs::symlink_metadata(&path).map(place).ok();
+        let ours = self.lock.metadata().map(place).map_err(Error::io(&path))?;
+        if there == Some(ours) {
+            make_folder(&self.checkpoints())?;
+            return Ok(true);
         }
+        make_folder(&self.root)?;
+        if there.is_some() && !path.is_file() {
+            clear(&path)?;
+        }
+        let Some(lock) = lock(&self.root, &self.token)? else {
+            return Ok(false);
+        };
+        self.lock = lock;
+        Ok(true)
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -82,7 +100,7 @@ impl Folder {
     }
 
     pub(crate) fn checkpoints(&self) -> PathBuf {
-        self.root.join("checkpoints")
+        self.root.join(CHECKPOINTS)
     }
 
     /// The metrics of the process that speaks for the job.
@@ -115,17 +133,139 @@ impl Folder {
         self.root.join("predictions.arrow")
     }
 
+    /// When the worker was last seen alive, for the one who finds that its orchestrator was killed.
+    pub(crate) fn alive(&self) -> PathBuf {
+        self.root.join(ALIVE)
+    }
+
     pub(crate) fn log(&self, attempt: u32, rank: u32) -> PathBuf {
         self.root.join(log_name(attempt, rank))
     }
+}
 
-    /// When the youngest checkpoint was written; `None` where there is none.
-    pub(crate) fn checkpointed_ns(&self) -> Option<i64> {
-        let entries = std::fs::read_dir(self.checkpoints()).ok()?;
-        let written = entries
-            .flatten()
-            .filter_map(|entry| modified_ns(&entry.path()));
-        written.max()
+/// When the youngest checkpoint of a run's folder was written; `None` where there is none.
+pub(crate) fn checkpointed_ns(root: &Path) -> Option<i64> {
+    let entries = std::fs::read_dir(root.join(CHECKPOINTS)).ok()?;
+    let written = entries
+        .flatten()
+        .filter_map(|entry| modified_ns(&entry.path()));
+    written.max()
+}
+
+/// Makes and locks a folder; `None` where another process has it.
+fn lock(root: &Path, token: &str) -> Result<Option<File>> {
+    make_folder(&root.join(CHECKPOINTS))?;
+    let path = root.join(LOCK);
+    // Not emptied before it is locked: it holds the token of the one who has it.
+    let mut options = OpenOptions::new();
+    let options = options.create(true).truncate(false).write(true);
+    let mut lock = options.open(&path).map_err(Error::io(&path))?;
+    match lock.try_lock() {
+        Ok(()) => {
+            let written = lock
+                .set_len(0)
+                .and_then(|()| lock.write_all(token.as_bytes()));
+            written.map_err(Error::io(&path))?;
+            Ok(Some(lock))
+        }
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(Error::io(&path)(source)),
+    }
+}
+
+/// Makes a folder, also where a trainer put a file in its place.
+pub(crate) fn make_folder(path: &Path) -> Result<()> {
+    if path.symlink_metadata().is_ok() && !path.is_dir() {
+        clear(path)?;
+    }
+    std::fs::create_dir_all(path).map_err(Error::io(path))
+}
+
+/// Removes whatever lies at a path: a file, a link, a pipe, or a folder with all that is in it.
+pub(crate) fn clear(path: &Path) -> Result<()> {
+    let removed = match std::fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if !is_absent(&error) => Err(Error::io(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Opens a file, or what a link leads to, without waiting for anybody; `None` where there is none.
+///
+/// # Errors
+/// [`Error::Output`] where it is no file.
+pub(crate) fn open_regular(path: &Path) -> Result<Option<(File, Metadata)>> {
+    let no_file = |kind: FileType| {
+        let kind = word(kind);
+        Error::output(path, format!("expected a file, got {kind}"))
+    };
+    let opened = std::fs::metadata(path).and_then(|metadata| {
+        if !metadata.is_file() {
+            return Ok(Err(metadata.file_type()));
+        }
+        let mut options = OpenOptions::new();
+        let options = options.read(true).custom_flags(libc::O_NONBLOCK);
+        let file = options.open(path)?;
+        let metadata = file.metadata()?;
+        Ok(if metadata.is_file() {
+            Ok((file, metadata))
+        } else {
+            Err(metadata.file_type())
+        })
+    });
+    match opened {
+        Ok(Ok(opened)) => Ok(Some(opened)),
+        Ok(Err(kind)) => Err(no_file(kind)),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(Error::io(path)(error)),
+    }
+}
+
+/// What is wrong with an output, as far as that is seen without reading it; `None` where nothing is.
+pub(crate) fn fault_of_output(path: &Path, bytes_max: u64) -> Option<String> {
+    let shown = path.display();
+    match std::fs::symlink_metadata(path) {
+        Err(error) if is_absent(&error) => {
+            let is_there = path.parent().is_some_and(Path::is_dir);
+            let why = if is_there { "" } else { ": its folder is gone" };
+            Some(format!("no {shown}{why}"))
+        }
+        Err(error) => Some(format!("{shown} cannot be read: {error}")),
+        Ok(metadata) if !metadata.is_file() => {
+            let kind = word(metadata.file_type());
+            Some(format!("{shown} is {kind}, expected a file"))
+        }
+        Ok(metadata) if metadata.len() == 0 => Some(format!("{shown} is empty")),
+        Ok(metadata) if metadata.len() > bytes_max => {
+            let bytes = metadata.len();
+            Some(format!(
+                "{shown} has {bytes} bytes, expected at most {bytes_max}"
+            ))
+        }
+        Ok(_) => None,
+    }
+}
+
+/// Whether a path leads nowhere.
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+fn word(kind: FileType) -> &'static str {
+    if kind.is_dir() {
+        "a folder"
+    } else if kind.is_symlink() {
+        "a link"
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
     }
 }
 
@@ -146,12 +286,14 @@ pub(crate) fn modified_ns(path: &Path) -> Option<i64> {
 
 /// The last lines of a log; empty where there is none.
 pub(crate) fn tail(path: &Path) -> String {
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = File::open(path)?;
-        let start = file.metadata()?.len().saturating_sub(TAIL_BYTES_MAX);
+    let Ok(Some((mut file, metadata))) = open_regular(path) else {
+        return String::new();
+    };
+    let mut read = || -> std::io::Result<Vec<u8>> {
+        let start = metadata.len().saturating_sub(TAIL_BYTES_MAX);
         file.seek(SeekFrom::Start(start))?;
         let mut bytes = Vec::new();
-        file.take(TAIL_BYTES_MAX).read_to_end(&mut bytes)?;
+        (&mut file).take(TAIL_BYTES_MAX).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     let bytes = read().unwrap_or_default();

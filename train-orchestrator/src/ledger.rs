@@ -1,4 +1,4 @@
-//! Where the time of a run went.
+//! Where the time of a run went. All times are nanoseconds since its submission, by clocks that nobody sets.
 
 /// Where the time since submission went, in nanoseconds. Each moment is booked once: the three sum to the wall time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -9,25 +9,15 @@ pub struct Ledger {
     pub lost_ns: i64,
     /// Without a worker.
     pub waiting_ns: i64,
-    submitted_ns: i64,
-    /// Up to here time is booked.
+    /// Up to here time is booked, nanoseconds since submission.
     booked_until_ns: i64,
 }
 
 impl Ledger {
-    /// A ledger that begins now.
-    pub(crate) fn from(submitted_ns: i64) -> Self {
-        Self {
-            submitted_ns,
-            booked_until_ns: submitted_ns,
-            ..Self::default()
-        }
-    }
-
     /// Time from submission to the last event, by the clock and not by the bookings.
     #[must_use]
     pub fn wall_ns(&self) -> i64 {
-        self.booked_until_ns - self.submitted_ns
+        self.booked_until_ns
     }
 
     /// The bookings together.
@@ -36,10 +26,10 @@ impl Ledger {
         self.productive_ns + self.lost_ns + self.waiting_ns
     }
 
-    /// The ledger as if a run without a worker ended now.
+    /// The ledger as if a run without a worker ended at a time, nanoseconds since submission.
     #[must_use]
-    pub fn waiting_until(mut self, now_ns: i64) -> Self {
-        self.wait(now_ns);
+    pub fn waiting_until(mut self, elapsed_ns: i64) -> Self {
+        self.wait(elapsed_ns);
         self
     }
 
@@ -62,7 +52,7 @@ impl Ledger {
         self.waiting_ns += self.take(until_ns);
     }
 
-    /// Time since the last booking. A clock that goes back gives none.
+    /// Time since the last booking. A time before that gives none.
     fn take(&mut self, until_ns: i64) -> i64 {
         let taken_ns = until_ns.saturating_sub(self.booked_until_ns).max(0);
         self.booked_until_ns += taken_ns;

@@ -28,16 +28,22 @@
 //! # Ok::<(), driveloop_train_orchestrator::Error>(())
 //! ```
 
+mod alive;
 mod attempt;
 mod claim;
+mod clock;
 mod collect;
 mod driver;
 mod error;
 mod event;
 mod executor;
+mod exit;
 mod folder;
 mod gate;
+mod gpu;
 mod ledger;
+mod line;
+mod log;
 mod machine;
 mod metrics;
 mod options;
@@ -51,15 +57,19 @@ pub mod schedule;
 mod slots;
 mod spec;
 pub mod state;
+mod stop;
 mod sweep;
 mod train;
+mod usage;
 
+pub use clock::Clock;
 pub use error::{Error, Result};
+pub use line::MetricsLine;
 pub use machine::{Gpu, Machine};
-pub use metrics::MetricsLine;
-pub use options::{Clock, Job, OnEvent, Outcome, TrainEvent, TrainOptions, TrainReport, WhenBusy};
+pub use options::{Job, Limits, OnEvent, Outcome, TrainEvent, TrainOptions, TrainReport, WhenBusy};
 pub use plan::specs_from_toml;
 pub use predict::{PredictOptions, PredictReport, predict};
 pub use runs::{Driven, RunView, cancel, find_run, runs_under_way};
 pub use spec::{JobSpec, Price, Resources, Retries, Trainer};
+pub use stop::Stop;
 pub use train::{train, train_all};

@@ -1,6 +1,7 @@
 //! What this machine has, and whether a job fits on it.
 
 use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -122,11 +123,53 @@ impl Machine {
 
 /// The name of this machine and of the time since it was started: whoever has the same text sees the same processes.
 pub(crate) fn host() -> String {
-    let read = |name: &str| {
-        let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}"));
-        text.unwrap_or_default().trim().to_owned()
-    };
-    format!("{}/{}", read("hostname"), read("random/boot_id"))
+    format!("{}/{}", kernel("hostname"), boot())
+}
+
+/// The time since this machine was started; empty where the system does not tell.
+pub(crate) fn boot() -> String {
+    kernel("random/boot_id")
+}
+
+fn kernel(name: &str) -> String {
+    let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}"));
+    text.unwrap_or_default().trim().to_owned()
+}
+
+/// The file that counts the processes which the kernel killed because memory had run out: that of the control group, or that
+/// of the machine; `None` where the system has none.
+pub(crate) fn memory_events() -> Option<PathBuf> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let files = memory_events_of(&groups).into_iter().map(PathBuf::from);
+    let mut files = files.chain([PathBuf::from("/proc/vmstat")]);
+    files.find(|path| out_of_memory_kills(path).is_some())
+}
+
+/// Where the control groups of a process count, version 2 before version 1. In a container the group is the root of what is seen.
+fn memory_events_of(groups: &str) -> Vec<String> {
+    let mut files = Vec::new();
+    for line in groups.lines() {
+        let mut parts = line.splitn(3, ':');
+        let (_, Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
+        let path = path.trim_end_matches('/');
+        if controllers.is_empty() {
+            files.insert(0, "/sys/fs/cgroup/memory.events".to_owned());
+            files.insert(0, format!("/sys/fs/cgroup{path}/memory.events"));
+        } else if controllers.split(',').any(|name| name == "memory") {
+            files.push(format!("/sys/fs/cgroup/memory{path}/memory.oom_control"));
+            files.push("/sys/fs/cgroup/memory/memory.oom_control".to_owned());
+        }
+    }
+    files
+}
+
+/// Processes that were killed because memory had run out, as a file of [`memory_events`] counts them.
+pub(crate) fn out_of_memory_kills(path: &Path) -> Option<u64> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let count = |line: &str| line.strip_prefix("oom_kill ")?.trim().parse().ok();
+    text.lines().find_map(count)
 }
 
 /// The memory of the machine, or of the control group where that is less.
@@ -300,6 +343,22 @@ mod tests {
         );
         check(|spec| spec.device = "cuda:7".into(), "cuda:7");
         check(|spec| spec.resources.cpus = u32::MAX, "CPUs");
+    }
+
+    #[test]
+    fn kills_for_want_of_memory_are_counted_where_the_system_counts_them() {
+        let of = |groups: &str| memory_events_of(groups).join(" ");
+        let two = "/sys/fs/cgroup/a/b/memory.events /sys/fs/cgroup/memory.events";
+        let one =
+            "/sys/fs/cgroup/memory/a/memory.oom_control /sys/fs/cgroup/memory/memory.oom_control";
+        assert_eq!(of("0::/a/b\n"), two);
+        assert_eq!(of("4:cpu,memory:/a\n3:cpuset:/\n"), one);
+        assert_eq!(of("4:memory:/a\n0::/a/b\nnonsense"), format!("{two} {one}"));
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("memory.events");
+        assert_eq!(out_of_memory_kills(&path), None);
+        std::fs::write(&path, "oom 9\noom_kill 3\noom_group_kill 1\n").unwrap();
+        assert_eq!(out_of_memory_kills(&path), Some(3));
     }
 
     #[test]

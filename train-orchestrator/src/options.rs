@@ -1,18 +1,16 @@
 //! What a run is given and what it gives.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use driveloop_lake::Versions;
 
+use crate::clock::Clock;
 use crate::event::Event;
+use crate::line::MetricsLine;
 use crate::machine::{Machine, host};
-use crate::metrics::MetricsLine;
 use crate::spec::JobSpec;
-
-/// The present time, nanoseconds since the Unix epoch, UTC.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+use crate::stop::Stop;
 
 /// A job with the data that it trains on.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +30,27 @@ pub enum WhenBusy {
     Wait,
     /// Refuse.
     Refuse,
+}
+
+/// Bounds on what a trainer can leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of an output at most: weights and predictions are held in memory while they are brought into the lake.
+    pub output_bytes_max: u64,
+    /// Bytes of the beginning of a process's log that are kept: what a trainer prints cannot fill the disk.
+    pub log_head_bytes: u64,
+    /// Bytes of its end that are kept; while the process runs, up to twice as many.
+    pub log_tail_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            output_bytes_max: 16 << 30,
+            log_head_bytes: 1 << 20,
+            log_tail_bytes: 1 << 20,
+        }
+    }
 }
 
 /// Where jobs run.
@@ -54,7 +73,16 @@ pub struct TrainOptions {
     pub when_busy: WhenBusy,
     /// For how long an orchestrator of another machine may be silent before it counts as dead.
     pub lease: Duration,
-    /// The clock.
+    /// Bounds on what a trainer can leave.
+    pub limits: Limits,
+    /// The file that counts the processes which the kernel killed because memory had run out, in a line `oom_kill N`; that of
+    /// the control group or of the machine where it is `None`.
+    pub memory_events: Option<PathBuf>,
+    /// The program of the GPUs' driver, which says what they do while a job has them; nothing is measured without it.
+    pub nvidia_smi: Option<String>,
+    /// Asks to end: the workers are given their grace for a last checkpoint, and the runs can be resumed.
+    pub stop: Stop,
+    /// The clocks.
     pub clock: Clock,
 }
 
@@ -79,6 +107,10 @@ impl TrainOptions {
             run_id: None,
             when_busy: WhenBusy::Wait,
             lease: LEASE,
+            limits: Limits::default(),
+            memory_events: None,
+            nvidia_smi: None,
+            stop: Stop::default(),
             clock,
         }
     }
@@ -95,6 +127,13 @@ pub enum TrainEvent {
     Busy {
         /// Who.
         by: String,
+    },
+    /// Something in the trainer's metrics cannot be used: said once for each name.
+    MetricsUnused {
+        /// The field, or what is wrong with the line.
+        what: String,
+        /// The text, cut where it is long.
+        text: String,
     },
     /// The job makes room for another one.
     MakesRoom {
@@ -142,11 +181,15 @@ pub struct TrainReport {
     pub lost_s: f64,
     /// Without a worker.
     pub waiting_s: f64,
-    /// GPU time, hours.
+    /// GPU time, hours: GPUs that were occupied, times the time with a worker.
     pub gpu_hours: f64,
-    /// CPU time, hours: cores that were occupied, times the time.
+    /// Time in which GPUs computed, as NVML sampled it, hours; `None` where nothing was measured.
+    pub gpu_hours_busy: Option<f64>,
+    /// CPU time that the processes of the trainer used, as the system measured it, hours.
     pub cpu_hours: f64,
-    /// Hours times the prices of the specification; `None` where an older version left the row.
+    /// CPU time, hours: cores that were occupied, times the time with a worker; `None` where an older version left the row.
+    pub cpu_hours_reserved: Option<f64>,
+    /// Hours that were occupied times the prices of the specification; `None` where an older version left the row.
     pub cost: Option<f64>,
     /// Whether anything was done.
     pub outcome: Outcome,

@@ -6,12 +6,13 @@ use driveloop_lake::{Commit, Lake, Versions, digest};
 use driveloop_schemas::{Prediction, Row as _};
 
 use crate::attempt::cannot_start_worker;
+use crate::clock::Clock;
 use crate::collect::{commit_predictions, model, prediction_transaction, read_predictions};
 use crate::error::{Error, Result};
 use crate::event::Exit;
 use crate::executor::{Attempt, Member, Sight};
 use crate::folder::{Folder, tail};
-use crate::options::{Clock, Outcome};
+use crate::options::Outcome;
 
 /// What to predict with what.
 #[derive(Clone)]
@@ -141,10 +142,11 @@ async fn run_worker(options: &PredictOptions, folder: &Folder) -> Result<()> {
     let reason = match exit {
         Exit::Success => return Ok(()),
         Exit::CannotStart { reason } => return Err(cannot_start_worker(&options.worker, reason)),
-        Exit::UserError { reason, .. } | Exit::Lost { reason, .. } | Exit::Preempted { reason } => {
-            reason
-        }
-        Exit::Orphaned { .. } | Exit::Stopped => "stopped".to_owned(),
+        Exit::UserError { reason, .. }
+        | Exit::Lost { reason, .. }
+        | Exit::OutOfMemory { reason, .. }
+        | Exit::Preempted { reason } => reason,
+        Exit::Interrupted { .. } | Exit::Orphaned { .. } | Exit::Stopped => "stopped".to_owned(),
     };
     let log = folder.log(1, 0);
     let name = format!("predict {}", options.model_id);

@@ -2,9 +2,9 @@
 
 use driveloop_lake::{Journal, Lake};
 
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventKind};
-use crate::options::Clock;
 use crate::spec::JobSpec;
 use crate::state::{Policy, State};
 
@@ -23,7 +23,7 @@ pub(crate) struct Record {
     pub(crate) spec: Option<Box<JobSpec>>,
     /// The dataset, as submitted.
     pub(crate) dataset_digest: String,
-    /// Time of the last entry.
+    /// Time of the last entry, by the clock of who wrote it.
     pub(crate) last_ns: i64,
     journal: Journal,
     clock: Clock,
@@ -99,8 +99,8 @@ impl Record {
 
     /// Writes what happened if nobody wrote anything since the last look; otherwise reads what they wrote.
     pub(crate) async fn try_note(&mut self, kind: EventKind) -> Result<Option<Event>> {
-        let at_ns = self.last_ns.max((self.clock)());
-        let event = Event { at_ns, kind };
+        let at = self.clock.moment();
+        let event = Event { at, kind };
         self.state.clone().after(&event)?;
         match self.journal.append(&event).await {
             Ok(_) => {
@@ -115,6 +115,11 @@ impl Record {
         }
     }
 
+    /// Time from submission to now, nanoseconds.
+    pub(crate) fn elapsed_ns(&self) -> i64 {
+        self.state.elapsed_at(&self.clock.moment())
+    }
+
     /// From now on, another owner is an error.
     pub(crate) fn drive_as(&mut self, token: &str) {
         self.token = Some(token.to_owned());
@@ -122,7 +127,7 @@ impl Record {
 
     fn apply(&mut self, event: Event) -> Result<()> {
         self.state = self.state.clone().after(&event)?;
-        self.last_ns = self.last_ns.max(event.at_ns);
+        self.last_ns = event.at.at_ns;
         if let EventKind::Submitted {
             name,
             dataset_digest,

@@ -1,24 +1,27 @@
 //! The runs that are under way, seen from outside: by any process, on any machine.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use driveloop_lake::{Lake, Versions, sql_literal};
 use driveloop_schemas::TrainingRun;
 
-use crate::claim::last_beat_ns;
+use crate::alive::orphaned;
+use crate::claim::{Beaten, Silence};
+use crate::clock::Clock;
 use crate::collect::{Collector, End};
 use crate::error::{Error, Result};
-use crate::event::{EventKind, Exit, Owner};
+use crate::event::{EventKind, Owner};
 use crate::folder::{Hold, log_name};
 use crate::machine::host;
-use crate::options::Clock;
+use crate::metrics::Summary;
 use crate::record::Record;
 use crate::spec::{JobSpec, Retries};
 use crate::state::{Phase, Policy, State};
 use crate::sweep::sweep;
 
-/// An owner of another machine whose last sign of life is older than this is shown as silent.
+/// An owner of another machine whose last sign of life is older than this is shown as silent, and counts as dead for one who
+/// cancels its run and has listened for so long.
 const SILENT_AFTER: Duration = Duration::from_secs(90);
 /// How often it is looked whether a run that is to end has ended.
 const WAIT_EVERY: Duration = Duration::from_millis(200);
@@ -125,9 +128,10 @@ pub async fn cancel(lake: &Lake, name: &str, by: &str, clock: &Clock) -> Result<
     let mut record = open(lake, &found.run_id, clock).await?;
     let by = by.to_owned();
     record.note(EventKind::CancelAsked { by }).await?;
+    let mut silence = Silence::default();
     while record.state.phase.is_live() {
-        if driven(lake, &record, clock).await? == Driven::No {
-            end_without_owner(lake, &mut record, clock).await?;
+        if is_dead(lake, &record, &mut silence, clock).await? {
+            end_without_owner(lake, &mut record).await?;
         } else {
             tokio::time::sleep(WAIT_EVERY).await;
             record.refresh().await?;
@@ -137,18 +141,19 @@ pub async fn cancel(lake: &Lake, name: &str, by: &str, clock: &Clock) -> Result<
 }
 
 /// Does what the dead orchestrator would have done. A worker that nobody watches any more is dead with it.
-async fn end_without_owner(lake: &Lake, record: &mut Record, clock: &Clock) -> Result<()> {
+async fn end_without_owner(lake: &Lake, record: &mut Record) -> Result<()> {
     match record.state.phase {
         Phase::Running => {
             let owner = record.state.owner.as_ref();
-            if let Some(owner) = owner.filter(|owner| hold_here(owner) == Hold::Free) {
-                sweep(Path::new(&owner.folder)).await?;
+            let folder = owner.filter(|owner| hold_here(owner) == Hold::Free);
+            let folder = folder.map(|owner| PathBuf::from(&owner.folder));
+            if let Some(folder) = &folder {
+                sweep(folder).await?;
             }
-            let exit = Exit::Orphaned {
-                kept_until_ns: None,
-                last_alive_ns: record.last_ns,
-            };
-            record.note(EventKind::Exited { exit }).await?;
+            let beat = Beaten::last(lake.store(), &record.run_id).await?;
+            let beat = beat.map(|beat| beat.at);
+            let end = orphaned(&record.state, folder.as_deref(), beat.as_ref());
+            record.note(end).await?;
         }
         Phase::Cancelling => {
             if let Some(spec) = record.spec.clone() {
@@ -162,7 +167,12 @@ async fn end_without_owner(lake: &Lake, record: &mut Record, clock: &Clock) -> R
                     commit_run_id: &record.run_id,
                 };
                 collector
-                    .record_end(End::Cancelled, &record.state, None, clock())
+                    .record_end(
+                        End::Cancelled,
+                        &record.state,
+                        &Summary::default(),
+                        record.elapsed_ns(),
+                    )
                     .await?;
             }
             record.note(EventKind::Cancelled).await?;
@@ -222,18 +232,34 @@ async fn open(lake: &Lake, run_id: &str, clock: &Clock) -> Result<Record> {
     }
 }
 
+/// Whether nobody drives a run any more. Of another machine's owner this is known when it has been silent for long enough, by
+/// the clock of this process.
+async fn is_dead(
+    lake: &Lake,
+    record: &Record,
+    silence: &mut Silence,
+    clock: &Clock,
+) -> Result<bool> {
+    match record.state.owner.as_ref().map(hold_here) {
+        None | Some(Hold::Free) => Ok(true),
+        Some(Hold::Held) => Ok(false),
+        Some(Hold::Unknown) => {
+            let (store, run_id) = (lake.store(), &record.run_id);
+            silence.of_run(store, run_id, SILENT_AFTER, clock).await
+        }
+    }
+}
+
+/// Whether somebody works on a run, as far as one look tells. For an owner of another machine that is what the clocks of both say.
 async fn driven(lake: &Lake, record: &Record, clock: &Clock) -> Result<Driven> {
-    let is_alive = match &record.state.owner {
-        None => false,
-        Some(owner) => match hold_here(owner) {
-            Hold::Held => true,
-            Hold::Free => false,
-            Hold::Unknown => {
-                let beat_ns = last_beat_ns(lake.store(), &record.run_id).await?;
-                let silent_ns = beat_ns.map(|beat_ns| clock().saturating_sub(beat_ns));
-                silent_ns.is_some_and(|ns| i128::from(ns) < SILENT_AFTER.as_nanos() as i128)
-            }
-        },
+    let is_alive = match record.state.owner.as_ref().map(hold_here) {
+        None | Some(Hold::Free) => false,
+        Some(Hold::Held) => true,
+        Some(Hold::Unknown) => {
+            let beat = Beaten::last(lake.store(), &record.run_id).await?;
+            let silent_ns = beat.map(|beat| clock.moment().since(&beat.at));
+            silent_ns.is_some_and(|ns| i128::from(ns) < SILENT_AFTER.as_nanos() as i128)
+        }
     };
     Ok(if is_alive { Driven::Yes } else { Driven::No })
 }

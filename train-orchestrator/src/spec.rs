@@ -88,6 +88,8 @@ pub struct Retries {
     pub user_errors: u32,
     /// Repetitions after a worker that was killed or hung.
     pub lost_workers: u32,
+    /// Repetitions after an attempt that was killed because memory had run out: the next one may well do the same.
+    pub out_of_memory: u32,
     /// Repetitions after a worker that was asked to end: by a job of a higher priority, or by the machine (`SIGTERM`).
     /// A job that has used them up makes room for no other job.
     pub preemptions: u32,
@@ -105,6 +107,7 @@ impl Default for Retries {
         Self {
             user_errors: 1,
             lost_workers: 3,
+            out_of_memory: 1,
             preemptions: 10,
             backoff_s: 1.0,
             backoff_max_s: 60.0,

@@ -2,8 +2,11 @@
 //!
 //! [`State::after`] takes an event and gives the state after it; [`State::next`] says what follows. They read no clock and do
 //! no work; the journal of a run is the list of its events, and folding them again gives the state again. The time between
-//! two events is booked once, as productive, lost or waiting, so that the ledger sums to the wall time exactly.
+//! two events is booked once, as productive, lost or waiting, so that the ledger sums to the wall time exactly. It is the time
+//! that passed by the monotonic clock of the machine: a wall clock that is set changes nothing. Between two events of different
+//! machines there is the wall clock alone, and that time is a wait.
 
+pub use crate::clock::{Moment, Monotonic};
 pub use crate::event::{Event, EventKind, Exit, Owner};
 pub use crate::ledger::Ledger;
 
@@ -76,7 +79,7 @@ pub enum Action {
     Start {
         /// The attempt, from one.
         attempt: u32,
-        /// Not before this time.
+        /// Not before this time, nanoseconds since submission.
         not_before_ns: i64,
     },
     /// Watch the worker until it ends. Where none is there, its orchestrator was killed.
@@ -122,16 +125,29 @@ pub struct State {
     pub user_errors: u32,
     /// Attempts that were the machine's fault.
     pub lost_workers: u32,
+    /// Attempts that ran out of memory.
+    pub out_of_memory: u32,
     /// Attempts that made room.
     pub preemptions: u32,
     /// The process of a gang that ended the last attempt.
     pub last_rank: u32,
-    /// Before this time no attempt begins.
+    /// Before this time no attempt begins, nanoseconds since submission.
     pub not_before_ns: i64,
     /// Steps of the last checkpoint.
     pub checkpoint_step: u64,
     /// Where the time went.
     pub ledger: Ledger,
+    /// CPU time of all attempts, as far as it was measured, nanoseconds.
+    pub cpu_ns: i64,
+    /// Time in which GPUs computed in all attempts, as far as it was measured, nanoseconds; `None` where it was not at all.
+    pub gpu_ns: Option<i64>,
+    /// Time from submission to the last event, nanoseconds.
+    pub elapsed_ns: i64,
+    /// The last event.
+    last: Moment,
+    /// The last event that its owner wrote, and the time since submission. Taking a run over is none.
+    worked: (Moment, i64),
+    submitted_ns: i64,
 }
 
 impl State {
@@ -146,11 +162,18 @@ impl State {
             attempts: 0,
             user_errors: 0,
             lost_workers: 0,
+            out_of_memory: 0,
             preemptions: 0,
             last_rank: 0,
             not_before_ns: i64::MIN,
             checkpoint_step: 0,
             ledger: Ledger::default(),
+            cpu_ns: 0,
+            gpu_ns: None,
+            elapsed_ns: 0,
+            last: Moment::default(),
+            worked: (Moment::default(), 0),
+            submitted_ns: 0,
         }
     }
 
@@ -168,12 +191,15 @@ impl State {
     /// [`Error::JournalOrder`] where the event cannot come now.
     pub fn after(mut self, event: &Event) -> Result<Self> {
         use EventKind as E;
-        let at_ns = event.at_ns;
+        let at_ns = self.elapsed_at(&event.at);
         match (&self.phase, &event.kind) {
             (Phase::New | Phase::Failed { .. } | Phase::Cancelled, E::Submitted { .. }) => {
                 self = Self::new(self.policy);
-                self.ledger = Ledger::from(at_ns);
                 self.phase = Phase::Waiting;
+                self.submitted_ns = event.at.at_ns;
+                self.last = event.at.clone();
+                self.worked = (event.at.clone(), 0);
+                return Ok(self);
             }
             // Who takes up a run that is collected finds that the lake lost its rows.
             (phase, E::Adopted { owner }) if phase.is_live() || *phase == Phase::Collected => {
@@ -203,7 +229,24 @@ impl State {
                 self.ledger.produce(at_ns);
                 self.checkpoint_step = *step;
             }
-            (Phase::Running, E::Exited { exit }) => self.exited(exit, at_ns),
+            (
+                Phase::Running,
+                E::Exited {
+                    exit,
+                    cpu_ns,
+                    gpu_ns,
+                },
+            ) => {
+                self.cpu_ns += cpu_ns.unwrap_or_default();
+                let measured = self.gpu_ns.into_iter().chain(*gpu_ns);
+                self.gpu_ns = measured.reduce(|sum, ns| sum.saturating_add(ns));
+                // Entries of older versions have times of the wall clock.
+                let origin_ns = match event.at.monotonic {
+                    Some(_) => 0,
+                    None => self.submitted_ns,
+                };
+                self.exited(exit, at_ns, origin_ns);
+            }
             (Phase::Done, E::Succeeded) => self.wait(at_ns, Phase::Succeeded),
             // Also where a job that it comes after failed, or the budgets were smaller.
             (Phase::GivenUp { .. } | Phase::Waiting, E::Failed { reason }) => {
@@ -219,7 +262,52 @@ impl State {
                 });
             }
         }
+        self.passed(event, at_ns);
         Ok(self)
+    }
+
+    /// Time from submission to a time that is not before the last event, nanoseconds.
+    #[must_use]
+    pub fn elapsed_at(&self, at: &Moment) -> i64 {
+        self.elapsed_ns.saturating_add(at.since(&self.last))
+    }
+
+    /// The same for a sign of life of the worker, which may have come before others took the run over.
+    pub(crate) fn elapsed_at_sign(&self, at: &Moment) -> i64 {
+        let (worked, elapsed_ns) = &self.worked;
+        elapsed_ns
+            .saturating_add(at.since(worked))
+            .min(self.elapsed_ns)
+    }
+
+    /// Time from submission to the last event of the owner, nanoseconds.
+    pub(crate) fn worked_ns(&self) -> i64 {
+        self.worked.1
+    }
+
+    /// The ledger at a time: a run without a worker waits until then; that of a worker is booked by what comes of it.
+    #[must_use]
+    pub fn ledger_at(&self, at: &Moment) -> Ledger {
+        match self.phase {
+            Phase::Running => self.ledger,
+            _ => self.ledger.waiting_until(self.elapsed_at(at)),
+        }
+    }
+
+    fn passed(&mut self, event: &Event, elapsed_ns: i64) {
+        let mut at = event.at.clone();
+        if at.monotonic.is_none() {
+            // A wall clock that went back is waited for.
+            at.at_ns = at.at_ns.max(self.last.at_ns);
+        }
+        if !matches!(
+            event.kind,
+            EventKind::Adopted { .. } | EventKind::CancelAsked { .. }
+        ) {
+            self.worked = (at.clone(), elapsed_ns);
+        }
+        self.last = at;
+        self.elapsed_ns = elapsed_ns;
     }
 
     /// What follows; `None` before a run is submitted, and when it has ended.
@@ -261,7 +349,7 @@ impl State {
         self.phase = phase;
     }
 
-    fn exited(&mut self, exit: &Exit, at_ns: i64) {
+    fn exited(&mut self, exit: &Exit, at_ns: i64, origin_ns: i64) {
         let retries = self.policy.retries;
         self.phase = Phase::Waiting;
         match exit {
@@ -282,20 +370,28 @@ impl State {
                 self.back_off(at_ns);
                 self.give_up_if(self.lost_workers > retries.lost_workers, reason);
             }
+            Exit::OutOfMemory { reason, rank } => {
+                self.out_of_memory += 1;
+                self.last_rank = *rank;
+                self.back_off(at_ns);
+                self.give_up_if(self.out_of_memory > retries.out_of_memory, reason);
+            }
             Exit::Preempted { reason } => {
                 self.preemptions += 1;
                 self.give_up_if(self.preemptions > retries.preemptions, reason);
             }
             Exit::CannotStart { reason } => self.give_up_if(true, reason),
-            Exit::Stopped => {}
+            Exit::Stopped | Exit::Interrupted { .. } => {}
             Exit::Orphaned {
                 kept_until_ns,
                 last_alive_ns,
             } => {
-                let kept_until_ns = kept_until_ns.unwrap_or(i64::MIN);
-                self.ledger
-                    .produce(at_ns.min(*last_alive_ns).min(kept_until_ns));
-                self.ledger.lose(at_ns.min(*last_alive_ns));
+                let alive_ns = at_ns.min(last_alive_ns.saturating_sub(origin_ns));
+                if let Some(kept_ns) = kept_until_ns {
+                    let kept_ns = kept_ns.saturating_sub(origin_ns);
+                    self.ledger.produce(alive_ns.min(kept_ns));
+                }
+                self.ledger.lose(alive_ns);
                 self.ledger.wait(at_ns);
             }
         }
@@ -320,7 +416,7 @@ impl State {
             jitter,
             ..
         } = self.policy.retries;
-        let failures = self.user_errors + self.lost_workers;
+        let failures = self.user_errors + self.lost_workers + self.out_of_memory;
         let doublings = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
         let longest_s = (backoff_s * 2_f64.powi(doublings)).min(backoff_max_s);
         let wait_s = longest_s * (1.0 - jitter * unit(self.policy.jitter_seed, failures.into()));

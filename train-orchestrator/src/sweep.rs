@@ -14,10 +14,15 @@ pub(crate) const MARK: &str = "DRIVELOOP_JOB_DIR";
 const LOOKS_MAX: u32 = 200;
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
+/// The entry that the processes of a job's folder have in their environment.
+pub(crate) fn mark(folder: &Path) -> String {
+    format!("{MARK}={}", folder.display())
+}
+
 /// Kills the processes of a job's folder, and waits until they are gone. The caller has the lock of the folder, so that no
 /// attempt of anybody else's is among them.
 pub(crate) async fn sweep(folder: &Path) -> Result<()> {
-    let mark = format!("{MARK}={}", folder.display());
+    let mark = mark(folder);
     for _ in 0..LOOKS_MAX {
         let left = marked(mark.as_bytes());
         if left.is_empty() {
@@ -36,18 +41,20 @@ fn marked(mark: &[u8]) -> Vec<i32> {
         return Vec::new(); // A system without this folder has no processes that could be found.
     };
     let own = i32::try_from(std::process::id()).ok();
-    let is_marked = |process: &i32| {
-        let environment = std::fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
-        environment
-            .split(|byte| *byte == 0)
-            .any(|entry| entry == mark)
-    };
     processes
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(|process| Some(*process) != own)
-        .filter(is_marked)
+        .filter(|process| is_marked(*process, mark))
         .collect()
+}
+
+/// Whether a process has an entry in its environment.
+pub(crate) fn is_marked(process: i32, mark: &[u8]) -> bool {
+    let environment = std::fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
+    environment
+        .split(|byte| *byte == 0)
+        .any(|entry| entry == mark)
 }
 
 #[expect(

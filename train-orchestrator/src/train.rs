@@ -1,5 +1,6 @@
 //! Runs jobs: those that are there already, those that another orchestrator drives, and those that are to be done here.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use driveloop_lake::Lake;
@@ -30,8 +31,8 @@ const LOOKS_BEFORE_REFUSAL: u32 = 3;
 ///
 /// # Errors
 /// [`Error::TooLarge`] when the machine has too few slots, [`Error::JobFailed`] when the budgets of attempts are used up,
-/// [`Error::CannotStart`] when trying again would not help, [`Error::Cancelled`] when somebody cancelled it, [`Error::Busy`]
-/// when another orchestrator drives the job and is not waited for; otherwise when specification, files or lake fail.
+/// [`Error::CannotStart`] when trying again would not help, [`Error::Cancelled`] when somebody cancelled it,
+/// [`Error::Interrupted`] when this process was asked to end by [`TrainOptions::stop`], [`Error::Busy`] when another orchestrator drives the job and is not waited for; otherwise when specification, files or lake fail.
 pub async fn train(
     lake: &Lake,
     job: &Job,
@@ -83,6 +84,7 @@ pub async fn train_all(
         });
         there.push(report);
     }
+    let _listening = options.stop.listen();
     let slots = SlotLocks::new(&options.work_dir, options.machine.clone())?;
     let names: Vec<&str> = jobs.iter().map(|job| job.spec.name.as_str()).collect();
     let queue = Queue {
@@ -191,6 +193,7 @@ impl<'a> Queue<'a> {
                         claim,
                         running: None,
                         denied: None,
+                        said_unused: BTreeSet::new(),
                     };
                     return driver.drive().await;
                 }
@@ -198,6 +201,13 @@ impl<'a> Queue<'a> {
                 Tried::Busy(by) => {
                     waits += 1;
                     self.gate.idle(place);
+                    if let Some(by) = options.stop.asked() {
+                        return Err(Error::Interrupted {
+                            name: job.spec.name.clone(),
+                            by: by.to_owned(),
+                            step: record.state.checkpoint_step,
+                        });
+                    }
                     self.busy(job, by, waits)?;
                     tokio::time::sleep(WAIT_EVERY).await;
                 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use driveloop_train_orchestrator::{Driven, RunView, find_run};
+use driveloop_train_orchestrator::{Driven, Limits, RunView, find_run};
 
 use super::train::clock;
 use crate::Exit;
@@ -94,9 +94,13 @@ impl Reader {
         let Ok(mut file) = File::open(&self.path) else {
             return Ok(());
         };
-        file.seek(SeekFrom::Start(self.offset))?;
         // No further than its present end: what is being written is for the next look.
         let end = file.metadata()?.len();
+        if end < self.offset {
+            // Its middle was cut: what comes after the beginning that is kept is shown, some of it a second time.
+            self.offset = Limits::default().log_head_bytes.min(end);
+        }
+        file.seek(SeekFrom::Start(self.offset))?;
         let mut rest = file.take(end.saturating_sub(self.offset));
         let mut output = std::io::stdout().lock();
         self.offset += std::io::copy(&mut rest, &mut output)?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Subcommand;
 use driveloop_lake::Lake;
+use driveloop_train_orchestrator::Stop;
 
 use crate::Exit;
 use crate::context::Context;
@@ -13,6 +14,7 @@ use crate::round::{
     Plan, Previous, RoundConfig, RoundOptions, history, plan, print_summary, run as run_round,
 };
 use crate::sheet::Sheet;
+use crate::stop::with_signals;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -41,19 +43,12 @@ pub(crate) struct Args {
 pub(crate) async fn run(context: &Context, verb: &Verb) -> Result<Exit> {
     match verb {
         Verb::Run(args) => {
-            let lake = context.lake().await?;
-            let options = options(context, &lake, args).await?;
-            let stages = run_round(&lake, &options).await?;
-            print_summary(context, &lake, &options, &stages).await?;
-            let lost = stages
-                .iter()
-                .filter_map(|stage| stage.done.as_ref())
-                .any(|done| done.output.with_loss && done.stage != "ota");
-            Ok(if lost { Exit::WithLoss } else { Exit::Done })
+            let stop = Stop::default();
+            with_signals(&stop, run_all(context, args, &stop)).await
         }
         Verb::Plan(args) => {
             let lake = context.lake().await?;
-            let options = options(context, &lake, args).await?;
+            let options = options(context, &lake, args, &Stop::default()).await?;
             let stages = plan(&lake, &options).await?;
             print_plan(context, &stages)?;
             Ok(Exit::Done)
@@ -66,7 +61,19 @@ pub(crate) async fn run(context: &Context, verb: &Verb) -> Result<Exit> {
     }
 }
 
-async fn options(context: &Context, lake: &Lake, args: &Args) -> Result<RoundOptions> {
+async fn run_all(context: &Context, args: &Args, stop: &Stop) -> Result<Exit> {
+    let lake = context.lake().await?;
+    let options = options(context, &lake, args, stop).await?;
+    let stages = run_round(&lake, &options).await?;
+    print_summary(context, &lake, &options, &stages).await?;
+    let lost = stages
+        .iter()
+        .filter_map(|stage| stage.done.as_ref())
+        .any(|done| done.output.with_loss && done.stage != "ota");
+    Ok(if lost { Exit::WithLoss } else { Exit::Done })
+}
+
+async fn options(context: &Context, lake: &Lake, args: &Args, stop: &Stop) -> Result<RoundOptions> {
     let mut config = RoundConfig::read(&args.file)?;
     if let Some(source) = &args.source {
         config.source = Some(source.clone());
@@ -80,6 +87,7 @@ async fn options(context: &Context, lake: &Lake, args: &Args) -> Result<RoundOpt
         previous,
         simulated_logs: context.beside_lake("logs").display().to_string(),
         work_dir: args.work.clone().unwrap_or_else(|| context.work_dir()),
+        stop: stop.clone(),
     })
 }
 

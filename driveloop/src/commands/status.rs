@@ -7,19 +7,19 @@ use std::time::Duration;
 use anyhow::Result;
 use driveloop_lake::Lake;
 use driveloop_schemas::{Checkpoint, TrainingRun};
-use driveloop_train_orchestrator::state::{Ledger, Phase};
+use driveloop_train_orchestrator::state::Ledger;
 use driveloop_train_orchestrator::{Driven, RunView, runs_under_way};
 
 use super::train::clock;
 use crate::Exit;
-use crate::context::{Context, Format, now_ns};
+use crate::context::{Context, Format};
 use crate::render;
 use crate::sheet::{Cell, Sheet};
 
 /// How often runs that are followed are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 18] = [
     "job",
     "state",
     "run",
@@ -35,6 +35,7 @@ const COLUMNS: [&str; 17] = [
     "waiting_s",
     "gpu_hours",
     "cpu_hours",
+    "cpu_hours_reserved",
     "cost",
     "reason",
 ];
@@ -87,13 +88,14 @@ fn ended(sheet: &mut Sheet, run: TrainingRun, models: &[Checkpoint]) {
         run.waiting_s.into(),
         run.gpu_hours.into(),
         run.cpu_hours.into(),
+        run.cpu_hours_reserved.into(),
         run.cost.into(),
         run.reason.into(),
     ]);
 }
 
 /// A run that is under way: what its journal says, which is up to the last entry.
-fn live(view: &RunView) -> [Cell; 17] {
+fn live(view: &RunView) -> [Cell; 18] {
     let state = &view.state;
     let ledger = ledger(view);
     let seconds = |ns: i64| Cell::from(ns as f64 / 1e9);
@@ -116,15 +118,13 @@ fn live(view: &RunView) -> [Cell; 17] {
         Cell::Empty,
         Cell::Empty,
         Cell::Empty,
+        Cell::Empty,
     ]
 }
 
 /// The bookings up to now, where a run has no worker; those of a worker are booked by what comes of them.
 fn ledger(view: &RunView) -> Ledger {
-    match view.state.phase {
-        Phase::Running => view.state.ledger,
-        _ => view.state.ledger.waiting_until(now_ns()),
-    }
+    view.state.ledger_at(&clock().moment())
 }
 
 /// Where the run stands; one that nobody drives goes on with `driveloop train`.

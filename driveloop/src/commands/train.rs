@@ -2,22 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use driveloop_lake::Lake;
 use driveloop_scenario_mining::dataset::export;
 use driveloop_train_orchestrator::state::{EventKind, Exit as WorkerExit};
 use driveloop_train_orchestrator::{
-    Clock, Error, Job, JobSpec, Machine, TrainEvent, TrainOptions, TrainReport, WhenBusy,
+    Clock, Error, Job, JobSpec, Machine, Stop, TrainEvent, TrainOptions, TrainReport, WhenBusy,
     specs_from_toml, train_all,
 };
 
 use super::doctor::worker_path;
 use crate::context::{Context, now_ns};
+use crate::measure::monotonic_ns;
 use crate::progress::Progress;
 use crate::render;
 use crate::sheet::Sheet;
+use crate::stop::with_signals;
 use crate::{Exit, hint};
 
 /// What to train.
@@ -36,6 +37,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
+    let stop = Stop::default();
+    with_signals(&stop, train(context, args, &stop)).await
+}
+
+async fn train(context: &Context, args: &Args, stop: &Stop) -> Result<Exit> {
     let mut specs = Vec::new();
     for path in &args.jobs {
         let text = std::fs::read_to_string(path)
@@ -53,6 +59,8 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     let jobs = with_datasets(&lake, specs, &work_dir).await?;
     let mut options = TrainOptions::new(work_dir.join("jobs"), worker_path()?, machine, clock());
     options.inputs = lake.versions().await?;
+    options.stop = stop.clone();
+    options.nvidia_smi = Some(NVIDIA_SMI.to_owned());
     if args.no_wait {
         options.when_busy = WhenBusy::Refuse;
     }
@@ -104,6 +112,7 @@ fn print(
         "goodput",
         "gpu_hours",
         "cpu_hours",
+        "cpu_hours_reserved",
         "cost",
     ];
     let mut sheet = Sheet::new(&columns);
@@ -130,6 +139,7 @@ fn print(
             goodput.into(),
             report.gpu_hours.into(),
             report.cpu_hours.into(),
+            report.cpu_hours_reserved.into(),
             report.cost.into(),
         ]);
     }
@@ -145,15 +155,18 @@ fn print(
     Err(last)
 }
 
-/// The system's clock.
+/// The system's clocks.
 pub(crate) fn clock() -> Clock {
-    Arc::new(now_ns)
+    Clock::new(now_ns, monotonic_ns)
 }
+
+/// The program of the GPUs' driver.
+pub(crate) const NVIDIA_SMI: &str = "nvidia-smi";
 
 /// The slots of this machine.
 pub(crate) fn machine() -> Machine {
     Machine::find(
-        "nvidia-smi",
+        NVIDIA_SMI,
         std::env::var("CUDA_VISIBLE_DEVICES").ok().as_deref(),
     )
 }
@@ -166,6 +179,9 @@ pub(crate) fn show(progress: &Progress, job: &str, event: &TrainEvent) {
             (Some(step), Some(loss)) => Some(format!("step {step}: validation loss {loss:.3} m")),
             _ => None,
         },
+        TrainEvent::MetricsUnused { what, text } => Some(format!(
+            "its metrics: {what} cannot be used, and is counted from now on: {text}"
+        )),
         TrainEvent::Busy { by } => Some(format!("waits: {by} drives this job")),
         TrainEvent::MakesRoom { room_for } => Some(format!("makes room for job {room_for}")),
     };
@@ -181,12 +197,15 @@ fn line_of(kind: &EventKind) -> Option<String> {
     Some(match kind {
         EventKind::Started { attempt } => format!("attempt {attempt}"),
         EventKind::Checkpointed { step } => format!("checkpoint at step {step}"),
-        EventKind::Exited { exit } => match exit {
+        EventKind::Exited { exit, .. } => match exit {
             WorkerExit::Success => "the worker is done".to_owned(),
             WorkerExit::Orphaned { .. } => "goes on where an orchestrator was killed".to_owned(),
-            WorkerExit::Stopped => "the worker was stopped".to_owned(),
+            WorkerExit::Stopped | WorkerExit::Interrupted { .. } => {
+                "the worker was stopped".to_owned()
+            }
             WorkerExit::UserError { reason, .. }
             | WorkerExit::Lost { reason, .. }
+            | WorkerExit::OutOfMemory { reason, .. }
             | WorkerExit::Preempted { reason }
             | WorkerExit::CannotStart { reason } => {
                 format!("the worker ended before its time: {reason}")

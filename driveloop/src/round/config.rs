@@ -261,9 +261,9 @@ impl Default for FeedbackConfig {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CostConfig {
-    /// Price of a GPU hour.
+    /// Price of a GPU hour: trainers reserve them.
     pub(crate) per_gpu_hour: f64,
-    /// Price of a CPU hour.
+    /// Price of a CPU hour: stages pay for the CPU time that was measured, training runs (`training_run.cost`) for what they reserve.
     pub(crate) per_cpu_hour: f64,
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use driveloop_lake::{Journal, Lake, digest};
+use driveloop_train_orchestrator::Stop;
 use serde::{Deserialize, Serialize};
 
 use super::command;
@@ -12,6 +13,7 @@ use super::config::RoundConfig;
 use super::previous::Previous;
 use super::stages::{STAGES, Stage, StageContext};
 use crate::context::now_ns;
+use crate::measure::CpuTime;
 
 /// What a round is run with besides its file.
 #[derive(Debug, Clone)]
@@ -24,6 +26,8 @@ pub(crate) struct RoundOptions {
     pub(crate) simulated_logs: String,
     /// Local folder for exported datasets and jobs; safe to delete between rounds.
     pub(crate) work_dir: std::path::PathBuf,
+    /// Asks a training to end.
+    pub(crate) stop: Stop,
 }
 
 /// An entry of the round's journal: a stage that is done.
@@ -37,19 +41,33 @@ pub(crate) struct StageDone {
     pub(crate) output: Output,
     /// Wall time, seconds.
     pub(crate) seconds: f64,
+    /// CPU time that this process used for it, with that of the processes that it started, hours; `None` where an older version
+    /// did it, and did not measure it.
+    #[serde(default)]
+    pub(crate) cpu_hours: Option<f64>,
     /// When it ended, by the clock of the machine that ran it.
     #[serde(default)]
     pub(crate) ended_ns: i64,
 }
 
-/// CPU hours of a stage: a trainer's come from its ledger; other stages hold one process for their wall time.
+/// CPU hours of a stage, as they were measured; of one that an older version did, those of its trainers alone.
 pub(super) fn cpu_hours(done: &StageDone) -> f64 {
-    if done.output.cpu_hours > 0.0 {
-        done.output.cpu_hours
+    done.cpu_hours.unwrap_or(done.output.cpu_hours)
+}
+
+/// CPU hours of a stage that has just ended. What its trainers or its command say of themselves counts in place of what this
+/// process saw of its children: a training may have been begun by an earlier process, a command may compute elsewhere.
+fn measured_hours(used: CpuTime, output: &Output) -> f64 {
+    let own_hours = used.own_s / HOUR_S;
+    if output.cpu_hours > 0.0 {
+        own_hours + output.cpu_hours
     } else {
-        done.seconds / 3600.0
+        own_hours + used.children_s / HOUR_S
     }
 }
+
+/// Seconds of an hour.
+const HOUR_S: f64 = 3600.0;
 
 /// What a stage left.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -62,7 +80,7 @@ pub(crate) struct Output {
     pub(crate) with_loss: bool,
     /// GPU hours.
     pub(crate) gpu_hours: f64,
-    /// CPU hours of trainers; other stages count their wall time.
+    /// CPU hours of trainers and of commands that say it; what this process used is measured beside it.
     pub(crate) cpu_hours: f64,
     /// Names that later stages need: `dataset`, `model`, `verdict`, …
     pub(crate) names: BTreeMap<String, String>,
@@ -114,13 +132,14 @@ pub(crate) async fn run(lake: &Lake, options: &RoundOptions) -> Result<Plan> {
         }
         let why = why(&done, stage.name);
         eprintln!("{:>10}: begins", stage.name);
-        let begun = Instant::now();
+        let (begun, used) = (Instant::now(), CpuTime::now());
         let output = run_stage(stage, &context).await?;
         let seconds = begun.elapsed().as_secs_f64();
         eprintln!("{:>10}: {} ({seconds:.1} s)", stage.name, output.note);
         let entry = StageDone {
             stage: stage.name.to_owned(),
             key,
+            cpu_hours: Some(measured_hours(CpuTime::now().since(used), &output)),
             output,
             seconds,
             ended_ns: now_ns(),
@@ -232,4 +251,30 @@ async fn key(stage: &Stage, context: &StageContext<'_>) -> Result<String> {
         );
     }
     Ok(digest(parts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_hours_are_measured_once_and_are_no_wall_time() {
+        let used = CpuTime {
+            own_s: 1800.0,
+            children_s: 3600.0,
+        };
+        let said = |cpu_hours: f64| Output {
+            cpu_hours,
+            ..Output::default()
+        };
+        assert_eq!(measured_hours(used, &said(0.0)), 1.5);
+        assert_eq!(measured_hours(used, &said(4.0)), 4.5);
+        let done = |text: &str| -> StageDone { serde_json::from_str(text).unwrap() };
+        let output = r#""output":{"digest":"","rows":0,"with_loss":false,"gpu_hours":0,"cpu_hours":2.0,"names":{},"note":""}"#;
+        let of_older = format!(r#"{{"stage":"mine","key":"k",{output},"seconds":36000.0}}"#);
+        assert_eq!(cpu_hours(&done(&of_older)), 2.0);
+        let measured =
+            format!(r#"{{"stage":"mine","key":"k",{output},"seconds":36000.0,"cpu_hours":2.5}}"#);
+        assert_eq!(cpu_hours(&done(&measured)), 2.5);
+    }
 }

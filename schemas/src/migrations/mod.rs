@@ -29,6 +29,11 @@ mod synthetic_item__v1__to__v2;
     reason = "named by table, version before and version after"
 )]
 mod training_run__v1__to__v2;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
+mod training_run__v2__to__v3;
 
 use std::sync::Arc;
 
@@ -48,6 +53,7 @@ pub const MIGRATIONS: &[&Migration] = &[
     &object_track__v1__to__v2::STEP,
     &synthetic_item__v1__to__v2::STEP,
     &training_run__v1__to__v2::STEP,
+    &training_run__v2__to__v3::STEP,
 ];
 
 /// One step of a table from a version to the next.

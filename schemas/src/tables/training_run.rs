@@ -3,7 +3,7 @@
 use crate::table::table;
 table! {
     /// A training job that ended.
-    TrainingRun = "training_run", version 2, key ["run_id"], partition_by [];
+    TrainingRun = "training_run", version 3, key ["run_id"], partition_by [];
     /// Identity: digest of the specification and the dataset.
     ["-"] run_id: String,
     /// Name of the job.
@@ -32,12 +32,21 @@ table! {
     ["s"] lost_s: f64,
     /// Time without a worker.
     ["s"] waiting_s: f64,
-    /// GPU time.
+    /// GPU time that was reserved: GPUs of the job, times productive and lost time.
     ["h"] gpu_hours: f64,
-    /// CPU time.
+    /// CPU time that the trainer's processes used, as the system measured it; in rows of older versions, what was reserved.
     ["h"] cpu_hours: f64,
-    /// Hours times the prices of the specification, in its currency; null in rows of older versions.
+    /// Reserved hours of GPUs and CPUs times the prices of the specification, in its currency; null in rows of older versions.
     ["-"] cost: Option<f64>,
     /// Why it ended without a model; null where it left one, and in rows of older versions.
     ["-"] reason: Option<String>,
+    /// CPU time that was reserved: processes of the job, times cores of each, times productive and lost time; null in rows of
+    /// older versions.
+    ["h"] cpu_hours_reserved: Option<f64>,
+    /// GPU time in which kernels ran, as NVML sampled it once a second; null where nothing was measured, and in rows of older
+    /// versions.
+    ["h"] gpu_hours_busy: Option<f64>,
+    /// What of the trainer's metrics could not be used, and how often: fields by name, and lines; null where all could be, and in
+    /// rows of older versions.
+    ["-"] metrics_unused: Option<String>,
 }

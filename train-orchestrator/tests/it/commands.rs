@@ -68,7 +68,7 @@ async fn a_command_that_succeeds_leaves_its_rows_once() {
         (Outcome::Trained, 1, 9)
     );
     assert_eq!((report.device.as_str(), report.predictions), ("cuda:0", 5));
-    assert!(report.gpu_hours > 0.0 && report.cost == Some(report.cpu_hours));
+    assert!(report.gpu_hours > 0.0 && report.cost == report.cpu_hours_reserved);
     let sum_s = report.productive_s + report.lost_s + report.waiting_s;
     assert!((sum_s - report.wall_s).abs() < 1e-9);
     assert!(

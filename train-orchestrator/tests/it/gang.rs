@@ -48,7 +48,7 @@ END
     assert_eq!(read(&setup, &spec, "attempt-1-rank-2.log"), "I am 2\n");
     let busy_h = (report.productive_s + report.lost_s) / 3600.0;
     assert!(
-        (report.cpu_hours - 3.0 * busy_h).abs() < 1e-12,
+        (report.cpu_hours_reserved.unwrap() - 3.0 * busy_h).abs() < 1e-12,
         "three CPUs are paid for"
     );
 }

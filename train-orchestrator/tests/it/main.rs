@@ -6,7 +6,9 @@
     reason = "a test stops at the first surprise, in its helpers too"
 )]
 
+mod clocks;
 mod commands;
+mod faults;
 #[path = "../../worker/tests/it/fixture.rs"]
 #[expect(unreachable_pub, reason = "shared with the tests of the worker")]
 mod fixture;

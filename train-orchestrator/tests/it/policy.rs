@@ -2,13 +2,14 @@
 
 use driveloop_train_orchestrator::Retries;
 use driveloop_train_orchestrator::state::{
-    Action, Event, EventKind, Exit, Owner, Phase, Policy, State,
+    Action, Event, EventKind, Exit, Moment, Monotonic, Owner, Phase, Policy, State,
 };
 
 const POLICY: Policy = Policy {
     retries: Retries {
         user_errors: 1,
         lost_workers: 2,
+        out_of_memory: 1,
         preemptions: 2,
         backoff_s: 1.0,
         backoff_max_s: 3.0,
@@ -18,25 +19,41 @@ const POLICY: Policy = Policy {
 };
 
 /// A world in which an attempt ends as the script says; the last entry goes on.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct World {
     exits: Vec<Exit>,
+    /// By the monotonic clock.
     now_ns: i64,
+    /// By how much the wall clock is wrong, one entry of the journal after the other, again and again.
+    wall_errors_ns: Vec<i64>,
 }
 
 impl World {
+    fn new(exits: &[Exit], now_ns: i64) -> Self {
+        Self {
+            exits: exits.to_vec(),
+            now_ns,
+            wall_errors_ns: vec![0],
+        }
+    }
+
     fn note(&mut self, journal: &mut Vec<Event>, kind: EventKind) {
         self.now_ns += 7;
-        journal.push(Event {
-            at_ns: self.now_ns,
-            kind,
-        });
+        let error_ns = self.wall_errors_ns[journal.len() % self.wall_errors_ns.len()];
+        let mut at = moment("boot", self.now_ns);
+        at.at_ns += error_ns;
+        journal.push(Event { at, kind });
+    }
+
+    /// Time since submission.
+    fn elapsed_ns(&self, journal: &[Event]) -> i64 {
+        self.now_ns - monotonic_ns(&journal[0])
     }
 
     /// What the next attempt meets: an orphaned one met nothing.
     fn next_exit(&self, journal: &[Event]) -> Exit {
         let is_exit = |event: &&Event| match &event.kind {
-            EventKind::Exited { exit } => !matches!(exit, Exit::Orphaned { .. }),
+            EventKind::Exited { exit, .. } => !matches!(exit, Exit::Orphaned { .. }),
             _ => false,
         };
         let met = journal.iter().filter(is_exit).count();
@@ -55,7 +72,7 @@ impl World {
             let Some(action) = state.next() else {
                 assert_eq!(
                     state.ledger.wall_ns(),
-                    self.now_ns - journal[0].at_ns,
+                    self.elapsed_ns(journal),
                     "the wall time is that of the clock"
                 );
                 assert_eq!(
@@ -71,7 +88,8 @@ impl World {
                     not_before_ns,
                 } => {
                     worker_is_there = true;
-                    self.now_ns = self.now_ns.max(not_before_ns);
+                    let wait_ns = not_before_ns.saturating_sub(self.elapsed_ns(journal));
+                    self.now_ns += wait_ns.max(0);
                     self.note(journal, EventKind::Started { attempt });
                 }
                 Action::Watch | Action::Stop if worker_is_there => {
@@ -79,14 +97,15 @@ impl World {
                     let exit = self.next_exit(journal);
                     self.note(journal, EventKind::Stepping { step: 0 });
                     self.note(journal, EventKind::Checkpointed { step: 10 });
-                    self.note(journal, EventKind::Exited { exit });
+                    self.note(journal, exited(exit));
                 }
                 Action::Watch | Action::Stop => {
+                    let elapsed_ns = self.elapsed_ns(journal);
                     let exit = Exit::Orphaned {
-                        kept_until_ns: Some(self.now_ns + 2),
-                        last_alive_ns: self.now_ns + 3,
+                        kept_until_ns: Some(elapsed_ns + 2),
+                        last_alive_ns: elapsed_ns + 3,
                     };
-                    self.note(journal, EventKind::Exited { exit });
+                    self.note(journal, exited(exit));
                 }
                 Action::Succeed => self.note(journal, EventKind::Succeeded),
                 Action::Fail { reason } => self.note(journal, EventKind::Failed { reason }),
@@ -98,6 +117,36 @@ impl World {
             }
         }
     }
+}
+
+/// A time of a machine whose two clocks agree.
+fn moment(boot: &str, ns: i64) -> Moment {
+    let boot = boot.to_owned();
+    Moment {
+        at_ns: ns,
+        monotonic: Some(Monotonic { boot, ns }),
+    }
+}
+
+fn monotonic_ns(event: &Event) -> i64 {
+    event.at.monotonic.as_ref().unwrap().ns
+}
+
+fn exited(exit: Exit) -> EventKind {
+    EventKind::Exited {
+        exit,
+        cpu_ns: None,
+        gpu_ns: None,
+    }
+}
+
+/// The events of an older version, which knew the wall clock alone.
+fn by_wall<const N: usize>(events: [(i64, EventKind); N]) -> Vec<Event> {
+    let event = |(at_ns, kind)| Event {
+        at: Moment::by_wall(at_ns),
+        kind,
+    };
+    events.map(event).into()
 }
 
 fn adopted() -> EventKind {
@@ -170,12 +219,7 @@ fn a_journal_that_is_cut_anywhere_is_driven_to_the_same_end() {
         (vec![no_such_file], failed("no such file")),
     ] {
         let mut whole = Vec::new();
-        let exits_of = || exits.clone();
-        let state = World {
-            exits: exits_of(),
-            now_ns: 100,
-        }
-        .drive(&mut whole);
+        let state = World::new(&exits, 100).drive(&mut whole);
         assert_eq!(state.phase, end);
         // Whoever reads the journal with other budgets reads the same.
         for budget in [0, 100] {
@@ -188,9 +232,8 @@ fn a_journal_that_is_cut_anywhere_is_driven_to_the_same_end() {
         }
         for cut in 0..whole.len() {
             let mut journal = whole[..cut].to_vec();
-            let now_ns = journal.last().map_or(100, |event| event.at_ns) + 1000;
-            let exits = exits_of();
-            let state = World { exits, now_ns }.drive(&mut journal);
+            let now_ns = journal.last().map_or(100, monotonic_ns) + 1000;
+            let state = World::new(&exits, now_ns).drive(&mut journal);
             assert_eq!(state.phase, end, "cut after {cut} of {whole:?}");
         }
     }
@@ -200,17 +243,10 @@ fn a_journal_that_is_cut_anywhere_is_driven_to_the_same_end() {
 fn a_run_that_is_cancelled_anywhere_ends_and_is_not_begun_again() {
     let mut whole = Vec::new();
     let exits = vec![lost(), Exit::Success];
-    let mut world = World {
-        exits: exits.clone(),
-        now_ns: 100,
-    };
-    world.drive(&mut whole);
+    World::new(&exits, 100).drive(&mut whole);
     for cut in 1..whole.len() {
         let mut journal = whole[..cut].to_vec();
-        let mut world = World {
-            exits: exits.clone(),
-            now_ns: journal[cut - 1].at_ns,
-        };
+        let mut world = World::new(&exits, monotonic_ns(&journal[cut - 1]));
         world.note(&mut journal, EventKind::CancelAsked { by: "me".into() });
         let started = |events: &[Event]| {
             let is_start = |event: &&Event| matches!(event.kind, EventKind::Started { .. });
@@ -223,7 +259,8 @@ fn a_run_that_is_cancelled_anywhere_ends_and_is_not_begun_again() {
             matches!(
                 event.kind,
                 EventKind::Exited {
-                    exit: Exit::Success
+                    exit: Exit::Success,
+                    ..
                 }
             )
         };
@@ -239,10 +276,11 @@ fn a_run_that_is_cancelled_anywhere_ends_and_is_not_begun_again() {
 /// Notes the start and the end of an attempt at a time in seconds, and gives the state after it.
 fn end(journal: &mut Vec<Event>, exit: Exit, at_s: i64) -> State {
     let state = State::replay(POLICY, &*journal).unwrap();
-    let at_ns = at_s * 1_000_000_000;
+    let at = moment("boot", at_s * 1_000_000_000);
     let attempt = state.attempts + 1;
-    for kind in [EventKind::Started { attempt }, EventKind::Exited { exit }] {
-        journal.push(Event { at_ns, kind });
+    for kind in [EventKind::Started { attempt }, exited(exit)] {
+        let at = at.clone();
+        journal.push(Event { at, kind });
     }
     State::replay(POLICY, &*journal).unwrap()
 }
@@ -250,7 +288,7 @@ fn end(journal: &mut Vec<Event>, exit: Exit, at_s: i64) -> State {
 #[test]
 fn failures_are_repeated_within_their_own_budgets_and_ever_later() {
     let mut journal = vec![Event {
-        at_ns: 0,
+        at: moment("boot", 0),
         kind: submitted(),
     }];
     let mut wait_s = |exit: Exit, at_s: i64| {
@@ -283,11 +321,11 @@ fn a_share_of_a_wait_is_left_to_chance_by_the_seed() {
         policy.retries.jitter = 0.5;
         policy.jitter_seed = jitter_seed;
         let events = [
-            submitted(),
-            EventKind::Started { attempt: 1 },
-            EventKind::Exited { exit: lost() },
+            (0, submitted()),
+            (0, EventKind::Started { attempt: 1 }),
+            (0, exited(lost())),
         ];
-        let events = events.map(|kind| Event { at_ns: 0, kind });
+        let events = by_wall(events);
         State::replay(policy, &events).unwrap().not_before_ns as f64 / 1e9
     };
     let waits: Vec<f64> = (0..100).map(wait_s).collect();
@@ -302,12 +340,11 @@ fn a_share_of_a_wait_is_left_to_chance_by_the_seed() {
 
 #[test]
 fn time_is_booked_where_it_belongs() {
-    let exited = |exit: Exit| EventKind::Exited { exit };
     let orphaned = Exit::Orphaned {
         kept_until_ns: Some(66),
         last_alive_ns: 70,
     };
-    let journal: Vec<Event> = [
+    let journal = by_wall([
         (0, submitted()),
         (4, adopted()),
         (10, EventKind::Started { attempt: 1 }), // 10 waiting
@@ -328,9 +365,7 @@ fn time_is_booked_where_it_belongs() {
                 model_id: "m".into(),
             },
         ), // 4 waiting
-    ]
-    .map(|(at_ns, kind)| Event { at_ns, kind })
-    .into();
+    ]);
     let ledger = State::replay(POLICY, &journal).unwrap().ledger;
     assert_eq!(
         (ledger.productive_ns, ledger.lost_ns, ledger.waiting_ns),
@@ -341,16 +376,15 @@ fn time_is_booked_where_it_belongs() {
 
 #[test]
 fn steps_whose_checkpoint_is_gone_are_lost_after_all() {
-    let journal = [
+    let journal = by_wall([
         (0, submitted()),
         (0, EventKind::Started { attempt: 1 }),
         (0, EventKind::Stepping { step: 0 }),
         (40, EventKind::Checkpointed { step: 8 }),
-        (50, EventKind::Exited { exit: lost() }),
+        (50, exited(lost())),
         (50, EventKind::Started { attempt: 2 }),
         (55, EventKind::Stepping { step: 2 }),
-    ]
-    .map(|(at_ns, kind)| Event { at_ns, kind });
+    ]);
     let state = State::replay(POLICY, &journal).unwrap();
     let ledger = state.ledger;
     assert_eq!(
@@ -363,7 +397,7 @@ fn steps_whose_checkpoint_is_gone_are_lost_after_all() {
 #[test]
 fn events_that_cannot_follow_are_refused() {
     let succeeded = Event {
-        at_ns: 0,
+        at: Moment::by_wall(0),
         kind: EventKind::Succeeded,
     };
     let error = State::new(POLICY)
@@ -378,14 +412,149 @@ fn events_that_cannot_follow_are_refused() {
 
 #[test]
 fn an_event_is_one_readable_object() {
+    let boot = "b".to_owned();
     let event = Event {
-        at_ns: 5,
-        kind: EventKind::Exited { exit: lost() },
+        at: Moment {
+            at_ns: 5,
+            monotonic: Some(Monotonic { boot, ns: 3 }),
+        },
+        kind: EventKind::Exited {
+            exit: lost(),
+            cpu_ns: Some(2),
+            gpu_ns: None,
+        },
     };
     let json = serde_json::to_string(&event).unwrap();
-    let expected = r#"{"at_ns":5,"event":"exited","exit":{"exit":"lost","reason":"killed by signal 9","rank":0}}"#;
+    let expected = r#"{"at_ns":5,"monotonic":{"boot":"b","ns":3},"event":"exited","exit":{"exit":"lost","reason":"killed by signal 9","rank":0},"cpu_ns":2}"#;
     assert_eq!(json, expected);
     assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
-    let of_older = json.replace(r#","rank":0"#, "");
-    assert_eq!(serde_json::from_str::<Event>(&of_older).unwrap(), event);
+    let of_older = json
+        .replace(r#","rank":0"#, "")
+        .replace(r#","cpu_ns":2"#, "")
+        .replace(r#""monotonic":{"boot":"b","ns":3},"#, "");
+    let expected = Event {
+        at: Moment::by_wall(5),
+        kind: exited(lost()),
+    };
+    assert_eq!(serde_json::from_str::<Event>(&of_older).unwrap(), expected);
+}
+
+const HOUR_NS: i64 = 3_600_000_000_000;
+
+/// Metamorphic: however the wall clock is set meanwhile, the same happens, and is booked alike.
+#[test]
+fn a_wall_clock_that_is_set_changes_nothing() {
+    let exits = [lost(), user_error(), preempted(), Exit::Success];
+    let mut right = Vec::new();
+    let expected = World::new(&exits, 100).drive(&mut right);
+    let without_wall = |journal: &[Event]| {
+        let entry = |event: &Event| (event.at.monotonic.clone(), event.kind.clone());
+        journal.iter().map(entry).collect::<Vec<_>>()
+    };
+    for wall_errors_ns in [
+        vec![HOUR_NS],
+        vec![0, HOUR_NS],
+        vec![0, 0, 0, -HOUR_NS],
+        vec![HOUR_NS, 0, -HOUR_NS, 17, -5],
+        vec![-24 * HOUR_NS, 24 * HOUR_NS],
+    ] {
+        let mut world = World::new(&exits, 100);
+        world.wall_errors_ns = wall_errors_ns;
+        let mut journal = Vec::new();
+        let state = world.drive(&mut journal);
+        assert_eq!(without_wall(&journal), without_wall(&right));
+        assert_eq!(state.ledger, expected.ledger);
+        // Cut anywhere, and gone on with by another process of the machine.
+        for cut in 0..journal.len() {
+            let mut again = journal[..cut].to_vec();
+            let now_ns = again.last().map_or(100, monotonic_ns) + 1000;
+            let mut of_right = right[..cut].to_vec();
+            let mut other = world.clone();
+            (world.now_ns, other.now_ns) = (now_ns, now_ns);
+            other.wall_errors_ns = vec![0];
+            assert_eq!(
+                world.clone().drive(&mut again).ledger,
+                other.drive(&mut of_right).ledger,
+                "cut after {cut}"
+            );
+        }
+    }
+}
+
+/// The state of a run whose orchestrator was killed at second 30 of its worker, 10 of them after a checkpoint, and which
+/// another process takes up later.
+fn overnight(boot: &str, pause_s: i64) -> State {
+    let s = |seconds: i64| seconds * 1_000_000_000;
+    let orphaned = Exit::Orphaned {
+        kept_until_ns: None,
+        last_alive_ns: s(30),
+    };
+    let journal = [
+        ("evening", 0, submitted()),
+        ("evening", 0, adopted()),
+        ("evening", 0, EventKind::Started { attempt: 1 }),
+        ("evening", 0, EventKind::Stepping { step: 0 }),
+        ("evening", 20, EventKind::Checkpointed { step: 5 }),
+        (boot, 30 + pause_s, adopted()),
+        (boot, 30 + pause_s, exited(orphaned)),
+        (boot, 31 + pause_s, EventKind::Started { attempt: 2 }),
+        (boot, 31 + pause_s, EventKind::Stepping { step: 5 }),
+        (boot, 41 + pause_s, exited(Exit::Success)),
+    ];
+    let events = journal.map(|(boot, at_s, kind)| Event {
+        at: moment(boot, s(at_s)),
+        kind,
+    });
+    State::replay(POLICY, &events).unwrap()
+}
+
+#[test]
+fn a_pause_is_waiting_on_the_same_machine_and_on_another_one() {
+    for boot in ["evening", "morning"] {
+        let ledger = overnight(boot, 36_000).ledger;
+        let in_s = [ledger.productive_ns, ledger.lost_ns, ledger.waiting_ns];
+        assert_eq!(
+            in_s.map(|ns| ns / 1_000_000_000),
+            [30, 10, 36_001],
+            "{boot}"
+        );
+    }
+}
+
+#[test]
+fn want_of_memory_has_a_budget_of_its_own_and_an_interruption_has_none() {
+    let out_of_memory = || Exit::OutOfMemory {
+        reason: "out of memory".into(),
+        rank: 0,
+    };
+    let interrupted = || Exit::Interrupted {
+        by: "SIGTERM".into(),
+    };
+    let mut exits = vec![interrupted(); 50];
+    exits.extend([out_of_memory(), lost(), user_error(), Exit::Success]);
+    let state = World::new(&exits, 100).drive(&mut Vec::new());
+    assert_eq!(state.phase, Phase::Collected);
+    assert_eq!((state.attempts, state.out_of_memory), (54, 1));
+    let state = World::new(&[out_of_memory()], 100).drive(&mut Vec::new());
+    assert_eq!((state.phase, state.attempts), (failed("out of memory"), 2));
+}
+
+#[test]
+fn what_was_measured_is_summed_over_the_attempts() {
+    let exited = |exit, cpu_ns: Option<i64>| EventKind::Exited {
+        exit,
+        cpu_ns,
+        gpu_ns: cpu_ns.map(|ns| 2 * ns),
+    };
+    let journal = by_wall([
+        (0, submitted()),
+        (0, EventKind::Started { attempt: 1 }),
+        (5, exited(lost(), Some(3))),
+        (5, EventKind::Started { attempt: 2 }),
+        (9, exited(lost(), None)),
+        (9, EventKind::Started { attempt: 3 }),
+        (20, exited(Exit::Success, Some(70))),
+    ]);
+    let state = State::replay(POLICY, &journal).unwrap();
+    assert_eq!((state.cpu_ns, state.gpu_ns), (73, Some(146)));
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use driveloop_train_orchestrator::Retries;
 use driveloop_train_orchestrator::schedule::{Decision, Entry, Request, Slots, Standing, decide};
-use driveloop_train_orchestrator::state::{Action, Event, EventKind, Exit, Phase, Policy, State};
+use driveloop_train_orchestrator::state::{
+    Action, Event, EventKind, Exit, Moment, Phase, Policy, State,
+};
 
 fn cpus(cpus: u32) -> Request {
     Request {
@@ -173,11 +175,20 @@ fn jobs_come_after_those_that_they_name() {
 const RETRIES: Retries = Retries {
     user_errors: 1,
     lost_workers: 1,
+    out_of_memory: 1,
     preemptions: 100,
     backoff_s: 3e-9,
     backoff_max_s: 9e-9,
     jitter: 0.5,
 };
+
+fn exited(exit: Exit) -> EventKind {
+    EventKind::Exited {
+        exit,
+        cpu_ns: None,
+        gpu_ns: None,
+    }
+}
 
 /// A job of the simulated queue.
 struct Job {
@@ -203,7 +214,7 @@ impl World {
     fn new(jobs: Vec<Job>, all: Slots, journal: Vec<(usize, Event)>) -> Self {
         let workers = jobs.iter().map(|_| None).collect();
         Self {
-            now_ns: journal.last().map_or(0, |(_, event)| event.at_ns) + 1,
+            now_ns: journal.last().map_or(0, |(_, event)| event.at.at_ns) + 1,
             jobs,
             all,
             journal,
@@ -222,8 +233,8 @@ impl World {
     }
 
     fn note(&mut self, job: usize, kind: EventKind) {
-        let at_ns = self.now_ns;
-        self.journal.push((job, Event { at_ns, kind }));
+        let at = Moment::by_wall(self.now_ns);
+        self.journal.push((job, Event { at, kind }));
     }
 
     fn entry(&self, job: usize) -> Entry {
@@ -239,7 +250,9 @@ impl World {
                 Standing::Leaving { gpus: gpus.clone() }
             }
             (_, _, Some((_, gpus))) => Standing::Holding { gpus: gpus.clone() },
-            (_, Some(Action::Start { not_before_ns, .. }), _) if not_before_ns <= self.now_ns => {
+            (_, Some(Action::Start { not_before_ns, .. }), _)
+                if not_before_ns <= state.elapsed_at(&Moment::by_wall(self.now_ns)) =>
+            {
                 Standing::Asking
             }
             (Phase::Collected, ..) => Standing::Done,
@@ -273,7 +286,7 @@ impl World {
     fn next_exit(&self, job: usize) -> Exit {
         let met = self.journal.iter().filter(|(of, event)| {
             let met = match &event.kind {
-                EventKind::Exited { exit } => {
+                EventKind::Exited { exit, .. } => {
                     !matches!(exit, Exit::Orphaned { .. } | Exit::Preempted { .. })
                 }
                 _ => false,
@@ -294,16 +307,11 @@ impl World {
             if self.leaving.remove(&job) {
                 self.workers[job] = None;
                 let reason = "made room".into();
-                self.note(
-                    job,
-                    EventKind::Exited {
-                        exit: Exit::Preempted { reason },
-                    },
-                );
+                self.note(job, exited(Exit::Preempted { reason }));
             } else if is_over {
                 self.workers[job] = None;
                 let exit = self.next_exit(job);
-                self.note(job, EventKind::Exited { exit });
+                self.note(job, exited(exit));
             }
             match self.state(job).next() {
                 // The orchestrator that started it is gone.
@@ -312,7 +320,7 @@ impl World {
                         kept_until_ns: None,
                         last_alive_ns: 0,
                     };
-                    self.note(job, EventKind::Exited { exit });
+                    self.note(job, exited(exit));
                 }
                 Some(Action::Succeed) => self.note(job, EventKind::Succeeded),
                 Some(Action::Collect) => self.note(
@@ -435,7 +443,7 @@ fn a_queue_that_is_cut_anywhere_ends_the_same_and_within_the_slots() {
     let happened = |is: fn(&Exit) -> bool| {
         whole
             .iter()
-            .any(|(_, event)| matches!(&event.kind, EventKind::Exited { exit } if is(exit)))
+            .any(|(_, event)| matches!(&event.kind, EventKind::Exited { exit, .. } if is(exit)))
     };
     assert!(
         happened(|exit| matches!(exit, Exit::Preempted { .. })),

@@ -1,7 +1,7 @@
 //! A lake, a dataset and a clock for a test.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use driveloop_lake::Lake;
@@ -27,13 +27,19 @@ pub(crate) fn machine() -> Machine {
     }
 }
 
+/// The clocks of this process.
 pub(crate) fn clock() -> Clock {
-    Arc::new(|| {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_nanos() as i64
-    })
+    Clock::new(wall_ns, monotonic_ns)
+}
+
+pub(crate) fn wall_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap().as_nanos() as i64
+}
+
+pub(crate) fn monotonic_ns() -> i64 {
+    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    BEGUN.elapsed().as_nanos() as i64
 }
 
 /// The worker's program beside the program of this test.

@@ -1,17 +1,23 @@
 //! Orchestrators of two machines: what one has is not taken from it while it lives, and is taken over when it is dead.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use driveloop_train_orchestrator::{Error, TrainOptions, train};
+use driveloop_train_orchestrator::{Clock, Error, TrainOptions, train};
 
 use crate::commands::{OUTPUTS, setup};
-use crate::setup::{Setup, script, until};
+use crate::setup::{Setup, monotonic_ns, script, until, wall_ns};
 
-/// The options of another machine: it shares neither folders nor processes with this one.
+/// The options of another machine: it shares neither folders nor processes with this one, and somebody sets its wall clock by
+/// an hour again and again.
 fn other_machine(setup: &Setup) -> TrainOptions {
     let mut options = setup.options.clone();
     options.host = "elsewhere/boot".into();
     options.work_dir = setup.root.path().join("elsewhere");
+    let reads = AtomicUsize::new(0);
+    let wrong_by_hours = move || [0, 1, -1][reads.fetch_add(1, Ordering::SeqCst) % 3];
+    let wall_ns = move || wall_ns() + wrong_by_hours() * 3_600_000_000_000;
+    options.clock = Clock::new(wall_ns, monotonic_ns);
     options
 }
 

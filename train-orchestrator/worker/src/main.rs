@@ -7,7 +7,7 @@
 //!   order that [`order`] says; [`data`] are samples as tensors.
 //! * [`model`] is the motion forecaster, [`loss`] what it minimises, [`adam`] how.
 //! * [`numerics`] makes every CPU compute the same bits.
-//! * [`checkpoint`] holds all that a killed run needs to end with the same bytes.
+//! * [`checkpoint`] holds all that a killed run needs to end with the same bytes; [`stop`] hears that the worker is asked to end.
 //! * [`train`] and [`predict`] are the verbs; [`doctor`] says what is wrong with a machine.
 
 mod adam;
@@ -27,6 +27,7 @@ mod predict;
 mod prefetch;
 mod rows;
 mod source;
+mod stop;
 mod train;
 
 use std::io::Write;

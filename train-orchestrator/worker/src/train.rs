@@ -15,7 +15,7 @@ use crate::model::{Forecaster, Weights, check, write_weights};
 use crate::order::Order;
 use crate::prefetch::Prefetch;
 use crate::source::Source;
-use crate::{device, loader, numerics, predict};
+use crate::{device, loader, numerics, predict, stop};
 
 /// Steps between lines of the metrics file.
 const METRICS_EVERY_STEPS: u64 = 20;
@@ -28,6 +28,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         args.checkpoint_every_steps >= 1,
         "checkpoint_every_steps: expected at least 1"
     );
+    stop::listen();
     let device = device::resolve(&args.common.device)?;
     tch::set_num_threads(params.threads);
     std::fs::create_dir_all(&args.checkpoint_dir)
@@ -179,9 +180,14 @@ impl<'a> Run<'a> {
                     fde_m: evaluation.map(|e| e.fde_m),
                 })?;
             }
-            if self.is_done() || step.is_multiple_of(self.args.checkpoint_every_steps) {
+            let is_last = stop::is_asked() && !self.is_done();
+            let is_due = step.is_multiple_of(self.args.checkpoint_every_steps);
+            if self.is_done() || is_due || is_last {
                 checkpoint::write(&self.args.checkpoint_dir, &self.progress, &self.identity)?;
                 metrics.write(&Line::Checkpoint { step })?;
+            }
+            if is_last {
+                stop::end();
             }
         }
         Ok(())

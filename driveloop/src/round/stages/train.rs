@@ -7,7 +7,7 @@ use driveloop_train_orchestrator::{Job, JobSpec, Price, TrainOptions, Trainer, t
 
 use super::{StageContext, digest_of};
 use crate::commands::doctor::worker_path;
-use crate::commands::train::{clock, machine, show};
+use crate::commands::train::{NVIDIA_SMI, clock, machine, show};
 use crate::progress::Progress;
 use crate::round::config::{NOTHING, PREVIOUS};
 use crate::round::run::Output;
@@ -49,6 +49,8 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
     let options = TrainOptions {
         inputs: context.lake.versions().await?,
         run_id: Some(context.run_id.clone()),
+        nvidia_smi: Some(NVIDIA_SMI.to_owned()),
+        stop: context.options.stop.clone(),
         ..TrainOptions::new(work_dir, worker_path()?, machine(), clock())
     };
     let job = Job {
