@@ -110,6 +110,7 @@ fn reason(reason: &Reason) -> Value {
         ReasonKind::Reported => "Worse, reported",
         ReasonKind::Better => "Better",
         ReasonKind::Mean => "Mean",
+        ReasonKind::Note => "Note",
     };
     let decisive = reason.kind.forces().is_some();
     context! { label, decisive, text => reason.text }

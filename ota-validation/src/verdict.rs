@@ -113,6 +113,8 @@ pub enum ReasonKind {
     Better,
     /// The mean of a metric that orders the scenes, for orientation: it decides nothing.
     Mean,
+    /// What the comparison leaves out, and why: it decides nothing.
+    Note,
 }
 
 impl ReasonKind {
@@ -122,7 +124,7 @@ impl ReasonKind {
         match self {
             Self::Veto | Self::Worse => Some(Decision::Block),
             Self::Unanswered | Self::NotShown | Self::Review => Some(Decision::Inconclusive),
-            Self::NoWorse | Self::Reported | Self::Better | Self::Mean => None,
+            Self::NoWorse | Self::Reported | Self::Better | Self::Mean | Self::Note => None,
         }
     }
 }

@@ -16,6 +16,7 @@ mod hostile_logs;
 mod killed_ingest;
 mod killed_training;
 mod learning;
+mod left_out;
 mod log;
 mod many_drives;
 mod orchestrators;
