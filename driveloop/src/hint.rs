@@ -135,6 +135,11 @@ const HINTS: &[(&[&str], &str)] = &[
         "`driveloop lake tables` lists the tables; those that hold composed drives too are under `with_composed.`",
     ),
     (
+        &["was not evaluated on split `"],
+        "`driveloop evaluate MODEL --dataset DATASET --split validation` does; what to search for is chosen on the validation split, so that \
+         the test split only judges",
+    ),
+    (
         &["no column `"],
         "`driveloop sql \"DESCRIBE TABLE_NAME\"` lists the columns of a table",
     ),

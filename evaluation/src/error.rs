@@ -59,6 +59,20 @@ pub enum Error {
         /// The split.
         split: String,
     },
+    /// The model has no figures of the split that something is to be chosen on.
+    #[error(
+        "model `{model_id}` was not evaluated on split `{split}` of dataset `{dataset}`{before}"
+    )]
+    NotEvaluated {
+        /// The model.
+        model_id: String,
+        /// The dataset.
+        dataset: String,
+        /// The split.
+        split: String,
+        /// What else there is of the model and dataset; empty where there is nothing.
+        before: &'static str,
+    },
     /// No sample has a complete future and both predictions.
     #[error(
         "dataset `{dataset}`: no sample could be scored ({truth} without a complete future in `object_track`, \

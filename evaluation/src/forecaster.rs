@@ -58,15 +58,6 @@ impl Forecaster {
         Ok(Self::Stored(checked.collect::<Result<_>>()?))
     }
 
-    /// Whether there is a prediction for the sample, provided that its truth is known.
-    #[must_use]
-    pub fn covers(&self, sample_id: &str) -> bool {
-        match self {
-            Self::ConstantVelocity => true,
-            Self::Stored(positions) => positions.contains_key(sample_id),
-        }
-    }
-
     /// The prediction for a sample; `None` where there is none, or the built-in baseline knows no velocity.
     #[must_use]
     pub fn positions(&self, sample_id: &str, present: &State) -> Option<Cow<'_, [[f64; 2]]>> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use driveloop_schemas::{FailureSlice, SliceMetric};
 
+use crate::coverage::Coverage;
 use crate::error::{Error, Result};
 use crate::forecaster::CONSTANT_VELOCITY;
 
@@ -87,17 +88,6 @@ impl EvaluateOptions {
     }
 }
 
-/// Samples that could not be scored, by the first reason that applies: model, baseline, truth.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Missing {
-    /// There is no prediction of the model.
-    pub model: usize,
-    /// There is no prediction of the baseline.
-    pub baseline: usize,
-    /// The actor's present or a step of its future is not in `object_track`.
-    pub truth: usize,
-}
-
 /// What an evaluation found, and what it committed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EvaluationReport {
@@ -105,12 +95,20 @@ pub struct EvaluationReport {
     pub slices: Vec<SliceMetric>,
     /// The rows of `failure_slice`, most urgent first.
     pub failures: Vec<FailureSlice>,
-    /// Samples that were scored.
-    pub samples: usize,
-    /// Recorded drives behind them.
+    /// How much of the split was answered, of recorded and simulated drives.
+    pub coverage: Coverage,
+    /// The same of composed drives: they are in slices of their own.
+    pub composed: Coverage,
+    /// Recorded and simulated drives behind the samples that were compared.
     pub drives: usize,
-    /// Samples that could not be scored.
-    pub missing: Missing,
     /// Tables that changed, with their new version; empty when all was there already.
     pub committed: BTreeMap<String, i64>,
+}
+
+impl EvaluationReport {
+    /// Whether both models were scored on every sample of the split.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.coverage.is_whole() && self.composed.is_whole()
+    }
 }

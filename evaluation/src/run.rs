@@ -10,6 +10,7 @@ use driveloop_schemas::{LogId, ObjectTrack, Prediction, Sample, SliceMetric};
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::compare::{Compared, Comparison};
+use crate::coverage::Coverage;
 use crate::error::{Error, Result};
 use crate::failures::failure_slices;
 use crate::forecaster::{CONSTANT_VELOCITY, Forecaster};
@@ -17,7 +18,7 @@ use crate::options::{EvaluateOptions, EvaluationReport};
 use crate::road::read_roads;
 use crate::samples::{batches_of_drives, read_samples};
 use crate::scoring::{Tally, score_scene};
-use crate::slices::{Scored, slice_metrics};
+use crate::slices::{Scored, is_composed, slice_metrics};
 use crate::truth::Scene;
 use crate::write::Writer;
 
@@ -38,16 +39,16 @@ pub async fn evaluate(lake: &Lake, options: &EvaluateOptions) -> Result<Evaluati
     let mut writer = Writer::new(lake, options).await?;
     let samples = read_samples(lake, options).await?;
     let tally = score_split(lake, options, &samples, Some(&mut writer)).await?;
-    let missing = tally.missing;
     let (slices, scored) = slices_of(tally.scored, options).await?;
     let failures = failure_slices(&slices);
     writer.tables(&scored, &slices, &failures).await?;
+    let (coverage, composed) = coverage(&scored);
     Ok(EvaluationReport {
         drives: drives_of(&scored),
-        samples: scored.len(),
         slices,
         failures,
-        missing,
+        coverage,
+        composed,
         committed: writer.committed,
     })
 }
@@ -60,13 +61,13 @@ pub async fn compare(lake: &Lake, options: &EvaluateOptions) -> Result<Compariso
     options.check()?;
     let samples = read_samples(lake, options).await?;
     let tally = score_split(lake, options, &samples, None).await?;
-    let missing = tally.missing;
     let (slices, scored) = slices_of(tally.scored, options).await?;
+    let (coverage, composed) = coverage(&scored);
     Ok(Comparison {
         drives: drives_of(&scored),
-        samples: scored.len(),
         slices: slices.into_iter().map(Compared::new).collect(),
-        missing,
+        coverage,
+        composed,
     })
 }
 
@@ -87,7 +88,7 @@ async fn score_split(
             writer.built_in(batch, built_in).await?;
         }
     }
-    check_scored(&tally, samples.len(), options)?;
+    check_scored(&tally, options)?;
     Ok(tally)
 }
 
@@ -101,14 +102,24 @@ async fn slices_of(
     Ok(tokio::task::spawn_blocking(task).await?)
 }
 
+/// Of recorded and simulated drives, and of composed ones.
+fn coverage(scored: &[Scored]) -> (Coverage, Coverage) {
+    let (composed, recorded): (Vec<_>, Vec<_>) =
+        scored.iter().partition(|item| is_composed(&item.sample));
+    (Coverage::of(recorded), Coverage::of(composed))
+}
+
 fn drives_of(scored: &[Scored]) -> usize {
-    let drives = scored.iter().map(|item| item.sample.host_log_id.as_str());
+    let compared = scored.iter().filter(|item| item.is_compared());
+    let recorded = compared.filter(|item| !is_composed(&item.sample));
+    let drives = recorded.map(|item| item.sample.host_log_id.as_str());
     drives.collect::<BTreeSet<_>>().len()
 }
 
 /// Refuses an evaluation of nothing.
-fn check_scored(tally: &Tally, samples: usize, options: &EvaluateOptions) -> Result<()> {
-    if !tally.scored.is_empty() {
+fn check_scored(tally: &Tally, options: &EvaluateOptions) -> Result<()> {
+    let counts = Coverage::of(&tally.scored);
+    if counts.both > 0 {
         return Ok(());
     }
     let no_predictions = |model_id: &str| Error::NoPredictions {
@@ -116,18 +127,19 @@ fn check_scored(tally: &Tally, samples: usize, options: &EvaluateOptions) -> Res
         dataset: options.dataset.clone(),
         split: options.split.clone(),
     };
-    let missing = tally.missing;
-    if missing.model == samples {
-        return Err(no_predictions(&options.model_id));
-    }
-    if missing.baseline == samples {
-        return Err(no_predictions(&options.baseline_id));
+    if counts.samples > counts.without_truth {
+        if counts.model == 0 {
+            return Err(no_predictions(&options.model_id));
+        }
+        if counts.baseline == 0 {
+            return Err(no_predictions(&options.baseline_id));
+        }
     }
     Err(Error::NothingScored {
         dataset: options.dataset.clone(),
-        truth: missing.truth,
-        model: missing.model,
-        baseline: missing.baseline,
+        truth: counts.without_truth,
+        model: counts.unanswered(),
+        baseline: counts.unanswered_by_baseline(),
     })
 }
 

@@ -5,17 +5,14 @@ use rayon::prelude::*;
 
 use crate::forecaster::{Forecaster, baseline_row};
 use crate::metrics::{Scores, score};
-use crate::options::Missing;
 use crate::slices::Scored;
 use crate::truth::{Moment, Scene};
 
 /// What became of some samples.
 #[derive(Debug, Default, PartialEq)]
 pub struct Tally {
-    /// Those with figures of both models.
+    /// Each of them, with the figures of those who answered.
     pub scored: Vec<Scored>,
-    /// The others, by the first reason that applies: prediction of the model, of the baseline, truth.
-    pub missing: Missing,
     /// Predictions of the built-in baseline, where it takes part.
     pub built_in: Vec<Prediction>,
 }
@@ -24,14 +21,12 @@ impl Tally {
     /// Adds what became of others.
     pub fn extend(&mut self, other: Self) {
         self.scored.extend(other.scored);
-        self.missing.truth += other.missing.truth;
-        self.missing.model += other.missing.model;
-        self.missing.baseline += other.missing.baseline;
         self.built_in.extend(other.built_in);
     }
 }
 
-/// Scores samples of one drive, which the scene covers with the horizon after them; keeps their order.
+/// Scores samples of one drive, which the scene covers with the horizon after them; keeps their order. What one model answered
+/// has no influence on the figures of the other.
 #[must_use]
 pub fn score_scene(
     samples: Vec<Sample>,
@@ -57,26 +52,21 @@ pub fn score_scene(
     let mut tally = Tally::default();
     for (sample, (outcome, row)) in samples.into_iter().zip(outcomes) {
         tally.built_in.extend(row);
-        match outcome {
-            Outcome::Scored { model, baseline } => tally.scored.push(Scored {
-                sample,
-                model,
-                baseline,
-            }),
-            Outcome::NoModel => tally.missing.model += 1,
-            Outcome::NoBaseline => tally.missing.baseline += 1,
-            Outcome::NoTruth => tally.missing.truth += 1,
-        }
+        tally.scored.push(Scored {
+            sample,
+            has_truth: outcome.has_truth,
+            model: outcome.model,
+            baseline: outcome.baseline,
+        });
     }
     tally
 }
 
 /// What became of a sample.
-enum Outcome {
-    Scored { model: Scores, baseline: Scores },
-    NoModel,
-    NoBaseline,
-    NoTruth,
+struct Outcome {
+    has_truth: bool,
+    model: Option<Scores>,
+    baseline: Option<Scores>,
 }
 
 fn score_sample(
@@ -85,22 +75,15 @@ fn score_sample(
     model: &Forecaster,
     baseline: &Forecaster,
 ) -> Outcome {
-    if !model.covers(&sample.sample_id) {
-        return Outcome::NoModel;
-    }
-    if !baseline.covers(&sample.sample_id) {
-        return Outcome::NoBaseline;
-    }
-    let Some(truth) = moment.truth(&sample.track_id) else {
-        return Outcome::NoTruth;
-    };
+    let truth = moment.truth(&sample.track_id);
     let scores = |forecaster: &Forecaster| {
+        let truth = truth.as_ref()?;
         let positions = forecaster.positions(&sample.sample_id, truth.present)?;
-        Some(score(&truth, &positions))
+        Some(score(truth, &positions))
     };
-    match (scores(model), scores(baseline)) {
-        (Some(model), Some(baseline)) => Outcome::Scored { model, baseline },
-        // The built-in baseline without the velocity at the present.
-        _ => Outcome::NoTruth,
+    Outcome {
+        has_truth: truth.is_some(),
+        model: scores(model),
+        baseline: scores(baseline),
     }
 }

@@ -101,24 +101,22 @@ impl<'a> Writer<'a> {
             model_id,
             baseline_id,
             dataset,
+            split,
             ..
         } = self.options;
         let of_model = |id: &str| {
-            format!(
-                "model_id = {} AND dataset = {}",
-                sql_literal(id),
-                sql_literal(dataset)
-            )
+            let [id, dataset, split] = [id, dataset.as_str(), split.as_str()].map(sql_literal);
+            format!("model_id = {id} AND dataset = {dataset} AND split = {split}")
         };
         self.replace(
             &of_model(model_id),
-            sample_metrics(scored, model_id, |item| &item.model),
+            sample_metrics(scored, model_id, |item| item.model.as_ref()),
         )
         .await?;
         if baseline_id != model_id {
             self.replace(
                 &of_model(baseline_id),
-                sample_metrics(scored, baseline_id, |item| &item.baseline),
+                sample_metrics(scored, baseline_id, |item| item.baseline.as_ref()),
             )
             .await?;
         }
@@ -171,11 +169,11 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The rows of `sample_metric` of one of the models, by metric and sample.
+/// The rows of `sample_metric` of one of the models, by metric and sample: of all that it answered, whatever the other one did.
 fn sample_metrics(
     scored: &[Scored],
     model_id: &str,
-    scores: fn(&Scored) -> &Scores,
+    scores: fn(&Scored) -> Option<&Scores>,
 ) -> Vec<SampleMetric> {
     let row = |item: &Scored, metric: Metric| {
         Some(SampleMetric {
@@ -184,7 +182,9 @@ fn sample_metrics(
             sample_id: item.sample.sample_id.clone(),
             host_log_id: item.sample.host_log_id.clone(),
             metric: metric.as_str().into(),
-            value: scores(item).value(metric)?,
+            value: scores(item)?.value(metric)?,
+            split: item.sample.split.clone(),
+            source: item.sample.source.clone(),
         })
     };
     let mut rows: Vec<_> = scored

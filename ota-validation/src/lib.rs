@@ -54,6 +54,7 @@ mod report;
 mod rules;
 mod scene_view;
 mod scores;
+mod suite;
 mod update_record;
 mod validation;
 mod verdict;

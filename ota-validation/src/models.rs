@@ -1,29 +1,22 @@
 //! Two models of the lake, compared on the test split of a frozen dataset.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use driveloop_lake::{Lake, Versions, sql_literal};
-use driveloop_schemas::{Checkpoint, Row, Sample, SampleMetric, TrainingRun};
+use driveloop_schemas::{Checkpoint, ObjectTrack, Row, Sample, SampleMetric, TrainingRun};
 
 use crate::error::{Error, Result};
 use crate::evidence::Artifact;
 use crate::gate::gate;
-use crate::paired::{Paired, PairedMetric, Scene};
 use crate::rules::Rules;
 use crate::scene_view::{Models, SceneView, look_up};
+use crate::suite::{SPLIT, pair, values, without_composed};
 use crate::update_record::UpdateRecord;
 use crate::validation::{Question, Validation, validate};
 use crate::verdict::Verdict;
 
 /// Newly failing scenes that are drawn from above: each is a few reads of the lake.
 const VIEWS_MAX: usize = 6;
-/// Edges of the distance slices, in metres, with their names.
-const DISTANCES: [(f64, &str); 3] = [
-    (20.0, "distance=0-20m"),
-    (50.0, "distance=20-50m"),
-    (f64::INFINITY, "distance=50m+"),
-];
-
 /// What two models are validated with.
 #[derive(Debug, Clone)]
 pub struct ValidateOptions {
@@ -67,6 +60,8 @@ impl ValidateOptions {
 /// Validates a model of the lake against another, and records verdict, evidence and report there.
 ///
 /// Reads `sample` and `sample_metric` (both models must have been evaluated on the suite), writes `release_verdict`.
+/// The suite is every test sample of recorded and simulated drives. One that the candidate has no answer for is unanswered, also where
+/// the baseline has none; samples of composed drives are in no comparison.
 /// Samples of one recorded drive are not independent, so drives are the units of every test and interval: with one
 /// test drive nothing can be shown, and the verdict is `INCONCLUSIVE` however many samples it holds.
 ///
@@ -77,21 +72,27 @@ pub async fn validate_models(lake: &Lake, options: &ValidateOptions) -> Result<V
         Some(rules) => rules.clone(),
         None => Rules::lake_models()?,
     };
-    let input_versions = read_versions(lake).await?;
+    let mut input_versions = read_versions(lake).await?;
     let suite = sql_literal(&options.suite);
-    let filter = format!("dataset = {suite} AND split = 'test'");
+    let filter = format!("dataset = {suite} AND split = {}", sql_literal(SPLIT));
     let samples: Vec<Sample> = lake.read(Some(&filter)).await?;
+    let (samples, composed) = without_composed(samples);
     let Some(first) = samples.first() else {
         return Err(Error::NoScenes {
             subject: format!("dataset `{}`", options.suite),
-            expected: "it has no test samples".to_owned(),
+            expected: "it has no test samples of recorded or simulated drives".to_owned(),
         });
     };
     let suite_digest = Some(first.dataset_digest.clone());
-    let candidate = values(lake, &options.candidate, &suite).await?;
-    let baseline = values(lake, &options.baseline, &suite).await?;
-    let paired = pair(&samples, &candidate, &baseline, options)?;
-    let verdict = gate(&paired, &rules, options.seed);
+    let candidate = values(lake, &options.candidate, &options.suite).await?;
+    let baseline = values(lake, &options.baseline, &options.suite).await?;
+    let models = [options.candidate.as_str(), options.baseline.as_str()];
+    let answers = pair(lake, (&samples, composed), (&candidate, &baseline), models).await?;
+    let mut verdict = gate(&answers.paired, &rules, options.seed);
+    answers.add_to(&mut verdict);
+    if !answers.reads_tracks {
+        input_versions.remove(ObjectTrack::SPEC.name);
+    }
     let views = views(lake, &samples, &verdict, options).await?;
     let question = Question {
         candidate: artifact(lake, &options.candidate).await?,
@@ -104,7 +105,7 @@ pub async fn validate_models(lake: &Lake, options: &ValidateOptions) -> Result<V
         seed: options.seed,
         update: options.update.clone(),
     };
-    let validation = validate(&paired, rules, question, verdict, &views)?;
+    let validation = validate(&answers.paired, rules, question, verdict, &views)?;
     validation.record(lake, &options.run_id).await?;
     Ok(validation)
 }
@@ -140,44 +141,13 @@ async fn read_versions(lake: &Lake) -> Result<Versions> {
     let read = [
         Sample::SPEC.name,
         SampleMetric::SPEC.name,
+        ObjectTrack::SPEC.name,
         Checkpoint::SPEC.name,
         TrainingRun::SPEC.name,
     ];
     let mut versions = lake.versions().await?;
     versions.retain(|table, _| read.contains(&table.as_str()));
     Ok(versions)
-}
-
-/// Values of a model by metric and sample.
-type Values = BTreeMap<String, BTreeMap<String, f64>>;
-
-async fn values(lake: &Lake, model_id: &str, suite_literal: &str) -> Result<Values> {
-    let filter = format!(
-        "dataset = {suite_literal} AND model_id = {}",
-        sql_literal(model_id)
-    );
-    let rows: Vec<SampleMetric> = lake.read(Some(&filter)).await?;
-    if rows.is_empty() {
-        return Err(Error::NoScenes {
-            subject: format!("model `{model_id}`"),
-            expected: format!("it was not evaluated on dataset {suite_literal}: evaluate it first"),
-        });
-    }
-    let mut values = Values::new();
-    for row in rows {
-        let metric = values.entry(row.metric).or_default();
-        if metric
-            .insert(row.sample_id.to_string(), row.value)
-            .is_some()
-        {
-            return Err(Error::Duplicate {
-                what: "scene",
-                subject: format!("model `{model_id}`"),
-                key: row.sample_id.into_string(),
-            });
-        }
-    }
-    Ok(values)
 }
 
 async fn artifact(lake: &Lake, model_id: &str) -> Result<Artifact> {
@@ -209,71 +179,4 @@ async fn artifact(lake: &Lake, model_id: &str) -> Result<Artifact> {
         checkpoint.dataset_digest,
     );
     Ok(artifact)
-}
-
-fn pair(
-    samples: &[Sample],
-    candidate: &Values,
-    baseline: &Values,
-    options: &ValidateOptions,
-) -> Result<Paired> {
-    let scored =
-        |values: &Values, sample_id: &str| values.values().any(|m| m.contains_key(sample_id));
-    let mut scenes = Vec::new();
-    let mut unanswered = Vec::new();
-    for sample in samples {
-        match (
-            scored(candidate, &sample.sample_id),
-            scored(baseline, &sample.sample_id),
-        ) {
-            (true, true) => scenes.push(scene(sample)),
-            (false, true) => unanswered.push(sample.sample_id.to_string()),
-            _ => {}
-        }
-    }
-    if scenes.is_empty() {
-        return Err(Error::NoScenes {
-            subject: format!("models `{}` and `{}`", options.candidate, options.baseline),
-            expected: format!(
-                "no test sample of dataset `{}` has metrics of both",
-                options.suite
-            ),
-        });
-    }
-    let names: BTreeSet<&String> = candidate.keys().chain(baseline.keys()).collect();
-    let series = |values: &Values, name: &String| -> Vec<Option<f64>> {
-        let values = values.get(name);
-        scenes
-            .iter()
-            .map(|scene| values?.get(&scene.key).copied())
-            .collect()
-    };
-    let metrics = names
-        .into_iter()
-        .map(|name| PairedMetric {
-            name: name.clone(),
-            candidate: series(candidate, name),
-            baseline: series(baseline, name),
-        })
-        .collect();
-    Paired::new(scenes, metrics, unanswered)
-}
-
-fn scene(sample: &Sample) -> Scene {
-    let mut slices: Vec<String> = sample
-        .scenarios
-        .iter()
-        .map(|scenario| format!("scenario={scenario}"))
-        .collect();
-    slices.push(format!("category={}", sample.category));
-    slices.push(format!("source={}", sample.source));
-    let distance = DISTANCES
-        .iter()
-        .find(|(below, _)| sample.ego_distance_m < *below);
-    slices.extend(distance.map(|(_, name)| (*name).to_owned()));
-    Scene {
-        key: sample.sample_id.to_string(),
-        drive: sample.host_log_id.to_string(),
-        slices,
-    }
 }

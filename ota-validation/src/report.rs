@@ -115,6 +115,7 @@ fn reason(reason: &Reason) -> Value {
         ReasonKind::Better => "Better",
         ReasonKind::Mean => "Mean",
         ReasonKind::Reading => "Read",
+        ReasonKind::Note => "Note",
     };
     let decisive = reason.kind.forces().is_some();
     context! { label, decisive, text => reason.text }

@@ -117,6 +117,8 @@ pub enum ReasonKind {
     Mean,
     /// How score files were read, and what of them was left out: it decides nothing.
     Reading,
+    /// What the comparison leaves out, and why: it decides nothing.
+    Note,
 }
 
 impl ReasonKind {
@@ -131,7 +133,8 @@ impl ReasonKind {
             | Self::Reported
             | Self::Better
             | Self::Mean
-            | Self::Reading => None,
+            | Self::Reading
+            | Self::Note => None,
         }
     }
 }

@@ -17,6 +17,7 @@ mod interruptions;
 mod killed_ingest;
 mod killed_training;
 mod learning;
+mod left_out;
 mod log;
 mod many_drives;
 mod orchestrators;

@@ -49,6 +49,10 @@ pub(crate) enum Verb {
         /// Drives that are held out as the test split: a condition on `drive`, such as "region = 'PIT'".
         #[arg(long, value_name = "SQL")]
         test: Option<String>,
+        /// Drives that models, and what to search for next, are chosen on: a condition on `drive`. They are the validation split,
+        /// but for test drives.
+        #[arg(long, value_name = "SQL")]
+        validation: Option<String>,
         /// Seed of splits and background.
         #[arg(long, default_value_t = 0)]
         seed: i64,
@@ -106,6 +110,7 @@ fn options(verb: &Verb) -> FreezeOptions {
         background,
         near,
         test,
+        validation,
         seed,
     } = verb
     else {
@@ -126,6 +131,7 @@ fn options(verb: &Verb) -> FreezeOptions {
         near_identical_m: *near,
         seed: *seed,
         test_where: test.clone(),
+        validation_where: validation.clone(),
         ..FreezeOptions::new(name, run_id("dataset"))
     }
 }

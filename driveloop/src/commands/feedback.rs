@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// The dataset that it was evaluated on.
     #[arg(long)]
     dataset: String,
+    /// The split whose failures are searched for. The test split judges the next model, and so it may not choose what that one learns.
+    #[arg(long, default_value = "validation")]
+    split: String,
     /// Episodes of a scenario, or drives of another slice, that training should have.
     #[arg(long, default_value_t = 40)]
     wanted: u32,
@@ -27,6 +30,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     let lake = context.existing_lake().await?;
     let options = FeedbackOptions {
+        split: args.split.clone(),
         wanted: args.wanted,
         recipes: recipes_by_scenario(),
         ..FeedbackOptions::new(&args.model, &args.dataset, &run_id("feedback"))
@@ -44,7 +48,11 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
         "recipes",
         "search_sql",
     ]);
-    for search in feedback(&lake, &options).await? {
+    let report = feedback(&lake, &options).await?;
+    if report.chosen_on == 0 {
+        eprintln!("{}", nothing_to_choose_on(&args.split));
+    }
+    for search in report.searches {
         sheet.row([
             i64::from(search.rank).into(),
             search.slice.into(),
@@ -61,6 +69,11 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     }
     render::sheet(context.format, sheet)?;
     Ok(Exit::Done)
+}
+
+/// What to say where no failure could be chosen.
+pub(crate) fn nothing_to_choose_on(split: &str) -> String {
+    format!("the dataset has no drives in split `{split}` to choose failures on")
 }
 
 /// The recipes that compose episodes of each scenario.

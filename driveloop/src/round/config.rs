@@ -148,6 +148,9 @@ pub(crate) struct DatasetConfig {
     /// Drives that are held out, as a condition on `drive` in SQL: the test split, and no host of composed drives. By default
     /// a fifth of the drives that the seed chooses.
     pub(crate) test: Option<String>,
+    /// Drives that the model, and what to search for next, are chosen on, as a condition on `drive` in SQL: the validation split,
+    /// and no host of composed drives. By default a share of the others that the seed chooses.
+    pub(crate) validation: Option<String>,
     /// Seed of the split.
     pub(crate) seed: u64,
 }
@@ -158,6 +161,7 @@ impl Default for DatasetConfig {
             stride_s: 0.5,
             scenario_weight: 2.0,
             test: None,
+            validation: None,
             seed: 1,
         }
     }

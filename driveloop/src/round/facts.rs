@@ -3,7 +3,7 @@
 use anyhow::Result;
 use arrow::array::AsArray as _;
 use arrow::datatypes::Int64Type;
-use driveloop_evaluation::{EvaluateOptions, Interval, difference_by_actor};
+use driveloop_evaluation::Change;
 use driveloop_lake::{Lake, sql_literal};
 use driveloop_schemas::{ReleaseVerdict, Search, SliceMetric};
 
@@ -132,16 +132,13 @@ impl<'a> Facts<'a> {
 
     pub(super) async fn model(&mut self, model: &str, dataset: &str) -> Result<()> {
         let filter = format!(
-            "model_id = {} AND dataset = {} AND slice = 'all'",
+            "model_id = {} AND dataset = {} AND split = 'test' AND slice = 'all'",
             sql_literal(model),
             sql_literal(dataset)
         );
         self.fact("model", model);
         for row in self.lake.read::<SliceMetric>(Some(&filter)).await? {
-            let interval = match (row.difference_low, row.difference_high) {
-                (Some(low), Some(high)) => format!("95 % interval {low:+.3} to {high:+.3}"),
-                _ => self.interval_by_actor(&row).await?,
-            };
+            let interval = interval_text(&row, ["better", "worse"]);
             let share = if row.baseline_value > 0.0 {
                 format!(" ({:+.0} %)", 100.0 * row.difference / row.baseline_value)
             } else {
@@ -162,28 +159,6 @@ impl<'a> Facts<'a> {
         Ok(())
     }
 
-    /// With too few drives for an interval by drive, one that speaks for these drives alone.
-    async fn interval_by_actor(&self, row: &SliceMetric) -> Result<String> {
-        let options = EvaluateOptions {
-            baseline_id: row.baseline_id.clone(),
-            ..EvaluateOptions::new(&row.model_id, &row.dataset, "")
-        };
-        let interval = difference_by_actor(self.lake, &options, &row.metric).await?;
-        let verb = if row.drives == 1 { "is" } else { "are" };
-        let few = format!(
-            "{} {verb} too few for an interval by drive",
-            count(row.drives, "drive")
-        );
-        Ok(match interval {
-            Some(Interval { low, high }) => {
-                format!(
-                    "95 % interval {low:+.3} to {high:+.3} by actor, for these drives alone: {few}"
-                )
-            }
-            None => format!("no interval: {few}"),
-        })
-    }
-
     pub(super) async fn verdict(&mut self, verdict_id: &str) -> Result<()> {
         let filter = format!("verdict_id = {}", sql_literal(verdict_id));
         for verdict in self.lake.read::<ReleaseVerdict>(Some(&filter)).await? {
@@ -198,7 +173,8 @@ impl<'a> Facts<'a> {
         Ok(())
     }
 
-    /// What the searches of the round before were for: the error on each of their slices, then and now.
+    /// What the searches of the round before were for: the error on each of their slices of the test split, which did not choose
+    /// them, then and now.
     pub(super) async fn targets(
         &mut self,
         previous: &Previous,
@@ -209,7 +185,7 @@ impl<'a> Facts<'a> {
         searches.retain(|search| search.reason != "inconclusive");
         for search in searches.iter().take(SEARCHES_MAX) {
             let filter = format!(
-                "model_id = {} AND dataset = {} AND slice = {} AND metric = {}",
+                "model_id = {} AND dataset = {} AND split = 'test' AND slice = {} AND metric = {}",
                 sql_literal(model),
                 sql_literal(dataset),
                 sql_literal(&search.slice),
@@ -218,19 +194,7 @@ impl<'a> Facts<'a> {
             let rows = self.lake.read::<SliceMetric>(Some(&filter)).await?;
             let Some(row) = rows.first() else { continue };
             let what = format!("target {}: {} {}", search.rank, search.slice, search.metric);
-            let interval = match (row.difference_low, row.difference_high) {
-                (Some(low), Some(high)) => {
-                    let found = if high < 0.0 {
-                        "improved"
-                    } else if low > 0.0 {
-                        "worse"
-                    } else {
-                        "no clear difference"
-                    };
-                    format!("{found}, 95 % interval {low:+.3} to {high:+.3}")
-                }
-                _ => "too few drives for an interval".to_owned(),
-            };
+            let interval = interval_text(row, ["improved", "worse"]);
             let value = format!(
                 "{:.3} before, {:.3} now, difference {:+.3}, {interval}; {} of {}",
                 row.baseline_value,
@@ -283,4 +247,19 @@ impl<'a> Facts<'a> {
         searches.sort_by_key(|search| search.rank);
         Ok(searches)
     }
+}
+
+/// What the difference says, in the words for less and for more of the metric, and its interval.
+fn interval_text(row: &SliceMetric, [less, more]: [&str; 2]) -> String {
+    let word = match Change::of(row) {
+        Some(Change::Better) => less,
+        Some(Change::Worse) => more,
+        Some(Change::Unclear) => "no clear difference",
+        Some(Change::TooFewDrives) | None => "too few drives for an interval",
+    };
+    let interval = row.difference_low.zip(row.difference_high);
+    interval.map_or_else(
+        || word.to_owned(),
+        |(low, high)| format!("{word}, 95 % interval {low:+.3} to {high:+.3}"),
+    )
 }

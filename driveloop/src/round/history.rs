@@ -34,6 +34,7 @@ pub(crate) async fn history(lake: &Lake) -> Result<Sheet> {
         "baseline_fde_m",
         "difference_low_m",
         "difference_high_m",
+        "change",
         "to_mend",
         "verdict",
         "seconds",
@@ -65,6 +66,7 @@ pub(crate) async fn history(lake: &Lake) -> Result<Sheet> {
             figure(|row| Some(row.baseline_value)).into(),
             figure(|row| row.difference_low).into(),
             figure(|row| row.difference_high).into(),
+            figures.as_ref().map(|row| row.change.clone()).into(),
             rows("feedback").into(),
             name("ota", "decision").into(),
             sum(|entry| entry.seconds).into(),
@@ -95,7 +97,7 @@ fn last_of_each(entries: &[StageDone]) -> BTreeMap<&str, &StageDone> {
 /// The model on the whole test split.
 async fn figures(lake: &Lake, model: &str, dataset: &str) -> Result<Option<SliceMetric>> {
     let filter = format!(
-        "model_id = {} AND dataset = {} AND slice = 'all' AND metric = '{METRIC}'",
+        "model_id = {} AND dataset = {} AND split = 'test' AND slice = 'all' AND metric = '{METRIC}'",
         sql_literal(model),
         sql_literal(dataset)
     );

@@ -1,4 +1,8 @@
 //! Feedback: every slice that failed, or that the release gate could not decide, becomes a search for more of it.
+//!
+//! Failures are chosen on the validation split. What is searched for and composed goes into the training of the next model, which the
+//! test split judges: had the test split chosen it, the judge would have written the answers. What the gate could not decide is
+//! searched for too, but for the test split itself: such a search asks for drives to judge by, and nothing is composed for it.
 
 mod undecided;
 
@@ -17,6 +21,9 @@ use undecided::{Undecided, undecided};
 /// Searches of one model and dataset at most: what a round can look for. The most urgent ones are kept.
 pub const SEARCHES_MAX: usize = 100;
 
+/// The split that judges the next model, and so may not choose what it learns.
+const JUDGING_SPLIT: &str = "test";
+
 /// Which searches to make, and how much is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedbackOptions {
@@ -24,6 +31,8 @@ pub struct FeedbackOptions {
     pub model_id: String,
     /// Dataset that it was evaluated on.
     pub dataset: String,
+    /// Split whose failures are searched for: `validation`. The test split judges, it does not choose.
+    pub split: String,
     /// Episodes of a scenario, or drives of another slice, that training should have.
     pub wanted: u32,
     /// Recipes that compose episodes of a scenario, by scenario.
@@ -33,41 +42,63 @@ pub struct FeedbackOptions {
 }
 
 impl FeedbackOptions {
-    /// Forty of everything, and no recipes.
+    /// Forty of everything, no recipes, and failures of the validation split.
     #[must_use]
     pub fn new(model_id: &str, dataset: &str, run_id: &str) -> Self {
         Self {
             model_id: model_id.into(),
             dataset: dataset.into(),
+            split: "validation".into(),
             wanted: 40,
             recipes: BTreeMap::new(),
             run_id: run_id.into(),
         }
     }
 
+    /// Model, dataset and split.
+    fn names(&self) -> [&str; 3] {
+        [&self.model_id, &self.dataset, &self.split].map(String::as_str)
+    }
+
     fn digest(&self) -> String {
         let wanted = self.wanted.to_string();
         let recipes = format!("{:?}", self.recipes);
-        let (model_id, dataset) = (self.model_id.as_str(), self.dataset.as_str());
-        digest(["feedback", model_id, dataset, &wanted, &recipes])
+        let [model_id, dataset, split] = self.names();
+        digest(["feedback", model_id, dataset, split, &wanted, &recipes])
     }
+}
+
+/// What there is to search for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedbackReport {
+    /// The searches, most urgent first.
+    pub searches: Vec<Search>,
+    /// Samples of recorded and simulated drives in the split that failures are chosen on. Where there are none, there is nothing to
+    /// choose on, and the searches are those for what the release gate could not decide.
+    pub chosen_on: i64,
 }
 
 /// Makes the searches of a model, runs them, and writes `search`: how much of each slice there is, and how much is missing.
 ///
-/// Reads `failure_slice` and the evidence of the last `release_verdict`. A slice has one search: a failure comes before what was
-/// merely not decided, and the most urgent metric names it. The same again commits nothing.
+/// Reads `failure_slice` of the split and the evidence of the last `release_verdict`. A slice has one search: a failure comes before
+/// what was merely not decided, and the most urgent metric names it. The same again commits nothing.
 ///
 /// # Errors
-/// When a search does not run, the evidence cannot be read, or the lake fails.
-pub async fn feedback(lake: &Lake, options: &FeedbackOptions) -> Result<Vec<Search>> {
+/// When the model was not evaluated on the split, a search does not run, the evidence cannot be read, or the lake fails.
+pub async fn feedback(lake: &Lake, options: &FeedbackOptions) -> Result<FeedbackReport> {
+    if options.split == JUDGING_SPLIT {
+        return Err(Error::InvalidOption {
+            option: "split",
+            expected: "a split that does not judge, such as `validation`".into(),
+            actual: format!("`{JUDGING_SPLIT}`"),
+        });
+    }
     let inputs = lake.versions().await?;
-    let of_model = format!(
-        "model_id = {} AND dataset = {}",
-        sql_literal(&options.model_id),
-        sql_literal(&options.dataset)
-    );
-    let mut failures = lake.read::<FailureSlice>(Some(&of_model)).await?;
+    let chosen_on = chosen_on(lake, options).await?;
+    let [model, dataset, split] = options.names().map(sql_literal);
+    let of_model = format!("model_id = {model} AND dataset = {dataset}");
+    let of_split = format!("{of_model} AND split = {split}");
+    let mut failures = lake.read::<FailureSlice>(Some(&of_split)).await?;
     // A forecast is not driven: what is wrong with it is looked for before what is uncomfortable.
     let is_comfort = |failure: &FailureSlice| failure.metric == Metric::Discomfort.as_str();
     failures.sort_by_key(|failure| (is_comfort(failure), failure.rank));
@@ -77,7 +108,33 @@ pub async fn feedback(lake: &Lake, options: &FeedbackOptions) -> Result<Vec<Sear
         searches.push(search(lake, options, &wish, searches.len() as i32 + 1).await?);
     }
     write(lake, options, &of_model, &searches, inputs).await?;
-    Ok(searches)
+    Ok(FeedbackReport {
+        searches,
+        chosen_on,
+    })
+}
+
+/// Samples of the split that failures are chosen on; an error where there are some and the model was not evaluated on them.
+async fn chosen_on(lake: &Lake, options: &FeedbackOptions) -> Result<i64> {
+    let [model, dataset, split] = options.names().map(sql_literal);
+    let of_split = format!("dataset = {dataset} AND split = {split}");
+    let sql = format!("SELECT count(*) FROM sample WHERE {of_split} AND source = 'real'");
+    let samples = count(lake, &sql).await?;
+    let rows = format!("SELECT count(*) FROM slice_metric WHERE model_id = {model}");
+    if samples == 0 || count(lake, &format!("{rows} AND {of_split}")).await? > 0 {
+        return Ok(samples);
+    }
+    let before = format!("{rows} AND dataset = {dataset} AND split = 'unknown'");
+    Err(Error::NotEvaluated {
+        model_id: options.model_id.clone(),
+        dataset: options.dataset.clone(),
+        split: options.split.clone(),
+        before: if count(lake, &before).await? > 0 {
+            "; what was evaluated before splits were recorded says nothing of it"
+        } else {
+            ""
+        },
+    })
 }
 
 /// A slice of which more is wanted.

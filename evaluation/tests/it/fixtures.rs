@@ -172,6 +172,14 @@ fn sample(row: &ObjectTrack) -> Sample {
     }
 }
 
+/// The number of a drive: 12 of `d12`.
+pub(crate) fn number(log_id: &str) -> f64 {
+    log_id
+        .trim_start_matches(char::is_alphabetic)
+        .parse()
+        .unwrap()
+}
+
 /// A prediction that is off the truth by `off_m` to the left at every step.
 pub(crate) fn prediction(model_id: &str, sample: &Sample, off_m: f64) -> Prediction {
     let motion = SCENE
@@ -211,21 +219,23 @@ impl TestLake {
             .unwrap();
     }
 
-    /// A lake with the scene in drives of the dataset.
+    /// A lake with the scene in drives of the dataset's test split.
     pub(crate) async fn with_drives(log_ids: &[&str]) -> Self {
         let this = Self::new().await;
-        let all = |rows: fn(&str) -> Vec<ObjectTrack>| {
-            log_ids.iter().flat_map(|id| rows(id)).collect::<Vec<_>>()
-        };
-        this.add(&all(tracks)).await;
-        this.add(
-            &log_ids
-                .iter()
-                .flat_map(|id| samples(id))
-                .collect::<Vec<_>>(),
-        )
-        .await;
+        this.add_drives(log_ids, "test").await;
         this
+    }
+
+    /// Adds the scene in drives of a split of the dataset.
+    pub(crate) async fn add_drives(&self, log_ids: &[&str], split: &str) {
+        let all = log_ids.iter().flat_map(|id| tracks(id));
+        self.add(&all.collect::<Vec<_>>()).await;
+        let in_split = |sample| Sample {
+            split: split.into(),
+            ..sample
+        };
+        let all = log_ids.iter().flat_map(|id| samples(id)).map(in_split);
+        self.add(&all.collect::<Vec<_>>()).await;
     }
 
     pub(crate) async fn add<R: Row>(&self, rows: &[R]) {

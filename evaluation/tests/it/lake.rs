@@ -1,15 +1,18 @@
 //! Evaluations over a lake.
 
 use driveloop_evaluation::{
-    CONSTANT_VELOCITY, Change, Error, EvaluateOptions, compare, evaluate, failure_slices,
+    CONSTANT_VELOCITY, Change, Coverage, Error, EvaluateOptions, compare, evaluate, failure_slices,
 };
 use driveloop_schemas::{FailureSlice, ObjectTrack, Prediction, Sample, SampleMetric, SliceMetric};
 
 use crate::fixtures::{
-    SCENE, TestLake, area, options, prediction, samples, track, tracks, unseen_drive,
+    SCENE, TestLake, area, number, options, prediction, samples, track, tracks, unseen_drive,
 };
 
-const DRIVES: [&str; 4] = ["d1", "d2", "d3", "d4"];
+/// Enough for intervals, and for words after correction.
+const DRIVES: [&str; 12] = [
+    "d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8", "d9", "d10", "d11", "d12",
+];
 
 fn find<'a>(slices: &'a [SliceMetric], slice: &str, metric: &str) -> &'a SliceMetric {
     slices
@@ -52,7 +55,8 @@ async fn figures_are_those_computed_by_hand() {
     )
     .await;
     let report = evaluate(&test.lake, &options("m")).await.unwrap();
-    assert_eq!((report.samples, report.drives), (80, 4));
+    assert_eq!((report.coverage.both, report.drives), (240, 12));
+    assert!(report.is_whole());
     assert_eq!(report.slices[0].slice, "all");
 
     // The car brakes at 2 m/s²: constant velocity is off by t² metres; the mean of (k/10)² over k = 1…30 is 94.55/30.
@@ -79,20 +83,20 @@ async fn figures_are_those_computed_by_hand() {
     let all = find(&report.slices, "all", "ade_m");
     near(all.value, 1.75);
     near(all.difference, 1.75 - 94.55 / 60.0);
-    assert_eq!((all.samples, all.drives), (80, 4));
+    assert_eq!((all.samples, all.drives), (240, 12));
     // Every drive is the same, so that the intervals have no width.
     near(all.low.unwrap(), all.value);
     near(all.difference_high.unwrap(), all.difference);
 
     let (sample_metrics, slices, failures, predictions) = all_rows(&test).await;
     // Four figures of each sample, and the discomfort of the car; without a map nothing is off the road.
-    assert_eq!(sample_metrics.len(), 2 * (4 * 80 + 40));
+    assert_eq!(sample_metrics.len(), 2 * (4 * 240 + 120));
     assert_eq!(slices.len(), report.slices.len());
     assert_eq!(failures.len(), report.failures.len());
     let built_in = predictions
         .iter()
         .filter(|row| row.model_id == CONSTANT_VELOCITY);
-    assert_eq!(built_in.count(), 80);
+    assert_eq!(built_in.count(), 240);
     let first = &report.failures[0];
     assert_eq!(
         (first.rank, first.reason.as_str(), first.slice.as_str()),
@@ -145,7 +149,7 @@ async fn a_second_run_commits_nothing_and_a_torn_one_is_completed() {
 #[tokio::test]
 async fn another_seed_changes_intervals_alone() {
     let test = TestLake::with_drives(&DRIVES).await;
-    test.predict("m", |sample| f64::from(sample.log_id.as_bytes()[1]) / 50.0)
+    test.predict("m", |sample| number(&sample.log_id) / 50.0)
         .await;
     let first = evaluate(&test.lake, &options("m")).await.unwrap();
     let second = evaluate(
@@ -206,7 +210,7 @@ async fn a_comparison_says_who_is_better_and_writes_nothing() {
     let test = TestLake::with_drives(&DRIVES).await;
     // Better on the car, worse on the walker, by more in some drives than in others.
     test.predict("a", |sample| {
-        let drive = f64::from(sample.log_id.as_bytes()[1] - b'0') / 10.0;
+        let drive = (number(&sample.log_id) % 4.0 + 1.0) / 10.0;
         if sample.track_id == "car" {
             0.5
         } else {
@@ -221,7 +225,7 @@ async fn a_comparison_says_who_is_better_and_writes_nothing() {
         ..options("a")
     };
     let comparison = compare(&test.lake, &against_b).await.unwrap();
-    assert_eq!((comparison.samples, comparison.drives), (80, 4));
+    assert_eq!((comparison.coverage.both, comparison.drives), (240, 12));
     let change = |slice: &str, metric: &str| {
         let found = comparison.slices.iter();
         let mut found =
@@ -242,20 +246,20 @@ async fn a_comparison_says_who_is_better_and_writes_nothing() {
     }
     assert_eq!(test.lake.versions().await.unwrap(), versions);
 
-    let few = TestLake::with_drives(&DRIVES[..2]).await;
+    let few = TestLake::with_drives(&DRIVES[..9]).await;
     few.predict("a", |_| 0.5).await;
     few.predict("b", |_| 1.0).await;
     let few = compare(&few.lake, &against_b).await.unwrap();
     assert!(
         few.slices
             .iter()
-            .all(|row| row.change == Change::NoInterval)
+            .all(|row| row.change == Change::TooFewDrives && row.figures.low.is_none())
     );
 }
 
 #[tokio::test]
 async fn what_leaves_the_road_of_the_map_is_counted() {
-    let test = TestLake::with_drives(&DRIVES).await;
+    let test = TestLake::with_drives(&DRIVES[..4]).await;
     let composed: Vec<_> = samples("d4")
         .into_iter()
         .map(|sample| Sample {
@@ -279,12 +283,18 @@ async fn what_leaves_the_road_of_the_map_is_counted() {
     .await;
     let report = evaluate(&test.lake, &options("m")).await.unwrap();
     let all = find(&report.slices, "all", "off_road");
-    assert_eq!((all.samples, all.drives), (40, 3));
-    near(all.value, 0.5);
+    assert_eq!((all.samples, all.drives), (30, 3));
+    near(all.value, 1.0 / 3.0);
     near(all.baseline_value, 0.0);
     near(
         find(&report.slices, "category=REGULAR_VEHICLE", "off_road").value,
-        0.5,
+        1.0 / 3.0,
+    );
+    // The composed drive is looked at on its own.
+    let composed = find(&report.slices, "source=synthetic", "fde_m");
+    assert_eq!(
+        (composed.samples, composed.source.as_str()),
+        (20, "synthetic")
     );
     let has = |slice: &str| {
         report
@@ -319,15 +329,22 @@ async fn what_cannot_be_scored_is_counted() {
     test.add(&predicted).await;
     let report = evaluate(&test.lake, &options("m")).await.unwrap();
     // The last present is 1.9 s, its future ends at 4.9 s; 4.4 s is the last stamp of the car.
+    let expected = Coverage {
+        samples: 40,
+        without_truth: 5,
+        model: 34,
+        baseline: 35,
+        both: 34,
+    };
+    assert_eq!(report.coverage, expected);
     assert_eq!(
-        (
-            report.missing.model,
-            report.missing.baseline,
-            report.missing.truth
-        ),
-        (1, 0, 5)
+        (expected.unanswered(), expected.unanswered_by_baseline()),
+        (1, 0)
     );
-    assert_eq!(report.samples, 34);
+    assert!(!report.is_whole());
+    let all = find(&report.slices, "all", "fde_m");
+    let counts = (all.split_samples, all.model_samples, all.baseline_samples);
+    assert_eq!(counts, (Some(40), Some(34), Some(35)));
     // Two drives give means, but no intervals, and so no regressions.
     assert!(
         report
@@ -410,7 +427,7 @@ async fn quotes_in_names_are_no_sql() {
         ..options("m'")
     };
     let report = evaluate(&test.lake, &asked).await.unwrap();
-    assert_eq!(report.samples, 20);
+    assert_eq!(report.coverage.both, 20);
 }
 
 #[tokio::test]
@@ -432,12 +449,10 @@ async fn every_search_runs_and_finds_what_is_not_in_the_dataset() {
         ("distance=50m+", 0),
         ("scenario=lead_hard_brake", 1),
         ("scenario=o'neill", 0),
-        ("source=real", 1),
-        ("source=synthetic", 0),
     ];
     let failing = slices.map(|(slice, _)| SliceMetric {
         slice: slice.into(),
-        difference_low: Some(1.0),
+        change: Change::Worse.as_str().into(),
         ..report.slices[0].clone()
     });
     let failures = failure_slices(&failing);

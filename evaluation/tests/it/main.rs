@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+mod false_words;
 mod feedback;
 mod fixtures;
 mod lake;
 mod metamorphic;
 mod peers;
+mod splits;

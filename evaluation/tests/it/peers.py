@@ -1,4 +1,4 @@
-"""The figures of predictions once more: displacements with NumPy, boxes and roads with Shapely, derivatives and bootstrap with SciPy.
+"""The figures of predictions once more: displacements with NumPy, boxes and roads with Shapely, derivatives with SciPy, the bootstrap with NumPy.
 
 Reads questions as JSON from standard input, writes answers to standard output. Boxes are `[x, y, yaw, length, width]`."""
 
@@ -7,7 +7,6 @@ import sys
 
 import numpy as np
 from scipy.signal import savgol_filter
-from scipy.stats import bootstrap
 from shapely import Point, Polygon, affinity, box, unary_union
 
 STEP_S = 0.1
@@ -91,11 +90,20 @@ def answer(case):
 
 
 def interval(question):
-    """Whole drives are drawn; the statistic is the difference of the sums by the number of samples."""
-    statistic = lambda value, baseline, samples, axis: (value - baseline).sum(axis) / samples.sum(axis)
-    columns = tuple(np.asarray(question[name]) for name in ("value", "baseline", "samples"))
-    found = bootstrap(columns, statistic, paired=True, method="percentile", n_resamples=20_000, rng=7)
-    return list(found.confidence_interval)
+    """Whole drives are drawn; the mean over the samples is studentised by the error of a ratio of sums (Cochran, section 6.3)."""
+    total, samples = (np.asarray(question[name]) for name in ("sum", "samples"))
+    drives = len(total)
+
+    def mean_and_error(total, samples):
+        mean = total.sum(-1, keepdims=True) / samples.sum(-1, keepdims=True)
+        squares = ((total - mean * samples) ** 2).sum(-1)
+        return mean[..., 0], np.sqrt(drives / (drives - 1) * squares) / samples.sum(-1)
+
+    mean, error = mean_and_error(total, samples)
+    drawn = np.random.default_rng(7).integers(drives, size=(20_000, drives))
+    means, errors = mean_and_error(total[drawn], samples[drawn])
+    above, below = np.quantile((means - mean) / errors, [0.975, 0.025])
+    return [float(mean - above * error), float(mean - below * error)]
 
 
 questions = json.load(sys.stdin)

@@ -3,13 +3,12 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use driveloop_evaluation::{
-    ActorKind, ClusterSums, Metric, Road, State, Truth, intervals, score, stream_from_names,
-};
+use driveloop_evaluation::{ActorKind, Metric, Road, State, Truth, score};
 use driveloop_schemas::MapArea;
 use driveloop_schemas::forecast::HORIZON_STEPS;
 use driveloop_schemas::geometry::OrientedBox;
 use driveloop_schemas::time::Day;
+use driveloop_statistics::{Cluster, interval};
 use serde_json::{Value, json};
 
 /// Cases: enough for some of each outcome.
@@ -158,16 +157,15 @@ fn figures(case: &Case) -> Vec<Option<f64>> {
 }
 
 /// Fifty drives of different size and difference.
-fn drives() -> Vec<ClusterSums> {
+fn drives() -> Vec<Cluster> {
     let mut spread = Spread(11);
     (0..50)
         .map(|_| {
             let samples = spread.between(3.0, 60.0).floor();
-            let (value, off) = (spread.between(1.0, 3.0), spread.between(-0.8, 0.4));
-            ClusterSums {
-                value: value * samples,
-                baseline: (value + off) * samples,
-                samples: samples as u64,
+            let off = spread.between(-0.8, 0.4);
+            Cluster {
+                scenes: samples,
+                sum: off * samples,
             }
         })
         .collect()
@@ -204,13 +202,12 @@ fn figures_and_intervals_are_those_of_other_programs() {
     let mut spread = Spread(3);
     let cases: Vec<Case> = (0..CASES).map(|_| case(&mut spread)).collect();
     let drives = drives();
-    let column = |pick: fn(&ClusterSums) -> f64| drives.iter().map(pick).collect::<Vec<_>>();
+    let column = |pick: fn(&Cluster) -> f64| drives.iter().map(pick).collect::<Vec<_>>();
     let question = json!({
         "cases": cases.iter().map(as_json).collect::<Vec<_>>(),
         "drives": {
-            "value": column(|d| d.value),
-            "baseline": column(|d| d.baseline),
-            "samples": column(|d| d.samples as f64),
+            "sum": column(|d| d.sum),
+            "samples": column(|d| d.scenes),
         },
     });
     let Some(answers) = ask(&question) else {
@@ -247,15 +244,13 @@ fn figures_and_intervals_are_those_of_other_programs() {
         "{outcomes:?}"
     );
 
-    let ours = intervals(&drives, 20_000, stream_from_names(0, "all", "fde_m"))
-        .unwrap()
-        .difference;
-    let width = ours.high - ours.low;
-    for (index, ours) in [ours.low, ours.high].into_iter().enumerate() {
+    let (low, high) = interval(&drives, 0.025, 20_000, 5).unwrap();
+    for (index, ours) in [low, high].into_iter().enumerate() {
         let theirs = answers["interval"][index].as_f64().unwrap();
         assert!(
-            (ours - theirs).abs() < 0.05 * width,
-            "{ours}, {theirs}, width {width}"
+            (ours - theirs).abs() < 0.05 * (high - low),
+            "{ours}, {theirs}, width {}",
+            high - low
         );
     }
 }

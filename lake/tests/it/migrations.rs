@@ -12,7 +12,7 @@ use arrow::record_batch::RecordBatch;
 use driveloop_lake::{Commit, Lake};
 use driveloop_schemas::migrations::{MIGRATIONS, default_of, version_of};
 use driveloop_schemas::time::Day;
-use driveloop_schemas::{Finding, Row as _, TABLES, TableSpec};
+use driveloop_schemas::{Finding, Row as _, SampleMetric, TABLES, TableSpec};
 
 /// The table as it was before its first migration.
 fn first_version(spec: &TableSpec) -> &'static TableSpec {
@@ -20,8 +20,11 @@ fn first_version(spec: &TableSpec) -> &'static TableSpec {
     let columns: Vec<_> = columns
         .filter(|column| default_of(spec.name, column.name).is_none())
         .collect();
+    let is_first = |name: &&str| default_of(spec.name, name).is_none();
+    let key: Vec<_> = spec.key.iter().copied().filter(is_first).collect();
     Box::leak(Box::new(TableSpec {
         columns: columns.leak(),
+        key: key.leak(),
         version: 1,
         ..*spec
     }))
@@ -154,4 +157,42 @@ async fn new_values_stand_beside_defaults() {
         .filter_map(|commit| commit.stage)
         .collect();
     assert_eq!(stages[stages.len() - 3..], ["ingest", "migrate", "ingest"]);
+}
+
+/// What is replaced is named by a column that the stored table lacks: rows from before are no part of it.
+#[tokio::test]
+async fn rows_are_replaced_by_a_column_that_older_rows_lack() {
+    let metric = |value| SampleMetric {
+        model_id: "x".into(),
+        dataset: "x".into(),
+        sample_id: "x".into(),
+        host_log_id: "x".into(),
+        metric: "x".into(),
+        value,
+        split: "test".into(),
+        source: "real".into(),
+    };
+    let lake = Lake::open("memory://migrations/replaced").await.unwrap();
+    write(&lake, first_version(SampleMetric::SPEC)).await;
+    let now = Lake::open("memory://migrations/replaced").await.unwrap();
+    let of_split = "model_id = 'x' AND split = 'test'";
+    assert!(
+        now.read::<SampleMetric>(Some(of_split))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    for value in [2.0, 3.0] {
+        let commit = Commit::new("evaluation", "run");
+        now.replace(of_split, &[metric(value)], &commit)
+            .await
+            .unwrap();
+    }
+    let mut read: Vec<_> = now.read::<SampleMetric>(None).await.unwrap();
+    read.sort_by(|a, b| a.split.cmp(&b.split));
+    let splits: Vec<_> = read
+        .iter()
+        .map(|row| (row.split.as_str(), row.value))
+        .collect();
+    assert_eq!(splits, [("test", 3.0), ("unknown", 1.0)]);
 }

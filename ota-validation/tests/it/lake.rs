@@ -64,6 +64,8 @@ async fn lake(folder: &std::path::Path, drives: usize, worse: usize) -> Lake {
                     host_log_id: sample.host_log_id.clone(),
                     metric: metric.to_owned(),
                     value,
+                    split: sample.split.clone(),
+                    source: sample.source.clone(),
                 });
             }
         }
@@ -148,6 +150,11 @@ fn track(
 
 /// What really happened in the scenes of a drive, and what both expected: the candidate drifts to the left.
 async fn add_tracks(lake: &Lake, drive: usize) {
+    add_tracks_as(lake, drive, "").await;
+}
+
+/// The same with commits of a name.
+async fn add_tracks_as(lake: &Lake, drive: usize, name: &str) {
     let log_id = format!("drive-{drive}");
     let mut tracks = track(&log_id, "ego", EGO_CATEGORY, (1_000.0, 500.0), 0.3);
     let mut predictions = Vec::new();
@@ -179,8 +186,9 @@ async fn add_tracks(lake: &Lake, drive: usize) {
     }
     tracks.sort_by(|a, b| (&a.track_id, a.stamp_ns).cmp(&(&b.track_id, b.stamp_ns)));
     let commit = |id: &str| Commit::new("test", "r").with_transactions([id]);
-    lake.append(&tracks, &commit("tracks")).await.unwrap();
-    lake.append(&predictions, &commit("predictions"))
+    let [tracks_id, predictions_id] = ["tracks", "predictions"].map(|id| format!("{id}{name}"));
+    lake.append(&tracks, &commit(&tracks_id)).await.unwrap();
+    lake.append(&predictions, &commit(&predictions_id))
         .await
         .unwrap();
 }
@@ -309,4 +317,135 @@ async fn what_was_not_evaluated_is_said_by_name() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("dataset `none`"), "{error}");
+}
+
+/// Rewrites the figures of the lake: a row stays as what the function makes of it.
+async fn rewrite(lake: &Lake, change: impl Fn(SampleMetric) -> Option<SampleMetric>) {
+    let rows: Vec<SampleMetric> = lake.read(None).await.unwrap();
+    let rows: Vec<_> = rows.into_iter().filter_map(change).collect();
+    let commit = Commit::new("evaluation", "r").with_transactions(["rewritten"]);
+    lake.replace("true", &rows, &commit).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_neither_model_answered_is_unanswered_and_cannot_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path(), 400, 0).await;
+    for drive in 0..2 {
+        add_tracks_as(&lake, drive, &format!("tracks-{drive}")).await;
+    }
+    // Both leave out two samples whose future is known, and one of a drive without tracks.
+    let left_out = [
+        "drive-0/track-1/0",
+        "drive-1/track-2/0",
+        "drive-2/track-1/0",
+    ];
+    rewrite(&lake, |row| {
+        (!left_out.contains(&row.sample_id.as_str())).then_some(row)
+    })
+    .await;
+    let verdict = run(&lake).await.verdict;
+    assert_eq!(
+        (verdict.decision, verdict.unanswered),
+        (Decision::Inconclusive, 2)
+    );
+    let texts = verdict.reason_texts();
+    let says = |text: &str| assert!(texts.iter().any(|said| said.contains(text)), "{texts:?}");
+    says("leaves 2 of the");
+    says("neither model has figures for 2 of the suite's 15,599 samples");
+    says(
+        "samples without a whole future in the tracks of the lake, which count for neither model: 1",
+    );
+}
+
+#[tokio::test]
+async fn a_baseline_that_answers_a_part_of_the_suite_passes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path(), 400, 0).await;
+    let is_lost = |row: &SampleMetric| {
+        row.model_id == BASELINE && row.sample_id.as_str() == "drive-7/track-3/0"
+    };
+    rewrite(&lake, |row| (!is_lost(&row)).then_some(row)).await;
+    let verdict = run(&lake).await.verdict;
+    assert_eq!(verdict.decision, Decision::Inconclusive);
+    let text = &verdict.reasons[0].text;
+    let expected = "the baseline has no figures for 1 of the suite's 15,600 samples, for example drive-7/track-3/0";
+    assert!(text.starts_with(expected), "{text}");
+}
+
+#[tokio::test]
+async fn composed_drives_are_in_no_comparison() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path(), 400, 0).await;
+    let before = run(&lake).await.verdict;
+    assert_eq!(before.decision, Decision::Pass, "{:?}", before.reasons);
+    // A composed drive on which the candidate fails everywhere and is not even scored everywhere.
+    let samples: Vec<Sample> = (1..40)
+        .map(|at| Sample {
+            log_id: "made-up".into(),
+            sample_id: format!("made-up/track-{at}/0").into(),
+            source: "synthetic".into(),
+            ..sample(3, at)
+        })
+        .collect();
+    let metric = |sample: &Sample, model_id: &str| SampleMetric {
+        model_id: model_id.to_owned(),
+        dataset: SUITE.to_owned(),
+        sample_id: sample.sample_id.clone(),
+        host_log_id: sample.host_log_id.clone(),
+        metric: "miss".to_owned(),
+        value: f64::from(u8::from(model_id == CANDIDATE)),
+        split: "test".to_owned(),
+        source: "synthetic".to_owned(),
+    };
+    let metrics: Vec<_> = samples[..30]
+        .iter()
+        .flat_map(|sample| [BASELINE, CANDIDATE].map(|model_id| metric(sample, model_id)))
+        .collect();
+    let commit = |id: &str| Commit::new("test", "r").with_transactions([id]);
+    lake.append(&samples, &commit("made-up")).await.unwrap();
+    lake.append(&metrics, &commit("scored")).await.unwrap();
+    let after = run(&lake).await.verdict;
+    assert_eq!(after.comparisons, before.comparisons);
+    assert_eq!((after.decision, after.unanswered), (Decision::Pass, 0));
+    let note = after.reasons.last().unwrap();
+    assert!(
+        note.text.starts_with("samples of composed drives"),
+        "{}",
+        note.text
+    );
+    assert!(note.text.ends_with(": 39"), "{}", note.text);
+    assert!(
+        after
+            .comparisons
+            .iter()
+            .all(|c| !c.slice.starts_with("source="))
+    );
+}
+
+#[tokio::test]
+async fn figures_of_another_split_or_from_before_splits_decide_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path(), 20, 4).await;
+    rewrite(&lake, |row| {
+        let split = if row.model_id == CANDIDATE {
+            "unknown"
+        } else {
+            "test"
+        };
+        Some(SampleMetric {
+            split: split.to_owned(),
+            ..row
+        })
+    })
+    .await;
+    let options = ValidateOptions::new(CANDIDATE, BASELINE, SUITE, "r");
+    let error = validate_models(&lake, &options)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("before splits were recorded: evaluate it again"),
+        "{error}"
+    );
 }

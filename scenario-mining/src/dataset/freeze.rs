@@ -14,6 +14,7 @@ use super::report::{FreezeOutcome, FreezeReport, report};
 use super::selection::{EpisodesOfDrive, Selected, drives_where};
 use super::split::{check_splits, split_hosts};
 use super::tracks::Tracks;
+use super::validation::{name_validation, shares_without_validation};
 use super::weigh::{Balance, weigh};
 use crate::error::{Error, Result};
 
@@ -52,6 +53,9 @@ pub struct FreezeOptions {
     /// Drives that are held out, as a condition on `drive`: they are the test split, whatever its share. Without it the seed
     /// chooses among all drives, so that drives that arrive later can take the place of others.
     pub test_where: Option<String>,
+    /// Drives that models are chosen on, and what to search for: a condition on `drive`. They are the validation split, but for test
+    /// drives; without it a share of the drives is drawn.
+    pub validation_where: Option<String>,
     /// Seed of the splits and of the background.
     pub seed: i64,
     /// Run that the commit belongs to.
@@ -78,6 +82,7 @@ impl FreezeOptions {
             ego_distance_max_m: 60.0,
             splits: [0.6, 0.2, 0.2],
             test_where: None,
+            validation_where: None,
             seed: 0,
             run_id: run_id.into(),
             samples_max: 5_000_000,
@@ -149,7 +154,15 @@ pub async fn freeze(lake: &Lake, options: &FreezeOptions) -> Result<FreezeReport
         Some(condition) => Some(drives_where(lake, condition).await?),
         None => None,
     };
-    let splits = split_hosts(&hosts, held_out.as_ref(), options.splits, options.seed);
+    let validation = match &options.validation_where {
+        Some(condition) => Some(drives_where(lake, condition).await?),
+        None => None,
+    };
+    let shares = shares_without_validation(options.splits, validation.is_some());
+    let mut splits = split_hosts(&hosts, held_out.as_ref(), shares, options.seed);
+    if let Some(validation) = &validation {
+        name_validation(&mut splits, validation);
+    }
     let split_of: BTreeMap<LogId, &'static str> = splits
         .into_iter()
         .map(|(host, split)| (host.into(), split))

@@ -16,6 +16,7 @@ mod report;
 mod selection;
 mod split;
 mod tracks;
+mod validation;
 mod weigh;
 
 pub use describe::{Description, describe};

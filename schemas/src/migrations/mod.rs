@@ -13,12 +13,27 @@ mod checkpoint__v1__to__v2;
     non_snake_case,
     reason = "named by table, version before and version after"
 )]
+mod failure_slice__v1__to__v2;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
 mod finding__v1__to__v2;
 #[expect(
     non_snake_case,
     reason = "named by table, version before and version after"
 )]
 mod object_track__v1__to__v2;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
+mod sample_metric__v1__to__v2;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
+mod slice_metric__v1__to__v2;
 #[expect(
     non_snake_case,
     reason = "named by table, version before and version after"
@@ -49,8 +64,11 @@ use crate::table::TableSpec;
 /// Every step, by table and version.
 pub const MIGRATIONS: &[&Migration] = &[
     &checkpoint__v1__to__v2::STEP,
+    &failure_slice__v1__to__v2::STEP,
     &finding__v1__to__v2::STEP,
     &object_track__v1__to__v2::STEP,
+    &sample_metric__v1__to__v2::STEP,
+    &slice_metric__v1__to__v2::STEP,
     &synthetic_item__v1__to__v2::STEP,
     &training_run__v1__to__v2::STEP,
     &training_run__v2__to__v3::STEP,

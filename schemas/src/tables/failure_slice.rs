@@ -2,8 +2,8 @@
 
 use crate::table::table;
 table! {
-    /// A slice to mend next: one where the model is worst, or worse than the baseline.
-    FailureSlice = "failure_slice", version 1, key ["model_id", "dataset", "slice", "metric"], partition_by [];
+    /// A slice to mend next: one where the model is worst, or worse than the baseline. No slice of composed drives is one.
+    FailureSlice = "failure_slice", version 2, key ["model_id", "dataset", "split", "slice", "metric"], partition_by [];
     /// Model.
     ["-"] model_id: String,
     /// Dataset.
@@ -12,7 +12,7 @@ table! {
     ["-"] slice: String,
     /// Metric, as in `sample_metric`.
     ["-"] metric: String,
-    /// `worst` or `regressed`.
+    /// `regressed` where `change` in `slice_metric` is `worse`, else `worst`.
     ["-"] reason: String,
     /// Mean of the model on the slice.
     ["see metric"] value: f64,
@@ -26,4 +26,6 @@ table! {
     ["-"] scenario: Option<String>,
     /// SQL over the lake that finds more drives and episodes of the slice.
     ["-"] search_sql: String,
+    /// Split that it failed on; `unknown` in rows that were written before splits were recorded.
+    ["-"] split: String,
 }

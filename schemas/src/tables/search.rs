@@ -10,7 +10,7 @@ table! {
     ["-"] dataset: String,
     /// Slice, as in `slice_metric`.
     ["-"] slice: String,
-    /// `regressed`, `worst`, or `inconclusive` where the release gate lacked data.
+    /// `regressed` or `worst`, as in `failure_slice` of the validation split; or `inconclusive` where the release gate lacked data.
     ["-"] reason: String,
     /// The most urgent metric of the slice, as in `sample_metric`.
     ["-"] metric: String,

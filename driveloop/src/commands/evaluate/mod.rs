@@ -5,8 +5,7 @@ mod predictions;
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use driveloop_evaluation::{
-    CONSTANT_VELOCITY, Change, Comparison, DRIVES_MIN, EvaluateOptions, Missing, compare,
-    difference_by_actor, evaluate,
+    CONSTANT_VELOCITY, Change, Comparison, Coverage, EvaluateOptions, compare, evaluate,
 };
 use driveloop_lake::Lake;
 
@@ -113,8 +112,12 @@ async fn run_evaluate(context: &Context, lake: &Lake, model: &str, args: &Args) 
         "difference",
         "low",
         "high",
+        "change",
         "samples",
         "drives",
+        "model_samples",
+        "baseline_samples",
+        "split_samples",
     ];
     let mut sheet = Sheet::new(&columns);
     for slice in report.slices {
@@ -126,40 +129,26 @@ async fn run_evaluate(context: &Context, lake: &Lake, model: &str, args: &Args) 
             slice.difference.into(),
             slice.difference_low.into(),
             slice.difference_high.into(),
+            slice.change.into(),
             slice.samples.into(),
             slice.drives.into(),
+            slice.model_samples.into(),
+            slice.baseline_samples.into(),
+            slice.split_samples.into(),
         ]);
     }
     render::sheet(context.format, sheet)?;
-    if report.drives < DRIVES_MIN {
-        say_by_actor(lake, &options, report.drives).await?;
-    }
     for failure in &report.failures {
         eprintln!(
             "{}. {} {} ({}): {}",
             failure.rank, failure.slice, failure.metric, failure.reason, failure.search_sql
         );
     }
-    Ok(if say_missing(report.missing) {
-        Exit::WithLoss
-    } else {
-        Exit::Done
-    })
-}
-
-/// Where there are too few drives for intervals: how much chance there is in the actors of those that there are.
-async fn say_by_actor(lake: &Lake, options: &EvaluateOptions, drives: usize) -> Result<()> {
-    for metric in ["ade_m", "fde_m"] {
-        if let Some(found) = difference_by_actor(lake, options, metric).await? {
-            eprintln!(
-                "{metric}: difference between {:.3} and {:.3} by the actors of {}; nothing is said of other drives",
-                found.low,
-                found.high,
-                count(drives, "drive")
-            );
-        }
-    }
-    Ok(())
+    Ok(say_coverage(
+        &options.split,
+        report.coverage,
+        report.composed,
+    ))
 }
 
 async fn run_compare(
@@ -172,7 +161,7 @@ async fn run_compare(
     let options = prepared(context, lake, [model, other], how).await?;
     let comparison = compare(lake, &options).await?;
     eprintln!("{}", summary(&comparison, model, other));
-    say_missing(comparison.missing);
+    let exit = say_coverage(&options.split, comparison.coverage, comparison.composed);
     let columns = [
         "slice",
         "metric",
@@ -202,42 +191,96 @@ async fn run_compare(
         ]);
     }
     render::sheet(context.format, sheet)?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
-/// Who is better in how many figures, and how many of them chance alone would give.
+/// Who is better in how many figures.
 fn summary(comparison: &Comparison, model: &str, other: &str) -> String {
     let all = comparison.slices.len();
     let number = |change| {
         let rows = comparison.slices.iter();
         rows.filter(|row| row.change == change).count()
     };
-    let (better, worse) = (number(Change::Better), number(Change::Worse));
     let drives = count(comparison.drives, "drive");
-    if number(Change::NoInterval) == all {
+    let tested = all - number(Change::TooFewDrives);
+    if tested == 0 {
         return format!(
             "{model} against {other}: {drives}, too few for intervals: nothing is said of who is better"
         );
     }
     format!(
-        "{model} against {other}: better in {better}, worse in {worse} of {} ({} of {drives}); \
-         of two models that are equally good, about {:.0} would be one or the other by chance",
-        count(all, "figure"),
-        count(comparison.samples, "sample"),
-        (0.05 * all as f64).ceil()
+        "{model} against {other}: better in {}, worse in {} of {} ({} of {drives}), corrected for all of them; \
+         of two models that are equally good, one in forty is called worse somewhere",
+        number(Change::Better),
+        number(Change::Worse),
+        count(tested, "figure"),
+        count(comparison.coverage.both, "sample"),
     )
 }
 
-/// Says what could not be scored; `true` where that is anything.
-fn say_missing(missing: Missing) -> bool {
-    let lost = missing.model + missing.baseline + missing.truth;
-    if lost > 0 {
-        eprintln!(
-            "not scored: {} without a prediction, {} without one of the baseline, {} without a whole future",
-            count(missing.model, "sample"),
-            missing.baseline,
-            missing.truth
+/// Says how much of the split was scored; with loss where that is not all.
+fn say_coverage(split: &str, recorded: Coverage, composed: Coverage) -> Exit {
+    eprintln!("split `{split}`: {}", coverage_text(recorded));
+    if composed.samples > 0 {
+        eprintln!("of composed drives: {}", coverage_text(composed));
+    }
+    if recorded.is_whole() && composed.is_whole() {
+        Exit::Done
+    } else {
+        Exit::WithLoss
+    }
+}
+
+/// `330 of 812 samples scored: 482 without an answer of the model`.
+pub(crate) fn coverage_text(coverage: Coverage) -> String {
+    let scored = format!(
+        "{} of {} scored",
+        coverage.both,
+        count(coverage.samples, "sample")
+    );
+    let lost = [
+        (coverage.unanswered(), "without an answer of the model"),
+        (
+            coverage.unanswered_by_baseline(),
+            "without one of the baseline",
+        ),
+        (coverage.without_truth, "without a whole future"),
+    ];
+    let lost = lost.iter().filter(|(number, _)| *number > 0);
+    let lost: Vec<_> = lost
+        .map(|(number, why)| format!("{number} {why}"))
+        .collect();
+    if lost.is_empty() {
+        scored
+    } else {
+        format!("{scored}: {}", lost.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_scored_is_said_with_its_cause() {
+        let whole = Coverage {
+            samples: 812,
+            without_truth: 0,
+            model: 812,
+            baseline: 812,
+            both: 812,
+        };
+        assert_eq!(coverage_text(whole), "812 of 812 samples scored");
+        let part = Coverage {
+            without_truth: 2,
+            model: 330,
+            baseline: 810,
+            both: 330,
+            ..whole
+        };
+        assert_eq!(
+            coverage_text(part),
+            "330 of 812 samples scored: 480 without an answer of the model, 2 without a whole future"
         );
     }
-    lost > 0
 }

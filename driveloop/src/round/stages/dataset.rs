@@ -24,6 +24,7 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
         scenario_weight: config.dataset.scenario_weight,
         seed: config.dataset.seed as i64,
         test_where: config.dataset.test.clone(),
+        validation_where: config.dataset.validation.clone(),
         ..FreezeOptions::new(&name, &context.run_id)
     };
     let report = freeze(context.lake, &options).await?;

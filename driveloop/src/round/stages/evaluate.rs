@@ -1,24 +1,27 @@
-//! Model and baseline on the test split.
+//! Model and baseline: on the validation split, which says what to search for next, and on the test split, which judges.
 
 use anyhow::Result;
-use driveloop_evaluation::{CONSTANT_VELOCITY, EvaluateOptions, evaluate};
-use driveloop_lake::digest;
+use driveloop_evaluation::{CONSTANT_VELOCITY, EvaluateOptions, EvaluationReport, evaluate};
+use driveloop_lake::{digest, sql_literal};
 use driveloop_scenario_mining::dataset::export;
 use driveloop_train_orchestrator::{PredictOptions, predict};
 
 use super::train::dataset_dir;
 use super::{StageContext, digest_of};
 use crate::commands::doctor::worker_path;
+use crate::commands::evaluate::coverage_text;
 use crate::commands::train::clock;
 use crate::round::run::Output;
 use crate::words::count;
 
+/// The splits that are evaluated: that which chooses before that which judges.
+const SPLITS: [&str; 2] = ["validation", "test"];
+
 pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
-    digest_of(&(&context.options.config.evaluate, context.baseline()))
+    digest_of(&(&context.options.config.evaluate, context.baseline(), SPLITS))
 }
 
 pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
-    let config = &context.options.config;
     let (model, dataset) = (
         context.name("train", "model")?,
         context.name("dataset", "dataset")?,
@@ -27,26 +30,61 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
     if baseline != CONSTANT_VELOCITY {
         predict_baseline(context, baseline, dataset).await?;
     }
-    let options = EvaluateOptions {
-        baseline_id: baseline.to_owned(),
-        seed: config.evaluate.seed as i64,
-        resamples: config.evaluate.resamples,
-        ..EvaluateOptions::new(model, dataset, &context.run_id)
-    };
-    let report = evaluate(context.lake, &options).await?;
-    let rows = report.slices.len() + report.failures.len();
-    let lines: Vec<_> = report.slices.iter().map(|s| format!("{s:?}")).collect();
+    let mut output = Output::default();
+    let (mut lines, mut notes) = (Vec::new(), Vec::new());
+    for split in SPLITS {
+        if !has_samples(context, dataset, split).await? {
+            notes.push(format!("{split}: no samples"));
+            continue;
+        }
+        let config = &context.options.config.evaluate;
+        let options = EvaluateOptions {
+            baseline_id: baseline.to_owned(),
+            split: split.to_owned(),
+            seed: config.seed as i64,
+            resamples: config.resamples,
+            ..EvaluateOptions::new(model, dataset, &context.run_id)
+        };
+        let report = evaluate(context.lake, &options).await?;
+        output.rows += (report.slices.len() + report.failures.len()) as u64;
+        output.with_loss |= !report.is_whole();
+        notes.push(note(split, &report));
+        lines.extend(report.slices.iter().map(|slice| format!("{slice:?}")));
+    }
     Ok(Output {
         digest: digest(lines),
-        rows: rows as u64,
-        note: format!(
-            "{} of {}, {} to mend",
-            count(report.samples, "sample"),
-            count(report.drives, "drive"),
-            count(report.failures.len(), "slice")
-        ),
-        ..Output::default()
+        note: notes.join("; "),
+        ..output
     })
+}
+
+/// What was scored, and how much there is to mend where it chooses.
+fn note(split: &str, report: &EvaluationReport) -> String {
+    let mut note = format!(
+        "{split}: {} of {}",
+        coverage_text(report.coverage),
+        count(report.drives, "drive")
+    );
+    if !report.composed.is_whole() {
+        let composed = coverage_text(report.composed);
+        note.push_str(&format!(", of composed drives {composed}"));
+    }
+    if split == SPLITS[0] {
+        let failures = count(report.failures.len(), "slice");
+        note.push_str(&format!(", {failures} to mend"));
+    }
+    note
+}
+
+/// Whether the split has samples of recorded or simulated drives. With few drives there is no validation split.
+async fn has_samples(context: &StageContext<'_>, dataset: &str, split: &str) -> Result<bool> {
+    let sql = format!(
+        "SELECT 1 AS found FROM sample WHERE dataset = {} AND split = {} LIMIT 1",
+        sql_literal(dataset),
+        sql_literal(split)
+    );
+    let batches = context.lake.query(&sql).await?;
+    Ok(batches.iter().any(|batch| batch.num_rows() > 0))
 }
 
 /// The baseline is a model of an earlier round: it has not seen this dataset.

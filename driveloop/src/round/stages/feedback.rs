@@ -1,4 +1,4 @@
-//! What failed, and what was not decided, to searches for the next round.
+//! What failed on the validation split, and what was not decided, to searches for the next round.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use driveloop_evaluation::{FeedbackOptions, feedback};
 use driveloop_lake::digest;
 
 use super::{StageContext, digest_of};
-use crate::commands::feedback::recipes_by_scenario;
+use crate::commands::feedback::{nothing_to_choose_on, recipes_by_scenario};
 use crate::round::run::Output;
 use crate::words::count;
 
@@ -25,16 +25,22 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
         recipes: recipes_by_scenario(),
         ..FeedbackOptions::new(model, dataset, &context.run_id)
     };
-    let searches = feedback(context.lake, &options).await?;
+    let report = feedback(context.lake, &options).await?;
+    let searches = report.searches;
     let short = searches.iter().filter(|search| search.shortfall > 0);
     Ok(Output {
         digest: digest(searches.iter().map(|search| format!("{search:?}"))),
         rows: searches.len() as u64,
         names: BTreeMap::new(),
         note: format!(
-            "{} to search for, {} short of what is wanted",
+            "{} to search for, {} short of what is wanted{}",
             count(searches.len(), "slice"),
-            short.count()
+            short.count(),
+            if report.chosen_on == 0 {
+                format!("; {}", nothing_to_choose_on(&options.split))
+            } else {
+                String::new()
+            }
         ),
         ..Output::default()
     })

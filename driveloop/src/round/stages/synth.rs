@@ -23,9 +23,10 @@ pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
         .iter()
         .map(|search| (&search.slice, search.shortfall, &search.recipes))
         .collect();
+    let dataset = &context.options.config.dataset;
     digest_of(&(
         &context.options.config.synth,
-        &context.options.config.dataset.test,
+        (&dataset.test, &dataset.validation),
         wanted,
     ))
 }
@@ -57,10 +58,12 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
 /// What the round file says.
 async fn options(context: &StageContext<'_>) -> Result<ComposeOptions> {
     let config = &context.options.config.synth;
-    let held_out = match &context.options.config.dataset.test {
-        Some(condition) => drives_where(context.lake, condition).await?,
-        None => BTreeSet::new(),
-    };
+    // What is composed is to be learnt from: nothing is composed from drives that judge or choose.
+    let dataset = &context.options.config.dataset;
+    let mut held_out = BTreeSet::new();
+    for condition in [&dataset.test, &dataset.validation].into_iter().flatten() {
+        held_out.extend(drives_where(context.lake, condition).await?);
+    }
     Ok(ComposeOptions {
         recipes: recipes(&config.recipes)?,
         scenarios: config.scenarios.clone(),
