@@ -346,6 +346,7 @@ mod tests {
             area_id: "a".into(),
             kind: "drivable".into(),
             polygon: vec![-5.0, -2.5, 50.0, -2.5, 50.0, 2.5, -5.0, 2.5],
+            composed: Some(false),
         };
         Road::from_map(&[area], &[])
     }

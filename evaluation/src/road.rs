@@ -173,6 +173,7 @@ mod tests {
             area_id: "a".into(),
             kind: kind.into(),
             polygon: polygon.to_vec(),
+            composed: Some(false),
         }
     }
 
@@ -192,6 +193,7 @@ mod tests {
             right_neighbour: None,
             successors: Vec::new(),
             predecessors: Vec::new(),
+            composed: Some(false),
         }
     }
 

@@ -148,6 +148,7 @@ impl Findings {
             dropped: gathered.dropped as i64,
             message: gathered.message,
             offset_bytes: gathered.offset_bytes.map(|offset| offset as i64),
+            composed: Some(false),
         };
         self.found.into_iter().map(row).collect()
     }

@@ -18,7 +18,8 @@ use crate::log::Ids;
 use crate::migrate::upgraded;
 use crate::visible::{hidden_drives, is_of_ingested_drive, is_written_before_its_drive};
 
-/// Column that marks the rows of composed drives. Rows of a table that has a drive and not this column are marked by their drive.
+/// Column that marks the rows of composed drives. Where it may be null, as in rows that were written before the table had it, the row
+/// of `drive` says it.
 const COMPOSED: &str = "composed";
 /// Column that says whose rows they are.
 const LOG_ID: &str = "log_id";
@@ -38,7 +39,7 @@ struct OpenTable {
     provider: Arc<dyn TableProvider>,
     /// Drives that were being written when the table was opened.
     hidden: Vec<String>,
-    /// Whether it can hold rows of composed drives, which it does not mark itself.
+    /// Whether it can hold rows of composed drives that it does not mark itself.
     may_hold_composed: bool,
 }
 
@@ -93,7 +94,7 @@ impl LakeSchema {
             None => Arc::new(MemTable::try_new(spec.schema(), vec![vec![]])?),
         };
         let mut hidden = Vec::new();
-        let mut may_hold_composed = spec.has_column(LOG_ID) && !spec.has_column(COMPOSED);
+        let mut may_hold_composed = spec.has_column(LOG_ID) && !marks_composed(spec);
         if spec.name == Drive::SPEC.name {
             opened.drives = Some(log.ids().await.map_err(external)?);
         } else if let (Some(drives), true) = (&opened.drives, is_written_before_its_drive(spec)) {
@@ -158,7 +159,7 @@ impl SchemaProvider for LakeSchema {
         } = self.open(spec).await?;
         let hides_composed = self.view == View::WithoutComposed;
         let mut filters: Vec<Expr> = Vec::new();
-        if hides_composed && spec.has_column(COMPOSED) {
+        if hides_composed && marks_composed(spec) {
             filters.push(col(COMPOSED).eq(lit(false)));
         }
         if !hidden.is_empty() {
@@ -182,4 +183,10 @@ impl SchemaProvider for LakeSchema {
     fn table_exist(&self, name: &str) -> bool {
         TABLES.iter().any(|spec| spec.name == name)
     }
+}
+
+/// Whether every row of a table says whether its drive is composed.
+fn marks_composed(spec: &TableSpec) -> bool {
+    let mut columns = spec.columns.iter();
+    columns.any(|column| column.name == COMPOSED && !column.nullable)
 }

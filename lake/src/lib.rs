@@ -38,6 +38,7 @@
 //! let row = Signal {
 //!     log_id: "drive-1".into(), day: day_from_stamp_ns(0), stamp_ns: 0, name: "speed".into(),
 //!     value: Some(3.0), text: None, unit: Some("m/s".into()), source: "/odom".into(),
+//!     composed: Some(false),
 //! };
 //! let commit = Commit::new("ingest", "run-1").with_transactions(["speed/drive-1"]);
 //! lake.append(&[row.clone()], &commit).await?;

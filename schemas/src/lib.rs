@@ -23,6 +23,7 @@
 //!     text: None,
 //!     unit: Some("m/s".into()),
 //!     source: "/vehicle/status".into(),
+//!     composed: Some(false),
 //! };
 //! let batch = Signal::to_batch(std::slice::from_ref(&row))?;
 //! assert_eq!(Signal::from_batch(&batch)?, vec![row]);

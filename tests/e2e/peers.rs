@@ -1,11 +1,24 @@
 //! What programs that nobody here wrote read in our logs and tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use driveloop_tests::peers_python;
 
 use crate::harness::{Bench, Run, peer};
+
+/// What `README.md` tells other readers to ask.
+const RECORDED: &str = "log_id IN (SELECT log_id FROM drive WHERE NOT composed)";
+/// The tables in which composed drives have rows.
+const WITH_COMPOSED: [&str; 7] = [
+    "drive",
+    "ego_state",
+    "episode",
+    "lane",
+    "map_area",
+    "object_track",
+    "sample",
+];
 
 /// Two words and a count.
 type Counts = BTreeMap<(String, String), u64>;
@@ -42,6 +55,32 @@ fn delta_readers_count_what_the_lake_counts() {
         let count = bench.cell(&format!("SELECT count(*) FROM with_composed.{table}"));
         assert_eq!(count, rows.to_string(), "{table} in {reader}");
     }
+}
+
+#[test]
+fn delta_readers_leave_out_composed_drives_as_the_lake_does() {
+    let readme = include_str!("../../README.md");
+    assert!(readme.contains(&format!("`WHERE {RECORDED}`")));
+    let bench = Bench::new();
+    bench.simulate(2, 20, 2002, "logs");
+    bench.ok(&["ingest", "logs"]);
+    bench.ok(&["mine"]);
+    bench.ok(&["synth", "--limit", "12"]);
+    bench.ok(&["mine"]);
+    bench.ok(&["dataset", "freeze", "first"]);
+    let tables = bench.path("lake/tables");
+    let Some(counted) = python("count_recorded.py", [tables.as_path(), Path::new(RECORDED)]) else {
+        return;
+    };
+    let mut with_composed = BTreeSet::new();
+    for ((reader, table), rows) in &counted {
+        let recorded = bench.cell(&format!("SELECT count(*) FROM {table}"));
+        assert_eq!(recorded, rows.to_string(), "{table} in {reader}");
+        if bench.cell(&format!("SELECT count(*) FROM with_composed.{table}")) != recorded {
+            with_composed.insert(table.as_str());
+        }
+    }
+    assert_eq!(with_composed.into_iter().collect::<Vec<_>>(), WITH_COMPOSED);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod maintain;
 
 use anyhow::Result;
 use clap::Subcommand;
+use driveloop_lake::COMPOSED_SCHEMA;
 use driveloop_schemas::{TABLES, markdown::tables_markdown};
 
 use crate::Exit;
@@ -60,9 +61,11 @@ async fn tables(context: &Context) -> Result<()> {
         let Some(version) = lake.version(spec.name).await? else {
             continue;
         };
-        let rows = count(&lake, spec.name, "").await?;
+        let rows = count(&lake, spec.name, COMPOSED_SCHEMA).await?;
         let composed = if spec.has_column("composed") {
-            Cell::Int(count(&lake, spec.name, "WHERE composed").await?)
+            // Rows that an older version wrote do not say it themselves: the default schema leaves out what is composed.
+            let recorded = count(&lake, spec.name, "public").await?;
+            Cell::Int(rows - recorded)
         } else {
             Cell::Empty
         };
@@ -82,13 +85,10 @@ async fn tables(context: &Context) -> Result<()> {
     render::sheet(context.format, sheet)
 }
 
-async fn count(lake: &driveloop_lake::Lake, table: &str, filter: &str) -> Result<i64> {
+async fn count(lake: &driveloop_lake::Lake, table: &str, schema: &str) -> Result<i64> {
     use arrow::array::AsArray as _;
     use arrow::datatypes::Int64Type;
-    let sql = format!(
-        "SELECT count(*) FROM {}.{table} {filter}",
-        driveloop_lake::COMPOSED_SCHEMA
-    );
+    let sql = format!("SELECT count(*) FROM {schema}.{table}");
     let batches = lake.query(&sql).await?;
     let first = batches
         .first()

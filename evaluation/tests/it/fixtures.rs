@@ -130,6 +130,7 @@ pub(crate) fn area(log_id: &str) -> MapArea {
         area_id: "lane".into(),
         kind: "drivable".into(),
         polygon: vec![-50.0, 1.5, 200.0, 1.5, 200.0, 6.0, -50.0, 6.0],
+        composed: Some(false),
     }
 }
 
@@ -169,6 +170,7 @@ fn sample(row: &ObjectTrack) -> Sample {
         speed_mps: row.vx_mps.unwrap_or(0.0).hypot(row.vy_mps.unwrap_or(0.0)),
         scenarios,
         weight: 1.0,
+        composed: Some(false),
     }
 }
 

@@ -265,6 +265,7 @@ async fn what_leaves_the_road_of_the_map_is_counted() {
         .map(|sample| Sample {
             sample_id: format!("composed/{}", sample.sample_id).into(),
             log_id: "composed".into(),
+            composed: Some(true),
             source: "synthetic".into(),
             ..sample
         })

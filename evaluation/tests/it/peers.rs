@@ -137,6 +137,7 @@ fn figures(case: &Case) -> Vec<Option<f64>> {
         area_id: "a".into(),
         kind: "drivable".into(),
         polygon: outline.as_flattened().to_vec(),
+        composed: Some(false),
     };
     let road = Road::from_map(&case.areas.iter().map(area).collect::<Vec<_>>(), &[]);
     let present = state(&case.present);

@@ -3,9 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{
-    BooleanArray, Float64Array, Float64Builder, Int32Builder, Int64Array, StringBuilder,
-};
+use arrow::array::{Float64Array, Float64Builder, Int32Builder, Int64Array, StringBuilder};
 use arrow::record_batch::RecordBatch;
 use driveloop_schemas::{ObjectTrack, Row as _, TableSpec};
 
@@ -182,9 +180,7 @@ impl Facts for ActorColumns {
             }
         }
         let ids = parts.map(|(name, _, own)| (Some(name), own.len()));
-        let composed = BooleanArray::from(vec![false; count]);
         let mut columns = Columns::new(ObjectTrack::SPEC, key, count)
-            .with("composed", Arc::new(composed))
             .with("track_id", repeated(ids))
             .with("stamp_ns", Arc::new(Int64Array::from(made.stamps_ns)))
             .with("category", Arc::new(made.categories.finish()))

@@ -156,6 +156,7 @@ fn lane(segment: LaneSegment) -> Option<Lane> {
         right_neighbour: segment.right_neighbor_id.map(text),
         successors: segment.successors.into_iter().map(text).collect(),
         predecessors: segment.predecessors.into_iter().map(text).collect(),
+        composed: None,
     })
 }
 
@@ -181,5 +182,6 @@ fn area(id: i64, kind: &str, polygon: Vec<f64>) -> Option<MapArea> {
         area_id: id.to_string(),
         kind: kind.to_owned(),
         polygon,
+        composed: None,
     })
 }

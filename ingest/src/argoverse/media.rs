@@ -117,6 +117,7 @@ impl Log<'_> {
             points,
             digest,
             privacy_state: "unprocessed".to_owned(),
+            composed: None,
         });
         Ok(())
     }
@@ -161,6 +162,7 @@ impl Log<'_> {
             height_px: header.map(|header| header.height_px),
             digest: content_digest(&bytes),
             privacy_state: "unprocessed".to_owned(),
+            composed: None,
         });
         Ok(())
     }

@@ -129,5 +129,6 @@ fn calibration(sensor: String, ego_from_sensor: Pose, lens: Option<Lens>) -> Cal
         height_px: lens.and_then(|lens| pixels(lens.height_px)),
         distortion_model: lens.map(|_| "radial".to_owned()),
         distortion: lens.map(|lens| lens.k.to_vec()).unwrap_or_default(),
+        composed: None,
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, StringBuilder};
+use arrow::array::{ArrayRef, BooleanArray, Date32Array, StringBuilder};
+use arrow::buffer::BooleanBuffer;
 use arrow::record_batch::RecordBatch;
 use driveloop_schemas::TableSpec;
 
@@ -26,9 +27,12 @@ impl Columns {
             columns: HashMap::new(),
         };
         let days = Date32Array::from_value(key.day.0, rows);
+        // What comes from a log is not composed.
+        let composed = BooleanArray::new(BooleanBuffer::new_unset(rows), None);
         columns
             .with("log_id", repeated([(Some(key.log_id), rows)]))
             .with("day", Arc::new(days))
+            .with("composed", Arc::new(composed))
     }
 
     /// The same with a column.

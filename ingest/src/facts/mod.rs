@@ -1,7 +1,7 @@
 //! What a drive is to the lake: its rows, column by column, table by table.
 //!
 //! Tables with very many rows are held as columns (a signal value takes 16 bytes, a bus frame 24, an actor 120), the others as rows.
-//! `log_id` and `day` are the same in all rows of a drive and are only written into batches.
+//! `log_id`, `day` and `composed` are the same in all rows of a drive and are only written into batches.
 
 mod bus;
 mod columns;

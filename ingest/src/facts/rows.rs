@@ -61,6 +61,8 @@ macro_rules! drive_row {
             fn set_drive(&mut self, key: DriveKey<'_>) {
                 self.log_id = key.log_id.into();
                 self.day = Day(key.day.0);
+                // What comes from a log is not composed.
+                self.composed = false.into();
             }
             fn order(&self, other: &Self) -> Ordering {
                 ($(&self.$key,)+).cmp(&($(&other.$key,)+))

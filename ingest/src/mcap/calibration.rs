@@ -229,5 +229,6 @@ fn calibration(sensor: &str, ego_from_sensor: Pose, lens: Option<&Lens>) -> Cali
         height_px: pixels(1),
         distortion_model: model.map(str::to_owned),
         distortion: lens.map_or_else(Vec::new, |lens| lens.distortion.clone()),
+        composed: None,
     }
 }

@@ -110,6 +110,7 @@ fn lane(lane: MapLane) -> Option<Lane> {
         right_neighbour: lane.right_neighbour,
         successors: lane.successors,
         predecessors: lane.predecessors,
+        composed: None,
     })
 }
 
@@ -122,5 +123,6 @@ fn area(area: Area) -> Option<MapArea> {
         area_id: area.area_id,
         kind: area.kind,
         polygon,
+        composed: None,
     })
 }

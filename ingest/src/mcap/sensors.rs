@@ -50,6 +50,7 @@ impl Reader<'_> {
             height_px: header.map(|header| header.height_px),
             digest: digest.to_hex().to_string(),
             privacy_state: "unprocessed".to_owned(),
+            composed: None,
         });
         Ok(Ok(()))
     }
@@ -84,6 +85,7 @@ impl Reader<'_> {
             points: size.and_then(|(width, height)| width.checked_mul(height)),
             digest: digest.to_hex().to_string(),
             privacy_state: "unprocessed".to_owned(),
+            composed: None,
         });
         Ok(Ok(()))
     }

@@ -31,6 +31,7 @@ pub fn signal(log_id: &str, stamp_ns: i64) -> Signal {
         text: None,
         unit: None,
         source: "/odom".into(),
+        composed: Some(false),
     }
 }
 
@@ -91,5 +92,6 @@ pub(super) fn camera_frame(log_id: &str, range: crate::PackRange) -> CameraFrame
         height_px: None,
         digest: String::new(),
         privacy_state: "unprocessed".into(),
+        composed: Some(false),
     }
 }

@@ -9,10 +9,13 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
+use arrow::util::display::array_value_to_string;
 use driveloop_lake::{Commit, Lake};
-use driveloop_schemas::migrations::{MIGRATIONS, default_of, version_of};
+use driveloop_schemas::migrations::{DefaultValue, MIGRATIONS, default_of, version_of};
 use driveloop_schemas::time::Day;
-use driveloop_schemas::{Finding, Row as _, SampleMetric, TABLES, TableSpec};
+use driveloop_schemas::{Drive, Finding, Lane, Row as _, SampleMetric, TABLES, TableSpec};
+
+use crate::rows::{drive, transaction};
 
 /// The table as it was before its first migration.
 fn first_version(spec: &TableSpec) -> &'static TableSpec {
@@ -55,12 +58,14 @@ fn row(spec: &TableSpec) -> RecordBatch {
 }
 
 async fn write(lake: &Lake, spec: &'static TableSpec) {
+    write_as(lake, spec, &Commit::new("ingest", "run")).await;
+}
+
+async fn write_as(lake: &Lake, spec: &'static TableSpec, commit: &Commit) {
     let mut stage = lake.stage(spec);
     stage.write(&row(spec)).await.unwrap();
     let staged = stage.finish().await.unwrap();
-    lake.commit_staged(staged, &Commit::new("ingest", "run"))
-        .await
-        .unwrap();
+    lake.commit_staged(staged, commit).await.unwrap();
 }
 
 /// The version of a table by the columns that it has in the store.
@@ -134,6 +139,7 @@ async fn new_values_stand_beside_defaults() {
         dropped: 0,
         message: String::new(),
         offset_bytes,
+        composed: Some(false),
     };
     let lake = Lake::open("memory://migrations/beside").await.unwrap();
     write(&lake, first_version(Finding::SPEC)).await;
@@ -195,4 +201,64 @@ async fn rows_are_replaced_by_a_column_that_older_rows_lack() {
         .map(|row| (row.split.as_str(), row.value))
         .collect();
     assert_eq!(splits, [("test", 3.0), ("unknown", 1.0)]);
+}
+
+/// Lakes of older versions hold composed drives whose rows do not say so: they are unknown, never called recorded, and stay hidden.
+#[tokio::test]
+async fn rows_of_an_older_version_are_composed_where_their_drive_is() {
+    let old = Lake::open("memory://migrations/composed").await.unwrap();
+    let composed = Commit::new("synth", "run").with_transactions(["x"]);
+    write_as(&old, first_version(Lane::SPEC), &composed).await;
+    let drive_of = |log_id: &str, composed| Drive {
+        composed,
+        ..drive(log_id)
+    };
+    old.append(&[drive_of("x", true)], &composed).await.unwrap();
+
+    let now = Lake::open("memory://migrations/composed").await.unwrap();
+    let values = async |sql: &str| -> Vec<String> {
+        let batches = now.query(sql).await.unwrap();
+        let cells = batches.iter().flat_map(|batch| {
+            let cell = |column: usize, row| array_value_to_string(batch.column(column), row);
+            (0..batch.num_rows()).map(move |row| {
+                let cells = (0..batch.num_columns()).map(|column| cell(column, row).unwrap());
+                cells.collect::<Vec<_>>().join(" ")
+            })
+        });
+        cells.collect()
+    };
+    let all = "SELECT log_id, composed FROM with_composed.lane ORDER BY log_id";
+    assert_eq!(values(all).await, ["x "]);
+    assert_eq!(values("SELECT log_id FROM lane").await, [""; 0]);
+    let of_lane = |log_id: &str, composed| Lane {
+        log_id: log_id.into(),
+        composed: Some(composed),
+        ..Lane::from_batch(&row(Lane::SPEC)).unwrap().remove(0)
+    };
+    for (log_id, composed, id) in [("y", false, transaction("y")), ("z", true, "z".to_owned())] {
+        let commit = Commit::new("test", "run").with_transactions([id]);
+        let lanes = [of_lane(log_id, composed)];
+        now.append(&lanes, &commit).await.unwrap();
+        let drives = [drive_of(log_id, composed)];
+        now.append(&drives, &commit).await.unwrap();
+    }
+    assert_eq!(values(all).await, ["x ", "y false", "z true"]);
+    assert_eq!(values("SELECT log_id FROM lane").await, ["y"]);
+}
+
+/// Each table that has a drive says whether the drive is composed, and every row of this version can.
+#[test]
+fn every_table_of_a_drive_says_whether_it_is_composed() {
+    for spec in TABLES.iter().filter(|spec| spec.has_column("log_id")) {
+        let composed = spec.columns.iter().find(|column| column.name == "composed");
+        let composed = composed.unwrap_or_else(|| panic!("{} does not say it", spec.name));
+        assert_eq!((composed.data_type)(), DataType::Boolean, "{}", spec.name);
+        let added = default_of(spec.name, "composed");
+        assert_eq!(composed.nullable, added.is_some(), "{}", spec.name);
+        assert!(
+            added.is_none_or(|value| value == DefaultValue::Null),
+            "{}: a row of an older version is not known to be recorded",
+            spec.name
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use arrow::util::display::array_value_to_string;
 use driveloop_lake::{AsOf, Commit, Error, Lake};
-use driveloop_schemas::Drive;
+use driveloop_schemas::{Drive, Signal};
 
 use crate::rows::{drive, episode, signal, transaction};
 
@@ -25,7 +25,7 @@ async fn composed_drives_are_seen_by_those_who_ask() {
     assert_eq!(count("SELECT * FROM with_composed.episode").await, 2);
 }
 
-/// Rows that have no mark of their own are those of their drive, in the session and in what was.
+/// Rows that have no mark of their own, as an older version wrote them, are those of their drive, in the session and in what was.
 #[tokio::test]
 async fn rows_without_a_mark_are_hidden_with_their_composed_drive() {
     let lake = Lake::open("memory://reading/unmarked").await.unwrap();
@@ -36,7 +36,10 @@ async fn rows_without_a_mark_are_hidden_with_their_composed_drive() {
             _ => log_id.to_owned(),
         };
         let commit = Commit::new("test", "run").with_transactions([id]);
-        let rows = [signal(log_id, 0, 1), signal(log_id, 0, 2)];
+        let rows = [1, 2].map(|stamp_ns| Signal {
+            composed: None,
+            ..signal(log_id, 0, stamp_ns)
+        });
         lake.append(&rows, &commit).await.unwrap();
         let drive = Drive {
             composed,

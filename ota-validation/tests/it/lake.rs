@@ -32,6 +32,7 @@ fn sample(drive: usize, at: usize) -> Sample {
             Vec::new()
         },
         weight: 1.0,
+        composed: Some(false),
     }
 }
 

@@ -137,6 +137,7 @@ fn samples_of_track<'a>(
                 speed_mps: vx_mps.hypot(vy_mps),
                 scenarios: scenarios.iter().map(|name| (*name).to_owned()).collect(),
                 weight: 1.0,
+                composed: Some(source.drive.composed),
             };
             is_sample.then(|| Candidate {
                 sample: sample(),

@@ -194,6 +194,7 @@ mod tests {
             right_neighbour: None,
             successors: successors.iter().map(|id| (*id).to_owned()).collect(),
             predecessors: Vec::new(),
+            composed: Some(false),
         }
     }
 

@@ -117,6 +117,7 @@ mod tests {
             speed_mps: 0.0,
             scenarios: Vec::new(),
             weight: 1.0,
+            composed: Some(false),
         };
         let check = |rows: &[Sample]| check_splits("d", rows).map_err(|error| error.to_string());
         let (a, b) = (row("a", "a", "train"), row("b", "b", "test"));

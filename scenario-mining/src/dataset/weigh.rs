@@ -101,6 +101,7 @@ mod tests {
             speed_mps: 0.0,
             scenarios: scenarios.iter().map(|name| (*name).to_owned()).collect(),
             weight: 1.0,
+            composed: Some(false),
         };
         Candidate { sample, is_chosen }
     }

@@ -17,6 +17,7 @@ pub(crate) fn area(log_id: &str, kind: &str, area_id: &str, polygon: &[f64]) -> 
         area_id: area_id.into(),
         kind: kind.into(),
         polygon: polygon.to_vec(),
+        composed: Some(false),
     }
 }
 

@@ -73,7 +73,14 @@ pub(crate) async fn add_drive_on(
     rows.sort_by(|a, b| (&a.track_id, a.stamp_ns).cmp(&(&b.track_id, b.stamp_ns)));
     let commit = Commit::new("test", "run").with_transactions([format!("drive/{log_id}")]);
     lake.append(&rows, &commit).await.unwrap();
-    lake.append(lanes, &commit).await.unwrap();
+    let lanes = lanes.iter().cloned();
+    let lanes: Vec<Lane> = lanes
+        .map(|lane| Lane {
+            composed: Some(composed),
+            ..lane
+        })
+        .collect();
+    lake.append(&lanes, &commit).await.unwrap();
     if let Some(host) = host {
         lake.append(&[item(log_id, host)], &commit).await.unwrap();
     }
@@ -97,6 +104,7 @@ pub(crate) fn lane(log_id: &str, lane_id: &str, centre: Vec<f64>) -> Lane {
         right_neighbour: None,
         successors: Vec::new(),
         predecessors: Vec::new(),
+        composed: Some(false),
     }
 }
 

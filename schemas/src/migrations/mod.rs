@@ -8,6 +8,21 @@
     non_snake_case,
     reason = "named by table, version before and version after"
 )]
+mod bus_frame__v1__to__v2;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
+mod calibration__v1__to__v2;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
+mod camera_frame__v1__to__v2;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
 mod checkpoint__v1__to__v2;
 #[expect(
     non_snake_case,
@@ -23,12 +38,42 @@ mod finding__v1__to__v2;
     non_snake_case,
     reason = "named by table, version before and version after"
 )]
+mod finding__v2__to__v3;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
+mod lane__v1__to__v2;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
+mod lidar_sweep__v1__to__v2;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
+mod map_area__v1__to__v2;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
 mod object_track__v1__to__v2;
 #[expect(
     non_snake_case,
     reason = "named by table, version before and version after"
 )]
+mod sample__v1__to__v2;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
 mod sample_metric__v1__to__v2;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
+mod signal__v1__to__v2;
 #[expect(
     non_snake_case,
     reason = "named by table, version before and version after"
@@ -63,11 +108,20 @@ use crate::table::TableSpec;
 
 /// Every step, by table and version.
 pub const MIGRATIONS: &[&Migration] = &[
+    &bus_frame__v1__to__v2::STEP,
+    &calibration__v1__to__v2::STEP,
+    &camera_frame__v1__to__v2::STEP,
     &checkpoint__v1__to__v2::STEP,
     &failure_slice__v1__to__v2::STEP,
     &finding__v1__to__v2::STEP,
+    &finding__v2__to__v3::STEP,
+    &lane__v1__to__v2::STEP,
+    &lidar_sweep__v1__to__v2::STEP,
+    &map_area__v1__to__v2::STEP,
     &object_track__v1__to__v2::STEP,
+    &sample__v1__to__v2::STEP,
     &sample_metric__v1__to__v2::STEP,
+    &signal__v1__to__v2::STEP,
     &slice_metric__v1__to__v2::STEP,
     &synthetic_item__v1__to__v2::STEP,
     &training_run__v1__to__v2::STEP,
@@ -202,6 +256,7 @@ mod tests {
             dropped: 1,
             message: "expected one checksum, got another".into(),
             offset_bytes: Some(7),
+            composed: Some(false),
         }
     }
 
@@ -227,6 +282,7 @@ mod tests {
             Finding::from_batch(&upgraded).unwrap(),
             [Finding {
                 offset_bytes: None,
+                composed: None,
                 ..finding()
             }]
         );

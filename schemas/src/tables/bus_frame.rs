@@ -6,7 +6,7 @@ use crate::time::Day;
 
 table! {
     /// One frame of a vehicle bus (CAN, CAN FD) as it was recorded, not decoded.
-    BusFrame = "bus_frame", version 1, key ["log_id", "bus", "can_id", "stamp_ns"], partition_by ["day"];
+    BusFrame = "bus_frame", version 2, key ["log_id", "bus", "can_id", "stamp_ns"], partition_by ["day"];
     /// The drive.
     ["-"] log_id: LogId,
     /// UTC day of the drive's start.
@@ -25,6 +25,8 @@ table! {
     ["-"] is_error: bool,
     /// Payload: up to 8 bytes, up to 64 on CAN FD.
     ["-"] data: Vec<u8>,
+    /// Whether `synth` composed the drive; null in rows of version 1, where `drive` says it.
+    ["-"] composed: Option<bool>,
 }
 
 #[cfg(test)]
@@ -45,6 +47,7 @@ mod tests {
             is_remote: false,
             is_error: false,
             data: data.to_vec(),
+            composed: Some(false),
         };
         let rows = [row(&[]), row(&[0, 255, 7])];
         let batch = BusFrame::to_batch(&rows).unwrap();

@@ -6,7 +6,7 @@ use crate::time::Day;
 
 table! {
     /// One sensor of a drive.
-    Calibration = "calibration", version 1, key ["log_id", "sensor"], partition_by ["day"];
+    Calibration = "calibration", version 2, key ["log_id", "sensor"], partition_by ["day"];
     /// The drive.
     ["-"] log_id: LogId,
     /// UTC day of the drive's start.
@@ -43,4 +43,6 @@ table! {
     ["-"] distortion_model: Option<String>,
     /// Coefficients of the distortion model; empty where there is none.
     ["1"] distortion: Vec<f64>,
+    /// Whether `synth` composed the drive; null in rows of version 1, where `drive` says it.
+    ["-"] composed: Option<bool>,
 }

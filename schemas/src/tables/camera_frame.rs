@@ -6,7 +6,7 @@ use crate::time::Day;
 
 table! {
     /// One camera image: a byte range of a media pack.
-    CameraFrame = "camera_frame", version 1, key ["log_id", "sensor", "stamp_ns"], partition_by ["day"];
+    CameraFrame = "camera_frame", version 2, key ["log_id", "sensor", "stamp_ns"], partition_by ["day"];
     /// The drive.
     ["-"] log_id: LogId,
     /// UTC day of the drive's start.
@@ -31,4 +31,6 @@ table! {
     ["-"] digest: String,
     /// `unprocessed` or `anonymised`.
     ["-"] privacy_state: String,
+    /// Whether `synth` composed the drive; null in rows of version 1, where `drive` says it.
+    ["-"] composed: Option<bool>,
 }

@@ -29,7 +29,7 @@ impl Severity {
 
 table! {
     /// One finding about the quality or the compliance of a drive.
-    Finding = "finding", version 2, key ["log_id", "check", "subject", "start_ns"], partition_by ["day"];
+    Finding = "finding", version 3, key ["log_id", "check", "subject", "start_ns"], partition_by ["day"];
     /// The drive.
     ["-"] log_id: LogId,
     /// UTC day of the drive's start.
@@ -52,4 +52,6 @@ table! {
     ["-"] message: String,
     /// Where in the log's file it is, or where the first of several is; null where it has no place in a file.
     ["B"] offset_bytes: Option<i64>,
+    /// Whether `synth` composed the drive; null in rows of versions 1 and 2, where `drive` says it.
+    ["-"] composed: Option<bool>,
 }

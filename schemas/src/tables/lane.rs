@@ -6,7 +6,7 @@ use crate::time::Day;
 
 table! {
     /// One lane segment of a drive's map. Polylines are `[x0, y0, x1, y1, …]` in driving direction.
-    Lane = "lane", version 1, key ["log_id", "lane_id"], partition_by ["day"];
+    Lane = "lane", version 2, key ["log_id", "lane_id"], partition_by ["day"];
     /// The drive whose map it is.
     ["-"] log_id: LogId,
     /// UTC day of the drive's start.
@@ -35,4 +35,6 @@ table! {
     ["-"] successors: Vec<String>,
     /// Lanes that lead into it.
     ["-"] predecessors: Vec<String>,
+    /// Whether `synth` composed the drive; null in rows of version 1, where `drive` says it.
+    ["-"] composed: Option<bool>,
 }

@@ -6,7 +6,7 @@ use crate::time::Day;
 
 table! {
     /// One lidar sweep: a byte range of a media pack.
-    LidarSweep = "lidar_sweep", version 1, key ["log_id", "sensor", "stamp_ns"], partition_by ["day"];
+    LidarSweep = "lidar_sweep", version 2, key ["log_id", "sensor", "stamp_ns"], partition_by ["day"];
     /// The drive.
     ["-"] log_id: LogId,
     /// UTC day of the drive's start.
@@ -29,4 +29,6 @@ table! {
     ["-"] digest: String,
     /// `unprocessed` or `anonymised`.
     ["-"] privacy_state: String,
+    /// Whether `synth` composed the drive; null in rows of version 1, where `drive` says it.
+    ["-"] composed: Option<bool>,
 }

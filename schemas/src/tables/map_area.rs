@@ -6,7 +6,7 @@ use crate::time::Day;
 
 table! {
     /// A drivable area or a crossing of a drive's map.
-    MapArea = "map_area", version 1, key ["log_id", "kind", "area_id"], partition_by ["day"];
+    MapArea = "map_area", version 2, key ["log_id", "kind", "area_id"], partition_by ["day"];
     /// The drive whose map it is.
     ["-"] log_id: LogId,
     /// UTC day of the drive's start.
@@ -17,4 +17,6 @@ table! {
     ["-"] kind: String,
     /// Outline `[x0, y0, x1, y1, …]`, open.
     ["m, map"] polygon: Vec<f64>,
+    /// Whether `synth` composed the drive; null in rows of version 1, where `drive` says it.
+    ["-"] composed: Option<bool>,
 }

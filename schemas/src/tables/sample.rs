@@ -6,7 +6,7 @@ use crate::time::Day;
 
 table! {
     /// One item of a frozen dataset: an actor at a stamp, whose past is the input and whose future is the target.
-    Sample = "sample", version 1, key ["dataset", "sample_id"], partition_by ["dataset"];
+    Sample = "sample", version 2, key ["dataset", "sample_id"], partition_by ["dataset"];
     /// Name of the dataset; immutable once frozen.
     ["-"] dataset: String,
     /// Digest of what the dataset was frozen from: query, parameters, drives and episodes.
@@ -37,4 +37,6 @@ table! {
     ["-"] scenarios: Vec<String>,
     /// Weight in training.
     ["1"] weight: f64,
+    /// Whether `synth` composed the drive; null in rows of version 1, where `source` says it.
+    ["-"] composed: Option<bool>,
 }

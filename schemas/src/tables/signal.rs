@@ -6,7 +6,7 @@ use crate::time::Day;
 
 table! {
     /// One decoded value of a bus or topic.
-    Signal = "signal", version 1, key ["log_id", "name", "stamp_ns"], partition_by ["day"];
+    Signal = "signal", version 2, key ["log_id", "name", "stamp_ns"], partition_by ["day"];
     /// The drive.
     ["-"] log_id: LogId,
     /// UTC day of the drive's start.
@@ -23,4 +23,6 @@ table! {
     ["-"] unit: Option<String>,
     /// Topic or bus.
     ["-"] source: String,
+    /// Whether `synth` composed the drive; null in rows of version 1, where `drive` says it.
+    ["-"] composed: Option<bool>,
 }

@@ -97,10 +97,12 @@ pub(crate) fn composed_drive(
     }
     let lanes = host.lanes.iter().map(|row| Lane {
         log_id: item_id.into(),
+        composed: Some(true),
         ..row.clone()
     });
     let areas = host.areas.iter().map(|row| MapArea {
         log_id: item_id.into(),
+        composed: Some(true),
         ..row.clone()
     });
     let drive = Drive {

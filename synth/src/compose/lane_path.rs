@@ -192,6 +192,7 @@ mod tests {
             right_neighbour: None,
             successors: next.iter().map(|id| (*id).to_owned()).collect(),
             predecessors: Vec::new(),
+            composed: Some(false),
         };
         vec![
             lane("right", [0.0, 0.0, 50.0, 0.0], &["on", "off"]),

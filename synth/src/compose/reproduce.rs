@@ -169,9 +169,18 @@ async fn compare(lake: &Lake, host: &HostScene, item: &SyntheticItem) -> Result<
         of_state,
     );
     let of_lane = |row: &Lane| row.lane_id.to_string();
-    found.table(&lake.read::<Lane>(filter).await?, &made.lanes, of_lane);
+    // Rows that an older version wrote do not say that their drive is composed.
+    let mut lanes = lake.read::<Lane>(filter).await?;
+    lanes
+        .iter_mut()
+        .for_each(|row| row.composed = row.composed.or(Some(true)));
+    found.table(&lanes, &made.lanes, of_lane);
     let of_area = |row: &MapArea| format!("{} {}", row.kind, row.area_id);
-    found.table(&lake.read::<MapArea>(filter).await?, &made.areas, of_area);
+    let mut areas = lake.read::<MapArea>(filter).await?;
+    areas
+        .iter_mut()
+        .for_each(|row| row.composed = row.composed.or(Some(true)));
+    found.table(&areas, &made.areas, of_area);
     Ok(Reproduction {
         item_id: item.item_id.clone(),
         recipe: item.recipe.clone(),

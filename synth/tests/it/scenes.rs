@@ -165,6 +165,7 @@ pub(crate) fn straight(cars: &[Car], low_y_m: f64, high_y_m: f64) -> HostScene {
         polygon: vec![
             -60.0, low_y_m, 400.0, low_y_m, 400.0, high_y_m, -60.0, high_y_m,
         ],
+        composed: Some(false),
     };
     let end_ns = START_NS + 100 * STEP_NS;
     HostScene::new(drive("host", end_ns), rows, states, Vec::new(), vec![area]).unwrap()

@@ -101,6 +101,7 @@ pub(super) fn lanes(folder: &Path, log_id: &str, day: Day) -> Vec<Lane> {
             .filter_map(name)
             .collect(),
         predecessors: Vec::new(),
+        composed: Some(false),
     };
     map["lane_segments"]
         .as_object()

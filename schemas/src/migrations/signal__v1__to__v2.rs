@@ -1,0 +1,12 @@
+//! Rows say whether their drive was composed.
+
+use super::{AddedColumn, DefaultValue, Migration};
+
+pub(super) const STEP: Migration = Migration {
+    table: "signal",
+    to: 2,
+    added: &[AddedColumn {
+        name: "composed",
+        default: DefaultValue::Null,
+    }],
+};
