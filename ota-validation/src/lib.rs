@@ -5,7 +5,9 @@
 //!
 //! * [`gate`] is the pure core: [`Paired`] scores and [`Rules`] to a [`Verdict`].
 //! * [`validate_scores`] takes two CSV or Parquet files that any evaluator wrote.
-//! * [`validate_models`] takes two models of the lake and records the verdict there.
+//! * [`validate_models`] takes two models of the lake and records the verdict there, and a model that passes as a release.
+//! * [`release_baseline`] says what a candidate has to be compared with: the last release.
+//! * [`check_suite_unseen`] refuses a suite whose drives the candidate was made with.
 //!
 //! The same inputs, rules and seed give the same bytes. Every metric and slice is judged alone, so that a mean that
 //! rises hides nothing that falls, and few scenes give `INCONCLUSIVE` with the number that would decide.
@@ -41,12 +43,14 @@ mod attest;
 mod compare;
 mod error;
 mod evidence;
+mod exposure;
 mod gate;
 mod models;
 mod newly_failing;
 mod paired;
 mod plots;
 mod reasons;
+mod releases;
 mod report;
 mod rules;
 mod scene_view;
@@ -64,9 +68,11 @@ pub use attest::{
 };
 pub use error::{Error, Result};
 pub use evidence::{Artifact, EVIDENCE_SCHEMA, Evidence, Suite, Tool};
+pub use exposure::check_suite_unseen;
 pub use gate::gate;
 pub use models::{ValidateOptions, validate_models};
 pub use paired::{ALL, Paired, PairedMetric, Scene};
+pub use releases::release_baseline;
 pub use rules::{
     Columns, Direction, Kind, MetricRule, Rules, ScoreColumns, SliceScope, Veto, WhenWorse,
 };

@@ -7,8 +7,10 @@ use driveloop_schemas::{Checkpoint, Row, Sample, SampleMetric, TrainingRun};
 
 use crate::error::{Error, Result};
 use crate::evidence::Artifact;
+use crate::exposure::check_suite_unseen;
 use crate::gate::gate;
 use crate::paired::{Paired, PairedMetric, Scene};
+use crate::releases::standing;
 use crate::rules::Rules;
 use crate::scene_view::{Models, SceneView, look_up};
 use crate::update_record::UpdateRecord;
@@ -66,12 +68,15 @@ impl ValidateOptions {
 
 /// Validates a model of the lake against another, and records verdict, evidence and report there.
 ///
-/// Reads `sample` and `sample_metric` (both models must have been evaluated on the suite), writes `release_verdict`.
+/// Reads `sample` and `sample_metric` (both models must have been evaluated on the suite), writes `release_verdict`, and `release`
+/// where the candidate passes. The first reason says what the baseline is; against one that is not the last release
+/// ([`release_baseline`](crate::release_baseline)) nothing passes.
 /// Samples of one recorded drive are not independent, so drives are the units of every test and interval: with one
 /// test drive nothing can be shown, and the verdict is `INCONCLUSIVE` however many samples it holds.
 ///
 /// # Errors
-/// When the suite has no test samples, a model was not evaluated on it, or the lake fails.
+/// When the suite has no test samples, a model was not evaluated on it, the candidate was made with drives of it, another model was
+/// released in the meantime, or the lake fails.
 pub async fn validate_models(lake: &Lake, options: &ValidateOptions) -> Result<Validation> {
     let rules = match &options.rules {
         Some(rules) => rules.clone(),
@@ -88,10 +93,13 @@ pub async fn validate_models(lake: &Lake, options: &ValidateOptions) -> Result<V
         });
     };
     let suite_digest = Some(first.dataset_digest.clone());
+    check_suite_unseen(lake, &options.candidate, &options.suite).await?;
     let candidate = values(lake, &options.candidate, &suite).await?;
     let baseline = values(lake, &options.baseline, &suite).await?;
     let paired = pair(&samples, &candidate, &baseline, options)?;
     let verdict = gate(&paired, &rules, options.seed);
+    let standing = standing(lake, &options.candidate, &options.baseline, &rules).await?;
+    let verdict = verdict.led_by(standing);
     let views = views(lake, &samples, &verdict, options).await?;
     let question = Question {
         candidate: artifact(lake, &options.candidate).await?,

@@ -5,6 +5,10 @@ use crate::error::{Error, Result};
 
 impl Rules {
     pub(super) fn check(&self) -> Result<()> {
+        if self.reference.is_empty() {
+            let expected = "a model of the lake, or constant-velocity";
+            return Err(refused("reference", expected, "an empty text"));
+        }
         let shares = [
             ("fdr", self.fdr),
             ("noninferiority_alpha", self.noninferiority_alpha),

@@ -17,6 +17,9 @@ pub use score_columns::ScoreColumns;
 pub struct Rules {
     /// Name, for the report.
     pub name: String,
+    /// What the first release is compared with: a model of the lake, or `constant-velocity`. Later ones are compared with the last
+    /// release.
+    pub reference: String,
     /// False discovery rate over all metrics and slices.
     pub fdr: f64,
     /// One-sided level of the non-inferiority tests; intervals are at twice this level.
@@ -166,6 +169,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             name: "default".to_owned(),
+            reference: "constant-velocity".to_owned(),
             fdr: 0.05,
             noninferiority_alpha: 0.025,
             power: 0.8,

@@ -12,5 +12,6 @@ mod calibration;
 mod fixture;
 mod lake;
 mod planner_scores;
+mod releases;
 mod score_files;
 mod scores;
