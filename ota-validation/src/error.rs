@@ -119,6 +119,50 @@ pub enum Error {
         /// What is missing there.
         expected: String,
     },
+    /// Another model was released while this one was validated: evaluate it against that one.
+    #[error(
+        "`{candidate}` passed, but release {number} is `{by}` by now: evaluate and validate it against `{by}`"
+    )]
+    Superseded {
+        /// The model that passed.
+        candidate: String,
+        /// The number that it would have had.
+        number: i64,
+        /// The model that has it.
+        by: String,
+    },
+    /// The candidate, or a model that its training goes back to, was made with drives of the suite: nothing that it does on them
+    /// says anything of others.
+    #[error(
+        "{drives} of the test drives of `{suite}` {verb} known to `{model}` by its dataset `{dataset}`, for example {example}: \
+         {relation}; hold out other drives, or train without these"
+    )]
+    SuiteSeen {
+        /// The dataset whose test split is the suite.
+        suite: String,
+        /// The model that saw them.
+        model: String,
+        /// What it was trained or chosen on.
+        dataset: String,
+        /// How many drives.
+        drives: usize,
+        /// `is` or `are`.
+        verb: &'static str,
+        /// The first of them.
+        example: String,
+        /// What the model is to the candidate.
+        relation: String,
+    },
+    /// A model that the candidate's training goes back to is not in the lake, so that nobody can say which drives it saw.
+    #[error(
+        "the training of `{model}` started from `{ancestor}`, which is not in the lake: nobody can say which drives that saw"
+    )]
+    AncestorUnknown {
+        /// The model.
+        model: String,
+        /// What its training started from.
+        ancestor: String,
+    },
     /// A key that is none, or evidence that cannot be signed. What a private key holds is in no message.
     #[error("{subject}: expected {expected}")]
     Signing {

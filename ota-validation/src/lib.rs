@@ -6,7 +6,9 @@
 //! * [`gate`] is the pure core: [`Paired`] scores and [`Rules`] to a [`Verdict`].
 //! * [`validate_scores`] takes two CSV or Parquet files that any evaluator wrote, says how it reads them, and asks where
 //!   they do not tell.
-//! * [`validate_models`] takes two models of the lake and records the verdict there.
+//! * [`validate_models`] takes two models of the lake and records the verdict there, and a model that passes as a release.
+//! * [`release_baseline`] says what a candidate has to be compared with: the last release.
+//! * [`check_suite_unseen`] refuses a suite whose drives the candidate was made with.
 //!
 //! The same inputs, rules and seed give the same bytes. Every metric and slice is judged alone, so that a mean that
 //! rises hides nothing that falls, and few scenes give `INCONCLUSIVE` with the number that would decide.
@@ -42,6 +44,7 @@ mod attest;
 mod compare;
 mod error;
 mod evidence;
+mod exposure;
 mod families;
 mod gate;
 mod models;
@@ -50,6 +53,7 @@ mod paired;
 mod plan;
 mod plots;
 mod reasons;
+mod releases;
 mod report;
 mod rules;
 mod scene_view;
@@ -67,9 +71,11 @@ pub use attest::{
 };
 pub use error::{Error, Result};
 pub use evidence::{Artifact, EVIDENCE_SCHEMA, Evidence, Suite, Tool};
+pub use exposure::check_suite_unseen;
 pub use gate::gate;
 pub use models::{ValidateOptions, validate_models};
 pub use paired::{ALL, Paired, PairedMetric, Scene, Units};
+pub use releases::release_baseline;
 pub use rules::{
     Columns, Direction, Kind, MetricRule, Rules, ScoreColumns, SliceScope, Veto, WhenWorse,
 };

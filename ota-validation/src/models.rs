@@ -7,7 +7,9 @@ use driveloop_schemas::{Checkpoint, ObjectTrack, Row, Sample, SampleMetric, Trai
 
 use crate::error::{Error, Result};
 use crate::evidence::Artifact;
+use crate::exposure::check_suite_unseen;
 use crate::gate::gate;
+use crate::releases::standing;
 use crate::rules::Rules;
 use crate::scene_view::{Models, SceneView, look_up};
 use crate::suite::{SPLIT, pair, values, without_composed};
@@ -59,14 +61,17 @@ impl ValidateOptions {
 
 /// Validates a model of the lake against another, and records verdict, evidence and report there.
 ///
-/// Reads `sample` and `sample_metric` (both models must have been evaluated on the suite), writes `release_verdict`.
+/// Reads `sample` and `sample_metric` (both models must have been evaluated on the suite), writes `release_verdict`, and `release`
+/// where the candidate passes. The first reason says what the baseline is; against one that is not the last release
+/// ([`release_baseline`](crate::release_baseline)) nothing passes.
 /// The suite is every test sample of recorded and simulated drives. One that the candidate has no answer for is unanswered, also where
 /// the baseline has none; samples of composed drives are in no comparison.
 /// Samples of one recorded drive are not independent, so drives are the units of every test and interval: with one
 /// test drive nothing can be shown, and the verdict is `INCONCLUSIVE` however many samples it holds.
 ///
 /// # Errors
-/// When the suite has no test samples, a model was not evaluated on it, or the lake fails.
+/// When the suite has no test samples, a model was not evaluated on it, the candidate was made with drives of it, another model was
+/// released in the meantime, or the lake fails.
 pub async fn validate_models(lake: &Lake, options: &ValidateOptions) -> Result<Validation> {
     let rules = match &options.rules {
         Some(rules) => rules.clone(),
@@ -84,6 +89,7 @@ pub async fn validate_models(lake: &Lake, options: &ValidateOptions) -> Result<V
         });
     };
     let suite_digest = Some(first.dataset_digest.clone());
+    check_suite_unseen(lake, &options.candidate, &options.suite).await?;
     let candidate = values(lake, &options.candidate, &options.suite).await?;
     let baseline = values(lake, &options.baseline, &options.suite).await?;
     let models = [options.candidate.as_str(), options.baseline.as_str()];
@@ -93,6 +99,8 @@ pub async fn validate_models(lake: &Lake, options: &ValidateOptions) -> Result<V
     if !answers.reads_tracks {
         input_versions.remove(ObjectTrack::SPEC.name);
     }
+    let standing = standing(lake, &options.candidate, &options.baseline, &rules).await?;
+    let verdict = verdict.led_by(standing);
     let views = views(lake, &samples, &verdict, options).await?;
     let question = Question {
         candidate: artifact(lake, &options.candidate).await?,

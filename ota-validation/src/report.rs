@@ -104,6 +104,8 @@ fn meaning(decision: Decision) -> &'static str {
 
 fn reason(reason: &Reason) -> Value {
     let label = match reason.kind {
+        ReasonKind::Baseline => "Baseline",
+        ReasonKind::UnfitBaseline => "No release's baseline",
         ReasonKind::Veto => "Veto",
         ReasonKind::Worse => "Worse",
         ReasonKind::Unanswered => "Unanswered",

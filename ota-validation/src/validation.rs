@@ -11,12 +11,13 @@ use crate::error::Result;
 use crate::evidence::{Artifact, EVIDENCE_SCHEMA, Evidence, Suite, canonical_json, sha256_hex};
 use crate::gate::gate;
 use crate::paired::Paired;
+use crate::releases::release;
 use crate::report;
 use crate::rules::Rules;
 use crate::scene_view::SceneView;
 use crate::scores::{LeftOut, Reading, ScoreFile, read_scores, score_columns};
 use crate::update_record::UpdateRecord;
-use crate::verdict::{Reason, ReasonKind, Verdict};
+use crate::verdict::{Decision, Reason, ReasonKind, Verdict};
 use crate::wanted::WANTED_SCHEMA;
 
 /// Hexadecimal digits of the evidence's digest that name a verdict.
@@ -252,11 +253,11 @@ impl Validation {
         }
     }
 
-    /// Puts evidence and report into the lake, then the row that points to them. Once: the same validation again
-    /// commits nothing, and one that was cut off is completed.
+    /// Puts evidence and report into the lake, then the release where it passed, and last the row that points to them. Once: the same
+    /// validation again commits nothing, and one that was cut off is completed.
     ///
     /// # Errors
-    /// When the lake cannot be written.
+    /// When another model was released since the baseline, or the lake cannot be written.
     pub async fn record(&self, lake: &Lake, run_id: &str) -> Result<Outcome> {
         let store = lake.store();
         store
@@ -273,6 +274,9 @@ impl Validation {
             .with_transactions([format!("verdict/{}", self.verdict_id)]);
         commit.params_digest = self.evidence.rules_digest.clone();
         commit.seed = i64::try_from(self.evidence.seed).ok();
+        if self.verdict.decision == Decision::Pass {
+            release(lake, self, &commit).await?;
+        }
         Ok(lake.append(&[self.row()], &commit).await?)
     }
 }

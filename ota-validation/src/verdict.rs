@@ -53,6 +53,18 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// The same with one more reason, before all others, and with the decision that it leaves.
+    #[must_use]
+    pub(crate) fn led_by(mut self, reason: Reason) -> Self {
+        if self.decision == Decision::Pass
+            && let Some(forced) = reason.kind.forces()
+        {
+            self.decision = forced;
+        }
+        self.reasons.insert(0, reason);
+        self
+    }
+
     /// Newly failing scenes that are listed, so that evidence and report stay small.
     pub const NEWLY_FAILING_MAX: usize = 200;
 
@@ -95,6 +107,10 @@ impl Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasonKind {
+    /// What the baseline is, and what became of it: it decides nothing.
+    Baseline,
+    /// The baseline is not what a release is compared with: no `PASS`.
+    UnfitBaseline,
     /// A veto holds: blocks.
     Veto,
     /// A metric got significantly worse, and that blocks.
@@ -127,8 +143,11 @@ impl ReasonKind {
     pub fn forces(self) -> Option<Decision> {
         match self {
             Self::Veto | Self::Worse => Some(Decision::Block),
-            Self::Unanswered | Self::NotShown | Self::Review => Some(Decision::Inconclusive),
-            Self::Assumed
+            Self::UnfitBaseline | Self::Unanswered | Self::NotShown | Self::Review => {
+                Some(Decision::Inconclusive)
+            }
+            Self::Baseline
+            | Self::Assumed
             | Self::NoWorse
             | Self::Reported
             | Self::Better

@@ -29,5 +29,6 @@ mod release_gate;
 mod s3;
 mod signed_evidence;
 mod simulated_round;
+mod suites;
 mod tour;
 mod two_rounds;

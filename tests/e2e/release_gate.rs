@@ -168,7 +168,10 @@ fn three_hundred_scenes_decide_nothing_and_the_count_that_would_is_right() {
         );
         // The count is for the one of the two tests that needs more; the other has more power then.
         let least = if looks_worse { worse } else { alike.min(worse) };
-        assert!((0.78..0.84).contains(&least), "{shortfall}: {alike} {worse}");
+        assert!(
+            (0.78..0.84).contains(&least),
+            "{shortfall}: {alike} {worse}"
+        );
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) async fn run(
     let (program, arguments) = command.split_first().context("the command is empty")?;
     let mut child = tokio::process::Command::new(program)
         .args(arguments)
-        .envs(environment(context, stage))
+        .envs(environment(context, stage).await?)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -95,7 +95,7 @@ pub(crate) async fn run(
     })
 }
 
-fn environment(context: &StageContext<'_>, stage: &str) -> BTreeMap<String, String> {
+async fn environment(context: &StageContext<'_>, stage: &str) -> Result<BTreeMap<String, String>> {
     let mut variables: BTreeMap<String, String> = BTreeMap::new();
     // In the order of the loop: of two stages that leave a name, the later one counts.
     for stage in STAGES {
@@ -105,15 +105,16 @@ fn environment(context: &StageContext<'_>, stage: &str) -> BTreeMap<String, Stri
             variables.insert(variable, value.clone());
         }
     }
+    let baseline = context.baseline().await?;
     let fixed = [
         ("DRIVELOOP_LAKE", context.lake.uri()),
         ("DRIVELOOP_ROUND", &context.options.config.name),
         ("DRIVELOOP_STAGE", stage),
         ("DRIVELOOP_RUN_ID", &context.run_id),
-        ("DRIVELOOP_BASELINE", context.baseline()),
+        ("DRIVELOOP_BASELINE", &baseline),
     ];
     variables.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    variables
+    Ok(variables)
 }
 
 /// The last line that is not empty; the others are shown as they come.

@@ -18,7 +18,7 @@ pub(crate) const NOTHING: &str = "nothing";
 pub(crate) struct RoundConfig {
     /// Name: of the round's journal, the start of its dataset's name, and of its model.
     pub(crate) name: String,
-    /// The round before it, on the same lake: what its feedback is short of is composed, and its model is the baseline.
+    /// The round before it, on the same lake: what its feedback is short of is composed, and its model stands beside the baseline.
     #[serde(default)]
     pub(crate) after: Option<String>,
     /// Where the logs are: a folder, file or object-store URI. With `[[simulate]]`, where the simulated ones go: a folder
@@ -219,8 +219,8 @@ impl Default for EvaluateConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct OtaConfig {
-    /// What the candidate is compared with: a model of the lake, or `constant-velocity`. By default the model of the round
-    /// `after` which this one comes, and constant velocity for a first round.
+    /// What the candidate is compared with: a model of the lake, or `constant-velocity`. By default the last release, and before the
+    /// first one the reference model of the rules; against another one nothing passes.
     pub(crate) baseline: Option<String>,
     /// A rules file in place of the built-in rules.
     pub(crate) rules: Option<String>,

@@ -185,9 +185,10 @@ impl<'a> Facts<'a> {
         searches.retain(|search| search.reason != "inconclusive");
         for search in searches.iter().take(SEARCHES_MAX) {
             let filter = format!(
-                "model_id = {} AND dataset = {} AND split = 'test' AND slice = {} AND metric = {}",
+                "model_id = {} AND dataset = {} AND baseline_id = {} AND split = 'test' AND slice = {} AND metric = {}",
                 sql_literal(model),
                 sql_literal(dataset),
+                sql_literal(&previous.model),
                 sql_literal(&search.slice),
                 sql_literal(&search.metric)
             );

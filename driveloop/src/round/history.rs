@@ -49,7 +49,10 @@ pub(crate) async fn history(lake: &Lake) -> Result<Sheet> {
         };
         let (model, dataset) = (name("train", "model"), name("dataset", "dataset"));
         let figures = match (&model, &dataset) {
-            (Some(model), Some(dataset)) => figures(lake, model, dataset).await?,
+            (Some(model), Some(dataset)) => {
+                let baseline = name("evaluate", "baseline");
+                figures(lake, model, dataset, baseline.as_deref()).await?
+            }
             _ => None,
         };
         let figure = |of: fn(&SliceMetric) -> Option<f64>| figures.as_ref().and_then(of);
@@ -94,12 +97,19 @@ fn last_of_each(entries: &[StageDone]) -> BTreeMap<&str, &StageDone> {
         .collect()
 }
 
-/// The model on the whole test split.
-async fn figures(lake: &Lake, model: &str, dataset: &str) -> Result<Option<SliceMetric>> {
+/// The model on the whole test split, next to its baseline, which rounds of older versions did not name.
+async fn figures(
+    lake: &Lake,
+    model: &str,
+    dataset: &str,
+    baseline: Option<&str>,
+) -> Result<Option<SliceMetric>> {
     let filter = format!(
         "model_id = {} AND dataset = {} AND split = 'test' AND slice = 'all' AND metric = '{METRIC}'",
         sql_literal(model),
         sql_literal(dataset)
     );
-    Ok(lake.read::<SliceMetric>(Some(&filter)).await?.pop())
+    let mut rows = lake.read::<SliceMetric>(Some(&filter)).await?;
+    rows.retain(|row| baseline.is_none_or(|baseline| row.baseline_id == baseline));
+    Ok(rows.pop())
 }

@@ -7,6 +7,10 @@ use crate::error::{Error, Result};
 
 impl Rules {
     pub(super) fn check(&self) -> Result<()> {
+        if self.reference.is_empty() {
+            let expected = "a model of the lake, or constant-velocity";
+            return Err(refused("reference", expected, "an empty text"));
+        }
         let shares = [
             ("worse_alpha", self.worse_alpha),
             ("slice_alpha", self.slice_alpha),

@@ -19,6 +19,9 @@ pub use score_columns::ScoreColumns;
 pub struct Rules {
     /// Name, for the report.
     pub name: String,
+    /// What the first release is compared with: a model of the lake, or `constant-velocity`. Later ones are compared with the last
+    /// release.
+    pub reference: String,
     /// Chance that a candidate which is worse nowhere is blocked, over all metrics that block and all slices; and, apart
     /// from it, that one is held back for a person. One-sided.
     pub worse_alpha: f64,
@@ -181,6 +184,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             name: "default".to_owned(),
+            reference: "constant-velocity".to_owned(),
             worse_alpha: 0.025,
             slice_alpha: 0.1,
             fdr: 0.05,

@@ -12,6 +12,7 @@ mod calibration;
 mod fixture;
 mod lake;
 mod planner_scores;
+mod releases;
 mod score_files;
 mod score_meaning;
 mod score_rows;

@@ -14,6 +14,7 @@ mod lidar_sweep;
 mod map_area;
 mod object_track;
 mod prediction;
+mod release;
 mod release_verdict;
 mod sample;
 mod sample_metric;
@@ -37,6 +38,7 @@ pub use lidar_sweep::LidarSweep;
 pub use map_area::MapArea;
 pub use object_track::{EGO_CATEGORY, EGO_TRACK_ID, ObjectTrack};
 pub use prediction::Prediction;
+pub use release::Release;
 pub use release_verdict::ReleaseVerdict;
 pub use sample::Sample;
 pub use sample_metric::SampleMetric;
@@ -74,6 +76,7 @@ pub const TABLES: &[&TableSpec] = &[
     SliceMetric::SPEC,
     FailureSlice::SPEC,
     ReleaseVerdict::SPEC,
+    Release::SPEC,
     Search::SPEC,
 ];
 

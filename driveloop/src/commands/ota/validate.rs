@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use driveloop_ota_validation::{
     Decision, Finding, ReasonKind, Rules, ScoreColumns, ScoreFile, ScoresOptions, UpdateRecord,
-    ValidateOptions, Validation, score_columns, validate_models, validate_scores,
+    ValidateOptions, Validation, release_baseline, score_columns, validate_models, validate_scores,
 };
 
 use super::signer::{Signer, put_envelope};
@@ -20,9 +20,10 @@ pub(crate) struct Args {
     /// Model that wants to be released.
     #[arg(long, requires = "suite", required_unless_present = "scores")]
     candidate: Option<String>,
-    /// Model that it would replace.
-    #[arg(long, default_value = "constant-velocity")]
-    baseline: String,
+    /// Model that it would replace: by default the last release, or before the first one the reference model of the rules. Against
+    /// another one nothing passes.
+    #[arg(long)]
+    baseline: Option<String>,
     /// Dataset whose test split is the suite; both models must have been evaluated on it.
     #[arg(long)]
     suite: Option<String>,
@@ -169,11 +170,16 @@ fn file_name(path: &Path) -> String {
 async fn models(context: &Context, args: &Args, candidate: &str) -> Result<Validation> {
     let lake = context.existing_lake().await?;
     let suite = args.suite.as_deref().context("give --suite")?;
+    let rules = own_rules(args)?.map_or_else(Rules::lake_models, Ok)?;
+    let baseline = match &args.baseline {
+        Some(baseline) => baseline.clone(),
+        None => release_baseline(&lake, candidate, &rules).await?,
+    };
     let options = ValidateOptions {
-        rules: own_rules(args)?,
+        rules: Some(rules),
         seed: args.seed,
         update: update(args)?,
-        ..ValidateOptions::new(candidate, &args.baseline, suite, run_id("ota"))
+        ..ValidateOptions::new(candidate, baseline, suite, run_id("ota"))
     };
     Ok(validate_models(&lake, &options).await?)
 }

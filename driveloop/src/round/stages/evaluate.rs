@@ -18,7 +18,9 @@ use crate::words::count;
 const SPLITS: [&str; 2] = ["validation", "test"];
 
 pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
-    digest_of(&(&context.options.config.evaluate, context.baseline(), SPLITS))
+    let config = &context.options.config;
+    let reference = &context.rules()?.reference;
+    digest_of(&(&config.evaluate, &config.ota.baseline, reference, SPLITS))
 }
 
 pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
@@ -26,9 +28,14 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
         context.name("train", "model")?,
         context.name("dataset", "dataset")?,
     );
-    let baseline = context.baseline();
-    if baseline != CONSTANT_VELOCITY {
-        predict_baseline(context, baseline, dataset).await?;
+    let baseline = context.baseline().await?;
+    let previous = context.options.previous.as_ref();
+    let previous = previous.map(|previous| previous.model.as_str());
+    let previous = previous.filter(|previous| *previous != baseline);
+    for other in previous.into_iter().chain([baseline.as_str()]) {
+        if other != CONSTANT_VELOCITY {
+            predict_other(context, other, dataset).await?;
+        }
     }
     let mut output = Output::default();
     let (mut lines, mut notes) = (Vec::new(), Vec::new());
@@ -37,15 +44,11 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
             notes.push(format!("{split}: no samples"));
             continue;
         }
-        let config = &context.options.config.evaluate;
-        let options = EvaluateOptions {
-            baseline_id: baseline.to_owned(),
-            split: split.to_owned(),
-            seed: config.seed as i64,
-            resamples: config.resamples,
-            ..EvaluateOptions::new(model, dataset, &context.run_id)
-        };
-        let report = evaluate(context.lake, &options).await?;
+        // The round before stands beside the baseline, for information: what was to be mended, then and now.
+        if let Some(previous) = previous {
+            against(context, model, previous, dataset, split).await?;
+        }
+        let report = against(context, model, &baseline, dataset, split).await?;
         output.rows += (report.slices.len() + report.failures.len()) as u64;
         output.with_loss |= !report.is_whole();
         notes.push(note(split, &report));
@@ -53,9 +56,29 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
     }
     Ok(Output {
         digest: digest(lines),
+        names: [("baseline".to_owned(), baseline)].into(),
         note: notes.join("; "),
         ..output
     })
+}
+
+/// The figures of the round's model next to those of another one.
+async fn against(
+    context: &StageContext<'_>,
+    model: &str,
+    other: &str,
+    dataset: &str,
+    split: &str,
+) -> Result<EvaluationReport> {
+    let config = &context.options.config.evaluate;
+    let options = EvaluateOptions {
+        baseline_id: other.to_owned(),
+        split: split.to_owned(),
+        seed: config.seed as i64,
+        resamples: config.resamples,
+        ..EvaluateOptions::new(model, dataset, &context.run_id)
+    };
+    Ok(evaluate(context.lake, &options).await?)
 }
 
 /// What was scored, and how much there is to mend where it chooses.
@@ -87,8 +110,8 @@ async fn has_samples(context: &StageContext<'_>, dataset: &str, split: &str) -> 
     Ok(batches.iter().any(|batch| batch.num_rows() > 0))
 }
 
-/// The baseline is a model of an earlier round: it has not seen this dataset.
-async fn predict_baseline(context: &StageContext<'_>, model_id: &str, dataset: &str) -> Result<()> {
+/// A model of an earlier round has not seen this dataset.
+async fn predict_other(context: &StageContext<'_>, model_id: &str, dataset: &str) -> Result<()> {
     let dataset_dir = dataset_dir(context, dataset);
     let exported = export(context.lake, dataset, &dataset_dir).await?;
     let options = PredictOptions {

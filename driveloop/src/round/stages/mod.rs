@@ -16,11 +16,12 @@ use std::future::Future;
 use std::pin::Pin;
 
 use anyhow::{Context as _, Result};
-use driveloop_evaluation::CONSTANT_VELOCITY;
 use driveloop_lake::{Lake, digest};
+use driveloop_ota_validation::{Rules, release_baseline};
 use serde::Serialize;
 
 use super::run::{Output, RoundOptions};
+use crate::commands::ota::read_rules;
 
 /// What a stage is given.
 #[derive(Clone)]
@@ -47,13 +48,23 @@ impl StageContext<'_> {
             .with_context(|| format!("stage `{stage}` left no `{name}`"))
     }
 
-    /// The model that the candidate is compared with.
-    pub(crate) fn baseline(&self) -> &str {
-        let previous = self.options.previous.as_ref();
-        let chosen = self.options.config.ota.baseline.as_deref();
-        chosen
-            .or_else(|| previous.map(|previous| previous.model.as_str()))
-            .unwrap_or(CONSTANT_VELOCITY)
+    /// The model that the candidate is compared with: the one that the evaluation named, else the round file's, else the last
+    /// release.
+    pub(crate) async fn baseline(&self) -> Result<String> {
+        if let Ok(named) = self.name("evaluate", "baseline") {
+            return Ok(named.to_owned());
+        }
+        if let Some(chosen) = &self.options.config.ota.baseline {
+            return Ok(chosen.clone());
+        }
+        let candidate = self.name("train", "model").unwrap_or_default();
+        Ok(release_baseline(self.lake, candidate, &self.rules()?).await?)
+    }
+
+    /// The rules of the gate.
+    fn rules(&self) -> Result<Rules> {
+        let own = self.options.config.ota.rules.as_deref();
+        own.map_or_else(|| Ok(Rules::lake_models()?), read_rules)
     }
 }
 

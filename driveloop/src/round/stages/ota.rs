@@ -6,10 +6,11 @@ use anyhow::{Context as _, Result};
 use driveloop_ota_validation::{UpdateRecord, ValidateOptions, validate_models};
 
 use super::{StageContext, digest_of};
-use crate::commands::ota::{Signer, put_envelope, read_release, read_rules};
+use crate::commands::ota::{Signer, put_envelope, read_release};
 use crate::round::run::Output;
 use crate::words::count;
 
+// Which baseline it is follows from what the evaluation left.
 pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
     let config = &context.options.config.ota;
     let mut files = Vec::new();
@@ -17,7 +18,7 @@ pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
         let text = std::fs::read_to_string(path);
         files.push(text.with_context(|| format!("cannot read `{path}`"))?);
     }
-    digest_of(&(config, context.baseline(), files))
+    digest_of(&(config, files))
 }
 
 pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
@@ -36,9 +37,9 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
             || Ok(UpdateRecord::default()),
             |path| read_release(Path::new(path)),
         )?,
-        rules: config.rules.as_deref().map(read_rules).transpose()?,
+        rules: Some(context.rules()?),
         seed: config.seed,
-        ..ValidateOptions::new(model, context.baseline(), dataset, &context.run_id)
+        ..ValidateOptions::new(model, context.baseline().await?, dataset, &context.run_id)
     };
     let validation = validate_models(context.lake, &options).await?;
     let decision = validation.verdict.decision.as_str();

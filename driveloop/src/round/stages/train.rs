@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use driveloop_lake::digest;
+use driveloop_ota_validation::check_suite_unseen;
 use driveloop_scenario_mining::dataset::export;
 use driveloop_train_orchestrator::{Job, JobSpec, Price, TrainOptions, Trainer, train};
 
@@ -31,6 +32,10 @@ fn start_from(context: &StageContext<'_>) -> Option<String> {
 pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
     let config = &context.options.config;
     let dataset = context.name("dataset", "dataset")?;
+    // Hours of training are not spent on a model that no suite of this round could judge.
+    if let Some(start) = start_from(context) {
+        check_suite_unseen(context.lake, &start, dataset).await?;
+    }
     let dataset_dir = dataset_dir(context, dataset);
     let exported = export(context.lake, dataset, &dataset_dir).await?;
     let mut spec = JobSpec::new(&config.name, dataset);
