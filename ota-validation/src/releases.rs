@@ -140,7 +140,11 @@ fn reason(baseline: &str, standing: &Standing) -> Reason {
 pub(crate) async fn release(lake: &Lake, validation: &Validation, commit: &Commit) -> Result<()> {
     let row = validation.row();
     let before = releases(lake).await?;
-    let number = last_before(&before, &row.candidate_id).map_or(1, |last| last.number + 1);
+    let of_baseline = before
+        .iter()
+        .rev()
+        .find(|release| release.model_id == row.baseline_id);
+    let number = of_baseline.map_or(1, |baseline| baseline.number + 1);
     let of_number = |releases: Vec<Release>| {
         let mut releases = releases.into_iter();
         releases.find(|release| release.number == number)
