@@ -81,7 +81,8 @@ pub(crate) fn read_scores(
 
 /// Reads and pairs two score files, and asks nothing of the meaning of their columns.
 ///
-/// * `key` names the column that identifies a scene. A first column without a name (a written index) is no metric.
+/// * `key` names the column that identifies a scene. A column without a name, and one called `index`, `Unnamed: 0` or
+///   `__index_level_0__` (a written index), is no metric.
 /// * A row is an aggregate and no scene by its numbers, which are the mean or the sum of other rows, and by its place
 ///   (the end or the beginning) or its key (unlike the others). Where key and place say so and the numbers do not tell,
 ///   the rules must: `aggregates` or `scenes` of their `[columns]`.

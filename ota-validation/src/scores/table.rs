@@ -28,6 +28,9 @@ const DRIVE_NAMES: [&str; 13] = [
     "bag",
 ];
 
+/// Names of columns that are a written index, besides the empty one.
+const INDEX_NAMES: [&str; 3] = ["__index_level_0__", "Unnamed: 0", "index"];
+
 /// One score file, read, before it is said which of its rows are scenes.
 pub(crate) struct Draft<'a> {
     pub(crate) file: ScoreFile<'a>,
@@ -93,8 +96,7 @@ impl<'a> Draft<'a> {
                     || layout.valid == Some(*at)
                     || layout.drive.as_ref().is_some_and(|drive| drive.at == *at)
                     || layout.slices.contains(at)
-                    || name.is_empty()
-                    || rules.columns.ignored.contains(name)
+                    || is_left_out(name, rules)
             })
             .collect();
         let places = Places {
@@ -245,6 +247,13 @@ fn drive_by_name(columns: &[String], rules: &Rules) -> Option<DriveColumn> {
     })
 }
 
+/// Whether a column is an index, or ignored.
+fn is_left_out(name: &str, rules: &Rules) -> bool {
+    let is_index = name.is_empty() || INDEX_NAMES.contains(&name);
+    (is_index && !rules.metric.contains_key(name))
+        || rules.columns.ignored.iter().any(|other| other == name)
+}
+
 /// Says which of the other columns are metrics. One that holds no number at all is a text, unless a rule names it, or
 /// its cells are numbers of another spelling; one bad cell among numbers is an error later.
 fn divide_columns(
@@ -256,8 +265,7 @@ fn divide_columns(
     let drive = layout.drive.as_ref().map(|drive| drive.at);
     for (at, name) in layout.columns.iter().enumerate() {
         let special = at == layout.key || [layout.valid, drive].contains(&Some(at));
-        let ignored = name.is_empty() || rules.columns.ignored.contains(name);
-        if special || ignored || layout.slices.contains(&at) {
+        if special || is_left_out(name, rules) || layout.slices.contains(&at) {
             continue;
         }
         let cells = || scenes.iter().map(|record| record.cells.get(at));

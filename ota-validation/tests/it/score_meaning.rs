@@ -129,6 +129,18 @@ fn the_first_lines_say_how_each_column_is_read() {
 }
 
 #[test]
+fn a_written_index_is_no_metric() {
+    for name in ["", "index", "Unnamed: 0", "__index_level_0__"] {
+        let text = format!("{name},token,score\n")
+            + &(0..50)
+                .map(|at| format!("{},s{at},0.{}\n", 49 - at, at % 9))
+                .collect::<String>();
+        let verdict = validate(&text, &text, None).unwrap().verdict;
+        assert_eq!(verdict.comparisons.len(), 1, "{name}");
+    }
+}
+
+#[test]
 fn a_pass_fail_column_holds_0_to_1() {
     let good = csv("no_at_fault_collisions", |at| 1.0 - fails(20)(at));
     let columns = "pass_fail = [\"no_at_fault_collisions\", \"no_collision\"]\n\

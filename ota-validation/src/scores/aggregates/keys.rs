@@ -1,6 +1,6 @@
 //! Keys that read unlike those of the other rows. A key alone never makes a row an aggregate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::rules::words;
 
@@ -95,16 +95,25 @@ const BLANKS: [&str; 8] = ["", "-", "n/a", "na", "nan", "none", "null", "<na>"];
 /// Says of each key how unlike the others it is. `named` are rows that are odd for another reason than their key's looks.
 pub(super) fn unlike(keys: &[&str], named: &[Vec<usize>]) -> Vec<Unlike> {
     let mut shapes: BTreeMap<Shape, usize> = BTreeMap::new();
-    let mut series: BTreeMap<String, usize> = BTreeMap::new();
-    let mut families: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut series: HashMap<String, usize> = HashMap::new();
+    let mut families: HashMap<&str, usize> = HashMap::new();
     for key in keys {
         *shapes.entry(Shape::of(key)).or_default() += 1;
         *series.entry(stem(key)).or_default() += 1;
         *families.entry(family(key)).or_default() += 1;
     }
     let rows_max = ODD_SHARE_MAX * keys.len() as f64;
+    // No word of summaries is hexadecimal: tokens, of which there are many, need not be taken apart.
+    let may_name_summary = |key: &str| {
+        let is_other = |letter: char| letter.is_alphabetic() && !letter.is_ascii_hexdigit();
+        key.chars().any(is_other)
+    };
     let names_summary = |key: &str| {
-        let words = words(key);
+        let words = if may_name_summary(key) {
+            words(key)
+        } else {
+            Vec::new()
+        };
         let ends = [words.first(), words.last()];
         ends.into_iter().flatten().any(|word| is_summary(word))
     };
@@ -120,7 +129,11 @@ pub(super) fn unlike(keys: &[&str], named: &[Vec<usize>]) -> Vec<Unlike> {
         if of_series > SERIES_MAX || (of_family > FAMILY_MAX && !family(key).is_empty()) {
             return Unlike::No;
         }
-        let words = words(key);
+        let words = if may_name_summary(key) {
+            words(key)
+        } else {
+            Vec::new()
+        };
         let goes_with = |word: &String| {
             is_summary(word)
                 || COMPANIONS.contains(&word.as_str())
@@ -151,24 +164,30 @@ pub(super) fn unlike(keys: &[&str], named: &[Vec<usize>]) -> Vec<Unlike> {
 
 /// Rows whose key, and what separates words, begins the keys of others: `highway` beside `highway-0001`.
 pub(super) fn prefixes(keys: &[&str]) -> Vec<usize> {
-    let mut sorted = keys.to_vec();
-    sorted.sort_unstable();
-    let begins_others = |key: &str| {
-        !key.is_empty()
+    let mut order: Vec<usize> = (0..keys.len()).collect();
+    order.sort_unstable_by_key(|row| keys[*row]);
+    let begins_others = |at: usize| {
+        let key = keys[order[at]];
+        // All keys that begin with this one follow it in order.
+        let behind = &order[at + 1..];
+        let any = behind
+            .first()
+            .is_some_and(|next| keys[*next].starts_with(key));
+        any && !key.is_empty()
             && SEPARATORS.iter().any(|separator| {
                 let begin = format!("{key}{separator}");
-                let from = sorted.partition_point(|other| *other < begin.as_str());
-                let others = sorted[from..].iter();
+                let from = behind.partition_point(|other| keys[*other] < begin.as_str());
+                let others = behind[from..].iter().take(2);
                 others
-                    .take(2)
-                    .filter(|other| other.starts_with(&begin))
+                    .filter(|other| keys[**other].starts_with(&begin))
                     .count()
                     == 2
             })
     };
-    (0..keys.len())
-        .filter(|row| begins_others(keys[*row]))
-        .collect()
+    let found = (0..keys.len()).filter(|at| begins_others(*at));
+    let mut rows: Vec<usize> = found.map(|at| order[at]).collect();
+    rows.sort_unstable();
+    rows
 }
 
 fn is_summary(word: &str) -> bool {

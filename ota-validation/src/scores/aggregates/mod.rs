@@ -8,7 +8,7 @@
 mod keys;
 mod numbers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use self::keys::{SEPARATORS, Unlike, prefixes, unlike};
 use self::numbers::{Agreement, Grades, Numbers};
@@ -76,12 +76,12 @@ pub(crate) fn roles(records: &[Record], places: &Places<'_>) -> BTreeMap<usize, 
 
 /// Rows whose key is a text that at least two other rows have in a column: a row a category.
 fn category_names(records: &[Record], places: &Places<'_>, keys: &[&str]) -> Vec<usize> {
-    let known: BTreeSet<&str> = keys.iter().copied().filter(|key| !key.is_empty()).collect();
-    let mut rows_with: BTreeMap<&str, usize> = BTreeMap::new();
+    let known: HashSet<&str> = keys.iter().copied().filter(|key| !key.is_empty()).collect();
+    let mut rows_with: HashMap<&str, usize> = HashMap::new();
     for record in records {
         for (at, cell) in record.cells.iter().enumerate() {
             let cell = cell.trim();
-            let is_text = at != places.key && cell.parse::<f64>().is_err();
+            let is_text = cell.starts_with(char::is_alphabetic) && at != places.key;
             if is_text && known.contains(cell) {
                 *rows_with.entry(cell).or_default() += 1;
             }
