@@ -11,6 +11,9 @@ use crate::harness::Bench;
 const DRIVES: usize = 40;
 const SECONDS: u32 = 30;
 const SEED: u64 = 21;
+/// Twelve drives that the model is tested on, and twelve that it was trained or chosen on.
+const TESTED: &str = "right(log_id, 4) < '0012'";
+const TRAINED: &str = "right(log_id, 4) BETWEEN '0012' AND '0023'";
 /// How much less the final displacement error must be than that of constant velocity.
 const GAIN_MIN: f64 = 0.15;
 
@@ -39,7 +42,7 @@ fn train(bench: &Bench) -> String {
     bench.simulate(drives, SECONDS, seed, "logs");
     bench.ok(&["ingest", "logs"]);
     bench.ok(&["mine"]);
-    bench.ok(&["dataset", "freeze", "first"]);
+    bench.ok(&["dataset", "freeze", "first", "--test", TESTED]);
     bench.write(
         "job.toml",
         "name = \"forecaster\"\ndataset = \"first\"\ndevice = \"cpu\"\n",
@@ -134,7 +137,8 @@ fn compare(bench: &Bench, model: &str, evaluated: &[Value]) {
     assert_eq!(bench.ok(&["lake", "tables", "--format", "csv"]), before);
 
     // A model of one dataset on another one is predicted first, and what it had seen in training is said.
-    bench.ok(&["dataset", "freeze", "second", "--seed", "1", "--balance"]);
+    let balanced = ["dataset", "freeze", "second", "--balance", "--test"];
+    bench.ok(&[&balanced[..], &[TRAINED]].concat());
     let run = bench.run(&[
         "evaluate",
         "compare",
