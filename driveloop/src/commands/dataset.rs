@@ -21,10 +21,11 @@ pub(crate) enum Verb {
     Freeze {
         /// Name: lower-case letters, digits, `-` and `_`.
         name: String,
-        /// Scenarios that select samples; all where none is named.
+        /// Scenarios that select samples; all where none is named. Of composed drives, only samples of the named ones are kept.
         #[arg(long, value_name = "NAME")]
         scenario: Vec<String>,
-        /// A query that selects samples: `log_id`, `track_id` (or a list actors), `stamp_ns` (or `start_ns` and `end_ns`).
+        /// A query that selects samples: `log_id`, `track_id` (or a list actors), `stamp_ns` (or `start_ns` and `end_ns`). It finds
+        /// composed drives under `with_composed.` alone, and of those only what it selects is kept.
         #[arg(long, value_name = "SQL")]
         from: Option<String>,
         /// Time between samples of one actor, seconds.
@@ -39,21 +40,22 @@ pub(crate) enum Verb {
         /// Weigh so that every scenario and the background count the same in training, however rare.
         #[arg(long, conflicts_with_all = ["weight", "weight_of"])]
         balance: bool,
-        /// Share of the samples outside the selection that is kept.
+        /// Share of the samples outside the selection that is kept. Where scenarios or a query select, composed drives have none.
         #[arg(long, default_value_t = 1.0)]
         background: f64,
         /// Samples of a drive count as near-identical within this distance at every step, metres, and all but one are dropped; 0
         /// keeps all.
         #[arg(long, default_value_t = 0.1)]
         near: f64,
-        /// Drives that are held out as the test split: a condition on `drive`, such as "region = 'PIT'".
+        /// Drives that are held out as the test split: a condition on `drive`, such as "region = 'PIT'". Without it a drive keeps the
+        /// split that it had in earlier datasets of the lake (test, where it ever had that), and a hash places the others.
         #[arg(long, value_name = "SQL")]
         test: Option<String>,
         /// Drives that models, and what to search for next, are chosen on: a condition on `drive`. They are the validation split,
         /// but for test drives.
         #[arg(long, value_name = "SQL")]
         validation: Option<String>,
-        /// Seed of splits and background.
+        /// Seed of the background, and of the splits of drives that no dataset had before.
         #[arg(long, default_value_t = 0)]
         seed: i64,
     },

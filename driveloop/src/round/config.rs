@@ -146,12 +146,12 @@ pub(crate) struct DatasetConfig {
     /// Weight of samples within an episode, relative to others.
     pub(crate) scenario_weight: f64,
     /// Drives that are held out, as a condition on `drive` in SQL: the test split, and no host of composed drives. By default
-    /// a fifth of the drives that the seed chooses.
+    /// a drive keeps the split of earlier datasets of the lake, and of the others a hash makes about a fifth test drives.
     pub(crate) test: Option<String>,
     /// Drives that the model, and what to search for next, are chosen on, as a condition on `drive` in SQL: the validation split,
     /// and no host of composed drives. By default a share of the others that the seed chooses.
     pub(crate) validation: Option<String>,
-    /// Seed of the split.
+    /// Seed of the splits of drives that no dataset had before.
     pub(crate) seed: u64,
 }
 

@@ -114,8 +114,8 @@ fn samples_of_track<'a>(
                 !scenarios.is_empty()
             };
             let sample_id = format!("{}/{}/{}", row.log_id, row.track_id, row.stamp_ns);
-            let is_sample =
-                is_chosen || source.edit.is_some() || is_drawn(&sample_id, is_still, options);
+            let fraction = background_fraction(source, is_still, options);
+            let is_sample = is_chosen || is_drawn(&sample_id, fraction, options.seed);
             let sample = || Sample {
                 dataset: options.name.clone(),
                 dataset_digest: String::new(),
@@ -146,15 +146,23 @@ fn samples_of_track<'a>(
         })
 }
 
+/// The share of such samples that is kept though nothing selects them.
+///
+/// Background is what driving is like, of which nothing composed is an example: where a query or named scenarios select, they decide
+/// about composed drives alone. Without either, an edited track is what the edit is about, still or not.
+fn background_fraction(source: &Source<'_>, is_still: bool, options: &FreezeOptions) -> f64 {
+    let selects = options.from_sql.is_some() || !options.scenarios.is_empty();
+    match (source.edit.is_some(), selects) {
+        (true, true) => 0.0,
+        (true, false) => options.background_fraction,
+        (false, _) if is_still => options.background_fraction * options.still_fraction,
+        (false, _) => options.background_fraction,
+    }
+}
+
 /// Whether a background sample is kept: a hash of the seed and its name against the fraction.
-fn is_drawn(sample_id: &str, is_still: bool, options: &FreezeOptions) -> bool {
-    let fraction = options.background_fraction
-        * if is_still {
-            options.still_fraction
-        } else {
-            1.0
-        };
-    let hash = digest(["background", options.seed.to_string().as_str(), sample_id]);
+fn is_drawn(sample_id: &str, fraction: f64, seed: i64) -> bool {
+    let hash = digest(["background", seed.to_string().as_str(), sample_id]);
     let draw = u64::from_str_radix(&hash[..13], 16).unwrap_or(0) as f64 / (1_u64 << 52) as f64;
     draw < fraction
 }

@@ -1,6 +1,6 @@
 //! Choosing the samples of a dataset, once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use driveloop_lake::{Commit, Lake, Outcome, digest, sql_literal};
 use driveloop_schemas::time::NS_PER_S;
@@ -9,12 +9,12 @@ use driveloop_schemas::{Drive, ItemId, LogId, Sample, SyntheticItem};
 use super::candidates::{Candidate, Edit, Source, samples};
 use super::content::digest_of;
 use super::describe::transaction;
+use super::memory::{Copies, Memory};
 use super::near::Seen;
 use super::report::{FreezeOutcome, FreezeReport, report};
 use super::selection::{EpisodesOfDrive, Selected, drives_where};
-use super::split::{check_splits, split_hosts};
+use super::split::{SplitRule, check_splits};
 use super::tracks::Tracks;
-use super::validation::{name_validation, shares_without_validation};
 use super::weigh::{Balance, weigh};
 use crate::error::{Error, Result};
 
@@ -33,7 +33,8 @@ pub struct FreezeOptions {
     pub from_sql: Option<String>,
     /// Least time between samples of a track.
     pub stride_s: f64,
-    /// Share of the candidates outside all episodes that are kept.
+    /// Share of the candidates outside the selection that are kept. Candidates of composed drives are among them only where neither
+    /// `scenarios` nor `from_sql` selects.
     pub background_fraction: f64,
     /// Share of that share for actors that keep within half a metre: most of a street is parked.
     pub still_fraction: f64,
@@ -48,15 +49,18 @@ pub struct FreezeOptions {
     pub near_identical_m: f64,
     /// Largest distance of an actor to the ego.
     pub ego_distance_max_m: f64,
-    /// Shares of train, validation and test among the recorded drives.
+    /// Shares of train, validation and test among the recorded drives that no dataset of the lake had before: where a hash of the
+    /// drive's name and the seed falls decides, so that it does not matter what else is in the lake. Where a split would be empty,
+    /// it gets the drive that is nearest to its share.
     pub splits: [f64; 3],
-    /// Drives that are held out, as a condition on `drive`: they are the test split, whatever its share. Without it the seed
-    /// chooses among all drives, so that drives that arrive later can take the place of others.
+    /// Drives that are held out, as a condition on `drive`: they are the test split, and the others are train and validation.
+    /// Without it a drive keeps the split that it had in earlier datasets of the lake, whatever seed and shares: it tests where it
+    /// ever tested, else it trains where it ever trained. What a condition changes of that, the notes of the report name.
     pub test_where: Option<String>,
     /// Drives that models are chosen on, and what to search for: a condition on `drive`. They are the validation split, but for test
     /// drives; without it a share of the drives is drawn.
     pub validation_where: Option<String>,
-    /// Seed of the splits and of the background.
+    /// Seed of the splits of new drives, and of the background.
     pub seed: i64,
     /// Run that the commit belongs to.
     pub run_id: String,
@@ -135,7 +139,8 @@ impl FreezeOptions {
 ///
 /// A candidate is a vehicle, a rider, a pedestrian or the ego near enough to the ego, at a stamp with a full past and
 /// future, at most one per stride and track. Selected candidates are kept and weigh more; of the others a seeded share is
-/// kept. Of composed drives only the edited tracks count, from a second before the edit on.
+/// kept. Of composed drives only the edited tracks count, from a second before the edit on, and where scenarios are named or there is
+/// a query, only what these select.
 ///
 /// # Errors
 /// When the options make no sense, nothing is left, the name belongs to other content, or the lake fails.
@@ -145,42 +150,24 @@ pub async fn freeze(lake: &Lake, options: &FreezeOptions) -> Result<FreezeReport
     let Candidates {
         rows: mut candidates,
         tracks,
+        copies,
         near_identical,
-        notes,
+        mut notes,
     } = candidates(lake, options).await?;
     let hosts = candidates.iter().map(|c| c.sample.host_log_id.as_str());
-    let hosts = hosts.collect();
-    let held_out = match &options.test_where {
-        Some(condition) => Some(drives_where(lake, condition).await?),
-        None => None,
-    };
-    let validation = match &options.validation_where {
-        Some(condition) => Some(drives_where(lake, condition).await?),
-        None => None,
-    };
-    let shares = shares_without_validation(options.splits, validation.is_some());
-    let mut splits = split_hosts(&hosts, held_out.as_ref(), shares, options.seed);
-    if let Some(validation) = &validation {
-        name_validation(&mut splits, validation);
-    }
-    let split_of: BTreeMap<LogId, &'static str> = splits
-        .into_iter()
-        .map(|(host, split)| (host.into(), split))
-        .collect();
+    let rule = split_rule(lake, options, &copies).await?;
+    let assignment = rule.assign(&hosts.collect());
     for Candidate { sample, .. } in &mut candidates {
-        let split = split_of.get(&sample.host_log_id).copied();
+        let split = assignment.splits.get(sample.host_log_id.as_str()).copied();
         sample.split = split.unwrap_or_default().to_owned();
     }
+    notes.extend(assignment.notes);
+    notes.extend(selects_nothing(options, &candidates));
     weigh(&mut candidates, options);
     let mut rows: Vec<Sample> = candidates.into_iter().map(|c| c.sample).collect();
     rows.sort_by(|a, b| a.sample_id.cmp(&b.sample_id));
     if rows.is_empty() {
-        let reason =
-            "no actor has the past and future of a sample: are there drives, and episodes?";
-        return Err(Error::Dataset {
-            dataset: options.name.clone(),
-            reason: reason.into(),
-        });
+        return Err(nothing(options));
     }
     check_splits(&options.name, &rows)?;
     let dataset_digest = digest_of(&rows, &tracks);
@@ -198,12 +185,61 @@ pub async fn freeze(lake: &Lake, options: &FreezeOptions) -> Result<FreezeReport
     ))
 }
 
+/// Why a dataset has no sample.
+fn nothing(options: &FreezeOptions) -> Error {
+    let reason = if options.from_sql.is_some() || !options.scenarios.is_empty() {
+        "nothing that is selected is a sample, and no background is drawn"
+    } else {
+        "no actor has the past and future of a sample: are there drives, and episodes?"
+    };
+    Error::Dataset {
+        dataset: options.name.clone(),
+        reason: reason.into(),
+    }
+}
+
+/// What was asked for and selects no sample.
+fn selects_nothing(options: &FreezeOptions, candidates: &[Candidate]) -> Vec<String> {
+    let mut notes = Vec::new();
+    if options.from_sql.is_some() && !candidates.iter().any(|candidate| candidate.is_chosen) {
+        notes.push("the query selects no sample".to_owned());
+    }
+    for name in &options.scenarios {
+        let mut scenarios = candidates.iter().flat_map(|c| &c.sample.scenarios);
+        if !scenarios.any(|scenario| scenario == name) {
+            notes.push(format!("no sample is in an episode of {name}"));
+        }
+    }
+    notes
+}
+
+/// What decides the split of each drive: the condition, earlier datasets, and the hash.
+async fn split_rule(lake: &Lake, options: &FreezeOptions, copies: &Copies) -> Result<SplitRule> {
+    // A drive is named by whichever of its names the condition admits.
+    let named = async |condition: &Option<String>| -> Result<Option<BTreeSet<String>>> {
+        let Some(condition) = condition else {
+            return Ok(None);
+        };
+        let drives = drives_where(lake, condition).await?;
+        let hosts = drives.iter().map(|log_id| copies.first(log_id).to_owned());
+        Ok(Some(hosts.collect()))
+    };
+    Ok(SplitRule {
+        fractions: options.splits,
+        seed: options.seed,
+        held_out: named(&options.test_where).await?,
+        chosen_on: named(&options.validation_where).await?,
+        memory: Memory::read(lake, &options.name, copies).await?,
+    })
+}
+
 /// What all drives offer.
 #[derive(Default)]
 struct Candidates {
     rows: Vec<Candidate>,
     /// Digest of the tracks of each drive with a sample.
     tracks: BTreeMap<LogId, String>,
+    copies: Copies,
     near_identical: usize,
     notes: Vec<String>,
 }
@@ -219,8 +255,12 @@ async fn candidates(lake: &Lake, options: &FreezeOptions) -> Result<Candidates> 
         .map(|item| (item.item_id.clone(), item))
         .collect();
     let drives = lake.read::<Drive>(None).await?;
-    let mut found = Candidates::default();
-    let sources = sources(&drives, &items, &mut found.notes);
+    let mut found = Candidates {
+        copies: Copies::of(&drives),
+        ..Candidates::default()
+    };
+    let copies = found.copies.clone();
+    let sources = sources(&drives, &items, &copies, &mut found.notes);
     let mut seen = Seen::new("", options.near_identical_m);
     for source in &sources {
         if seen.host_log_id() != source.host_log_id {
@@ -252,26 +292,9 @@ async fn candidates(lake: &Lake, options: &FreezeOptions) -> Result<Candidates> 
 fn sources<'a>(
     drives: &'a [Drive],
     items: &'a BTreeMap<ItemId, SyntheticItem>,
+    copies: &'a Copies,
     notes: &mut Vec<String>,
 ) -> Vec<Source<'a>> {
-    // Two drives from the same bytes are one, whatever their names: in two splits they would be known by heart.
-    let mut first_of: BTreeMap<&str, &LogId> = BTreeMap::new();
-    for drive in drives.iter().filter(|drive| !drive.composed) {
-        let first = first_of
-            .entry(drive.source_digest.as_str())
-            .or_insert(&drive.log_id);
-        *first = (*first).min(&drive.log_id);
-    }
-    let same_as: BTreeMap<&str, &str> = drives
-        .iter()
-        .filter(|drive| !drive.composed)
-        .map(|drive| {
-            (
-                drive.log_id.as_str(),
-                first_of[drive.source_digest.as_str()].as_str(),
-            )
-        })
-        .collect();
     let mut sources = Vec::new();
     for drive in drives {
         let Some(mut source) = source(drive, items) else {
@@ -281,12 +304,12 @@ fn sources<'a>(
             ));
             continue;
         };
-        if let Some(&first) = same_as.get(source.host_log_id) {
-            if source.edit.is_none() && first != source.host_log_id {
-                notes.push(format!("drive {} is the same log as {first}", drive.log_id));
-            }
-            source.host_log_id = first;
+        // Two drives from the same bytes are one, whatever their names: in two splits they would be known by heart.
+        let first = copies.first(source.host_log_id);
+        if source.edit.is_none() && first != source.host_log_id {
+            notes.push(format!("drive {} is the same log as {first}", drive.log_id));
         }
+        source.host_log_id = first;
         sources.push(source);
     }
     sources.sort_by_key(|source| {

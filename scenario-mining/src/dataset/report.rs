@@ -32,7 +32,7 @@ pub struct FreezeReport {
     pub scenarios: BTreeMap<String, usize>,
     /// Candidates that were dropped because one like them was there: see [`FreezeOptions::near_identical_m`].
     pub near_identical: usize,
-    /// What a reader should know: empty splits, drives passed over.
+    /// What a reader should know: drives passed over, drives that did not keep the split of earlier datasets, empty splits.
     pub notes: Vec<String>,
 }
 
@@ -54,7 +54,7 @@ pub(super) fn report(
     dataset_digest: String,
     outcome: FreezeOutcome,
     near_identical: usize,
-    mut notes: Vec<String>,
+    notes: Vec<String>,
 ) -> FreezeReport {
     let mut splits: BTreeMap<String, SplitCount> = super::SPLITS
         .iter()
@@ -79,9 +79,6 @@ pub(super) fn report(
     }
     for (split, count) in &mut splits {
         count.hosts = hosts.get(split.as_str()).map_or(0, BTreeSet::len);
-        if count.hosts == 0 {
-            notes.push(format!("{split} is empty: there are too few drives"));
-        }
     }
     FreezeReport {
         dataset: options.name.clone(),

@@ -17,7 +17,7 @@ use driveloop_schemas::{Drive, ObjectTrack, Row, Sample};
 
 use crate::scene::{EGO, Mover, PARKED, SLOW, START_NS, add_drive, lake};
 
-async fn mined_lake(logs: &[&str]) -> (tempfile::TempDir, Lake) {
+pub(crate) async fn mined_lake(logs: &[&str]) -> (tempfile::TempDir, Lake) {
     let (folder, lake) = lake().await;
     for log_id in logs {
         add_drive(&lake, log_id, None, &[EGO, SLOW, PARKED]).await;
@@ -118,12 +118,12 @@ async fn a_query_selects_samples() {
         options.from_sql = Some(query.into());
         let report = freeze(&lake, &options).await.unwrap();
         assert!(report.samples > 0);
-        let filter = format!("dataset = '{name}' AND source = 'real'");
+        let filter = format!("dataset = '{name}'");
         let rows = lake.read::<Sample>(Some(&filter)).await.unwrap();
-        assert!(
-            rows.iter()
-                .all(|row| row.track_id != "parked" && row.weight > 1.0)
-        );
+        for row in rows {
+            assert!(row.track_id != "parked" && row.weight > 1.0, "{row:?}");
+            assert_eq!((row.source.as_str(), row.composed), ("real", Some(false)));
+        }
     }
     let mut options = FreezeOptions::new("wrong", "run");
     options.from_sql = Some("SELECT 1 AS log_id".into());

@@ -16,5 +16,6 @@ mod real_maps;
 mod refav;
 mod scene;
 mod selectors;
+mod splits;
 mod sql;
 mod tracks;
