@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use crate::attempt::{attempt, cannot_start};
 use crate::claim::Claim;
-use crate::collect::{Collector, End, Results, weights_path};
+use crate::collect::{Collector, End, Trained};
 use crate::error::{Error, Result};
 use crate::event::{EventKind, Exit};
 use crate::executor::{Ask, Sight, Watch};
-use crate::folder::{modified_ns, tail};
+use crate::folder::{log_name, modified_ns, tail};
 use crate::gate::{Admission, Gate, Grant};
 use crate::metrics::{MetricsLine, Summary};
 use crate::options::{Job, OnEvent, TrainEvent, TrainOptions, TrainReport};
+use crate::predict_step::{of_predict_step, predict_log_name};
 use crate::record::Record;
 use crate::state::{Action, Phase, State};
 use crate::sweep::sweep;
+use crate::weights::{model, weights_of};
 
 /// How often it is looked whether somebody wants the run to end, or took it over.
 const POLL_EVERY: Duration = Duration::from_secs(1);
@@ -45,11 +47,11 @@ impl<'a> Driver<'a> {
             self.claim.beat.check(&self.job.spec.name)?;
             let action = match self.record.state.next() {
                 // The lake has no row of the run, else nobody would have come here: the table was lost.
-                None if self.record.state.phase == Phase::Collected => Action::Collect,
+                None if self.record.state.phase == Phase::Collected => self.collect_again(),
                 None => return Err(self.failed()),
                 Some(action) => action,
             };
-            if !matches!(action, Action::Start { .. }) {
+            if !matches!(action, Action::Start { .. } | Action::Predict { .. }) {
                 self.gate.idle(self.place);
             }
             match action {
@@ -57,6 +59,10 @@ impl<'a> Driver<'a> {
                     attempt,
                     not_before_ns,
                 } => self.start(attempt, not_before_ns).await?,
+                Action::Predict {
+                    attempt,
+                    not_before_ns,
+                } => self.start_predicting(attempt, not_before_ns).await?,
                 Action::Watch | Action::Stop => self.watch().await?,
                 Action::Succeed => self.note(EventKind::Succeeded).await.map(drop)?,
                 Action::Fail { reason } => self.fail(reason).await?,
@@ -66,14 +72,37 @@ impl<'a> Driver<'a> {
                 }
                 Action::Collect => match self.collect().await? {
                     Some(report) => return Ok(report),
-                    None => self.start(self.record.state.attempts + 1, i64::MIN).await?,
+                    None => self.do_again().await?,
                 },
             }
         }
     }
 
+    /// What is to be done for a run that is collected and whose rows the lake has lost.
+    fn collect_again(&self) -> Action {
+        let state = &self.record.state;
+        if !state.lacks_predictions() {
+            return Action::Collect;
+        }
+        Action::Predict {
+            attempt: state.predict_attempts + 1,
+            not_before_ns: i64::MIN,
+        }
+    }
+
+    /// Makes again what the work folder has lost: the predictions, or the weights too.
+    async fn do_again(&mut self) -> Result<()> {
+        let state = &self.record.state;
+        if self.job.spec.trainer.predicts() {
+            self.start_predicting(state.predict_attempts + 1, i64::MIN)
+                .await
+        } else {
+            self.start(state.attempts + 1, i64::MIN).await
+        }
+    }
+
     /// Journals what happened, and shows it. `false` where it cannot happen any more.
-    async fn note(&mut self, kind: EventKind) -> Result<bool> {
+    pub(crate) async fn note(&mut self, kind: EventKind) -> Result<bool> {
         let noted = self.record.note(kind).await?;
         let is_noted = noted.is_some();
         if let Some(event) = noted {
@@ -98,8 +127,8 @@ impl<'a> Driver<'a> {
         self.collector.record_end(end, state, device, now_ns).await
     }
 
-    /// Waits for its time and its slots, and starts an attempt. Does nothing where the run is cancelled meanwhile.
-    async fn start(&mut self, number: u32, not_before_ns: i64) -> Result<()> {
+    /// Waits for its time and its slots; `None` where the run is cancelled meanwhile, or cannot go on.
+    pub(crate) async fn turn(&mut self, not_before_ns: i64) -> Result<Option<Grant<'a>>> {
         loop {
             let left_ns = not_before_ns.saturating_sub((self.options.clock)());
             let Ok(left_ns @ 1..) = u64::try_from(left_ns) else {
@@ -108,22 +137,26 @@ impl<'a> Driver<'a> {
             self.gate.idle(self.place);
             tokio::time::sleep(Duration::from_nanos(left_ns).min(POLL_EVERY)).await;
             self.record.refresh().await?;
-            if self.record.state.phase == Phase::Cancelling {
-                return Ok(());
+            if self.record.state.next() == Some(Action::Cancel) {
+                return Ok(None);
             }
         }
-        let grant = match self.admission().await? {
-            Some(Admission::Granted(grant)) => grant,
+        match self.admission().await? {
+            Some(Admission::Granted(grant)) => Ok(Some(grant)),
             Some(Admission::Denied(after)) => {
                 self.denied = Some(after);
                 let after = self.names[after];
-                return self
-                    .fail(format!(
-                        "job `{after}`, which it comes after, left no model"
-                    ))
-                    .await;
+                let reason = format!("job `{after}`, which it comes after, left no model");
+                self.fail(reason).await.map(|()| None)
             }
-            None => return Ok(()),
+            None => Ok(None),
+        }
+    }
+
+    /// Starts an attempt when it is its turn. Does nothing where the run is cancelled meanwhile.
+    pub(crate) async fn start(&mut self, number: u32, not_before_ns: i64) -> Result<()> {
+        let Some(grant) = self.turn(not_before_ns).await? else {
+            return Ok(());
         };
         if !self.note(EventKind::Started { attempt: number }).await? {
             return Ok(());
@@ -155,7 +188,7 @@ impl<'a> Driver<'a> {
             }
             self.claim.beat.check(&self.job.spec.name)?;
             self.record.refresh().await?;
-            if self.record.state.phase == Phase::Cancelling {
+            if self.record.state.next() == Some(Action::Cancel) {
                 return Ok(None);
             }
         }
@@ -170,8 +203,8 @@ impl<'a> Driver<'a> {
         let before = before
             .map(|(earlier, model_id)| (folder.weights_before(self.names[earlier]), model_id));
         for (path, model_id) in start.into_iter().chain(before) {
-            let store = self.collector.lake.store();
-            let weights = store.get(&weights_path(&model_id)).await?;
+            let lake = self.collector.lake;
+            let weights = weights_of(lake, &model(lake, &model_id).await?).await?;
             let parent = path.parent().unwrap_or(&path);
             std::fs::create_dir_all(parent).map_err(Error::io(parent))?;
             std::fs::write(&path, weights).map_err(Error::io(&path))?;
@@ -192,6 +225,7 @@ impl<'a> Driver<'a> {
             match watch.look().await? {
                 Sight::Exited(exit) => {
                     sweep(self.claim.folder.root()).await?;
+                    sweep(&self.predict_folder().root).await?;
                     let exit = self.checked(exit)?;
                     drop(grant);
                     return self.note(EventKind::Exited { exit }).await.map(drop);
@@ -219,6 +253,9 @@ impl<'a> Driver<'a> {
     }
 
     async fn metrics(&mut self, lines: Vec<MetricsLine>, is_stepping: &mut bool) -> Result<()> {
+        if self.record.state.phase == Phase::Predicting {
+            return Ok(()); // A sign of life, and no steps.
+        }
         if let (false, Some(step)) = (*is_stepping, lines.iter().find_map(|line| line.step)) {
             self.note(EventKind::Stepping { step }).await?;
             *is_stepping = true;
@@ -235,17 +272,39 @@ impl<'a> Driver<'a> {
 
     /// A success with outputs that are not what the contract asks for is none.
     fn checked(&self, exit: Exit) -> Result<Exit> {
-        if exit != Exit::Success {
-            return Ok(exit);
+        let is_predicting = self.record.state.phase == Phase::Predicting;
+        let exit = match exit {
+            Exit::Success => match self.outputs(is_predicting) {
+                Ok(()) => Exit::Success,
+                Err(error @ Error::Output { .. }) => Exit::UserError {
+                    reason: error.to_string(),
+                    rank: 0,
+                },
+                Err(error) => return Err(error),
+            },
+            exit => exit,
+        };
+        Ok(if is_predicting {
+            of_predict_step(exit)
+        } else {
+            exit
+        })
+    }
+
+    /// Whether the outputs of the step are what the contract asks for.
+    fn outputs(&self, is_predicting: bool) -> Result<()> {
+        let missing = || Error::output(&self.claim.folder.weights(), "no weights");
+        let trained = self.trained()?.ok_or_else(missing)?;
+        if is_predicting {
+            self.predictions(&trained)?;
         }
-        match Results::read(&self.claim.folder, &self.job.spec) {
-            Ok(_) => Ok(Exit::Success),
-            Err(error @ Error::Output { .. }) => Ok(Exit::UserError {
-                reason: error.to_string(),
-                rank: 0,
-            }),
-            Err(error) => Err(error),
-        }
+        Ok(())
+    }
+
+    /// What the training left; `None` where it is not there.
+    pub(crate) fn trained(&self) -> Result<Option<Trained>> {
+        let run_id = self.collector.run_id;
+        Trained::read(&self.claim.folder, &self.job.spec, run_id)
     }
 
     fn show(&self, event: &TrainEvent) {
@@ -257,6 +316,15 @@ impl<'a> Driver<'a> {
     fn orphaned(&self) -> Result<EventKind> {
         let folder = &self.claim.folder;
         let state = &self.record.state;
+        if state.phase == Phase::Predicting {
+            let metrics = self.predict_folder().metrics();
+            let last_alive_ns = modified_ns(&metrics).unwrap_or(i64::MIN);
+            let exit = Exit::Orphaned {
+                kept_until_ns: None,
+                last_alive_ns: last_alive_ns.max(self.record.last_ns),
+            };
+            return Ok(EventKind::Exited { exit });
+        }
         let metrics = folder.metrics();
         let last_alive_ns = modified_ns(&metrics)
             .unwrap_or(i64::MIN)
@@ -272,18 +340,20 @@ impl<'a> Driver<'a> {
 
     /// Brings the results into the lake; `None` where the work folder has lost them.
     async fn collect(&mut self) -> Result<Option<TrainReport>> {
-        let folder = &self.claim.folder;
-        if !folder.weights().is_file() || !folder.predictions().is_file() {
-            return Ok(None);
-        }
-        let results = match Results::read(folder, &self.job.spec) {
+        let trained = match self.trained() {
+            Ok(None) | Err(Error::Output { .. }) => return Ok(None),
+            Ok(Some(trained)) => trained,
+            Err(error) => return Err(error),
+        };
+        let predictions = match self.predictions(&trained) {
             Err(Error::Output { .. }) => return Ok(None),
-            results => results?,
+            predictions => predictions?,
         };
         let now_ns = (self.options.clock)();
+        let state = &self.record.state;
         let report = self
             .collector
-            .collect(&self.record.state, &results, now_ns)
+            .collect(state, &trained, &predictions, now_ns)
             .await?;
         if self.record.state.phase == Phase::Succeeded {
             let model_id = report.model_id.clone();
@@ -302,7 +372,7 @@ impl<'a> Driver<'a> {
         let state = &self.record.state;
         match &state.phase {
             Phase::Failed { reason } if !is_used_up(state) => {
-                cannot_start(self.job, self.options, reason.clone())
+                cannot_start(self.job, self.options, state, reason.clone())
             }
             Phase::Failed { reason } => job_failed(name, state, reason),
             _ => Error::Cancelled { name },
@@ -323,11 +393,14 @@ pub(crate) fn job_failed(name: String, state: &State, reason: &str) -> Error {
         .owner
         .as_ref()
         .map_or("", |owner| owner.folder.as_str());
-    let log =
-        std::path::Path::new(folder).join(crate::folder::log_name(state.attempts, state.last_rank));
+    let (attempts, log) = match state.predict_attempts {
+        0 => (state.attempts, log_name(state.attempts, state.last_rank)),
+        attempts => (attempts, predict_log_name(state)),
+    };
+    let log = std::path::Path::new(folder).join(log);
     Error::JobFailed {
         name,
-        attempts: state.attempts,
+        attempts,
         reason: reason.to_owned(),
         tail: tail(&log),
         log,

@@ -111,10 +111,6 @@ impl Folder {
         self.root.join("model.safetensors")
     }
 
-    pub(crate) fn predictions(&self) -> PathBuf {
-        self.root.join("predictions.arrow")
-    }
-
     pub(crate) fn log(&self, attempt: u32, rank: u32) -> PathBuf {
         self.root.join(log_name(attempt, rank))
     }

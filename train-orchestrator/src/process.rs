@@ -8,6 +8,9 @@ use tokio::process::{Child, Command};
 
 use crate::error::{Error, Result};
 
+/// Says where the lake is, to `driveloop`: what a worker may know of it, it is given.
+const LAKE: &str = "DRIVELOOP_LAKE";
+
 /// A running worker. Dropped, it is killed with all that it started.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -30,6 +33,7 @@ impl Process {
         let mut command = Command::new(program);
         command
             .args(arguments)
+            .env_remove(LAKE)
             .envs(environment.into_iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(out)

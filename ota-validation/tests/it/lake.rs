@@ -79,6 +79,7 @@ async fn lake(folder: &std::path::Path, drives: usize, worse: usize) -> Lake {
         dataset: SUITE.to_owned(),
         dataset_digest: "d1".to_owned(),
         started_from: None,
+        predict: None,
     };
     lake.append(
         &samples,

@@ -13,6 +13,11 @@ mod checkpoint__v1__to__v2;
     non_snake_case,
     reason = "named by table, version before and version after"
 )]
+mod checkpoint__v2__to__v3;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
 mod finding__v1__to__v2;
 #[expect(
     non_snake_case,
@@ -44,6 +49,7 @@ use crate::table::TableSpec;
 /// Every step, by table and version.
 pub const MIGRATIONS: &[&Migration] = &[
     &checkpoint__v1__to__v2::STEP,
+    &checkpoint__v2__to__v3::STEP,
     &finding__v1__to__v2::STEP,
     &object_track__v1__to__v2::STEP,
     &synthetic_item__v1__to__v2::STEP,

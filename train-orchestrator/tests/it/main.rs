@@ -12,6 +12,7 @@ mod commands;
 mod fixture;
 mod gang;
 mod policy;
+mod predict_step;
 mod queue;
 mod scheduler;
 mod setup;

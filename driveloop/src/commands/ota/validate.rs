@@ -162,7 +162,15 @@ async fn models(context: &Context, args: &Args, candidate: &str) -> Result<Valid
         update: update(args)?,
         ..ValidateOptions::new(candidate, &args.baseline, suite, run_id("ota"))
     };
-    Ok(validate_models(&lake, &options).await?)
+    check_weights(&lake, candidate).await?;
+    match validate_models(&lake, &options).await {
+        // Why a model has no scores may be known.
+        Err(error @ driveloop_ota_validation::Error::NoScenes { .. }) => {
+            check_predicts(&lake, candidate).await?;
+            Err(error.into())
+        }
+        validation => Ok(validation?),
+    }
 }
 
 fn own_rules(args: &Args) -> Result<Option<Rules>> {

@@ -1,15 +1,11 @@
 //! Model and baseline on the test split.
 
 use anyhow::Result;
-use driveloop_evaluation::{CONSTANT_VELOCITY, EvaluateOptions, evaluate};
+use driveloop_evaluation::{EvaluateOptions, evaluate};
 use driveloop_lake::digest;
-use driveloop_scenario_mining::dataset::export;
-use driveloop_train_orchestrator::{PredictOptions, predict};
 
-use super::train::dataset_dir;
 use super::{StageContext, digest_of};
-use crate::commands::doctor::worker_path;
-use crate::commands::train::clock;
+use crate::commands::evaluate::predictions::make_missing;
 use crate::round::run::Output;
 use crate::words::count;
 
@@ -24,8 +20,18 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
         context.name("dataset", "dataset")?,
     );
     let baseline = context.baseline();
-    if baseline != CONSTANT_VELOCITY {
-        predict_baseline(context, baseline, dataset).await?;
+    // The baseline is a model of an earlier round, which has not seen this dataset. A model whose trainer has no predict step ends
+    // the round here.
+    let (work_dir, device) = (&context.options.work_dir, &config.train.device);
+    for model_id in [model, baseline] {
+        make_missing(
+            context.lake,
+            work_dir,
+            [model_id, dataset],
+            device,
+            &context.run_id,
+        )
+        .await?;
     }
     let options = EvaluateOptions {
         baseline_id: baseline.to_owned(),
@@ -47,25 +53,4 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
         ),
         ..Output::default()
     })
-}
-
-/// The baseline is a model of an earlier round: it has not seen this dataset.
-async fn predict_baseline(context: &StageContext<'_>, model_id: &str, dataset: &str) -> Result<()> {
-    let dataset_dir = dataset_dir(context, dataset);
-    let exported = export(context.lake, dataset, &dataset_dir).await?;
-    let options = PredictOptions {
-        model_id: model_id.to_owned(),
-        dataset: dataset.to_owned(),
-        dataset_digest: exported.dataset_digest,
-        dataset_dir,
-        work_dir: context.options.work_dir.join("jobs"),
-        worker: worker_path()?,
-        device: context.options.config.train.device.clone(),
-        timeout_s: 3600.0,
-        inputs: context.lake.versions().await?,
-        run_id: context.run_id.clone(),
-        clock: clock(),
-    };
-    predict(context.lake, &options).await?;
-    Ok(())
 }
