@@ -95,6 +95,7 @@ const CASES: &[Case] = cases![
     maintenance::optimizing_keeps_the_rows,
     maintenance::vacuum_removes_what_nobody_reads,
     maintenance::a_check_finds_what_is_wrong,
+    maintenance::a_check_finds_weights_that_are_others,
 ];
 
 /// Runs every case, one after the other. `open` gets the name of the case: the same name is the same lake, another name another.
