@@ -7,6 +7,7 @@ use driveloop_ota_validation::{
     Decision, Rules, ScoreColumns, ScoreFile, ScoresOptions, UpdateRecord, ValidateOptions,
     Validation, score_columns, validate_models, validate_scores,
 };
+use driveloop_train_orchestrator::{check_predicts, check_weights};
 
 use super::signer::{Signer, put_envelope};
 use crate::Exit;
