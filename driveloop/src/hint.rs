@@ -87,6 +87,10 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         Some(Lake::NoVersion { .. }) => Some(
             "`driveloop lake history TABLE` lists the versions of a table; a time sees all tables as they were by then",
         ),
+        Some(Lake::OtherContent { .. }) => Some(
+            "what was committed first stays: the same inputs have given other rows, or the name was used for something else; give the new \
+             rows a name of their own",
+        ),
         Some(Lake::Conflict { .. } | Lake::JournalTaken { .. }) => Some(
             "another run works on this lake; wait for it, then run this command again: it goes on where it stopped",
         ),

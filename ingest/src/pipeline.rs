@@ -1,9 +1,9 @@
 //! From a source to the lake.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use driveloop_lake::{Commit, Lake, digest, drive_of_transaction};
+use driveloop_lake::{Commit, Lake, TransactionIds, digest, drive_of_transaction};
 use driveloop_schemas::{DRIVE_TABLES, Drive, Row, Severity};
 use futures::future::try_join_all;
 use futures::{StreamExt as _, stream};
@@ -242,7 +242,7 @@ impl Run {
     ) -> Result<Vec<(Found, Decision)>> {
         // The log of the table names every drive; its rows are in as many files as there were commits.
         let there = self.lake.transactions(Drive::SPEC.name).await?;
-        let mut named: BTreeMap<String, String> = there.iter().map(|id| named_by(id)).collect();
+        let mut named: BTreeMap<String, String> = there.iter().map(named_by).collect();
         let begun = self.begun(&there).await?;
         let mut decided = Vec::new();
         for (drive, identity) in drives {
@@ -262,13 +262,13 @@ impl Run {
     }
 
     /// The transactions of drives whose ingest was killed: they are in some table, and not in `drive`.
-    async fn begun(&self, there: &HashSet<String>) -> Result<BTreeMap<String, String>> {
+    async fn begun(&self, there: &TransactionIds) -> Result<BTreeMap<String, String>> {
         let of_tables = DRIVE_TABLES
             .iter()
             .map(|spec| self.lake.transactions(spec.name));
         let mut begun = BTreeMap::new();
         for of_table in try_join_all(of_tables).await? {
-            begun.extend(of_table.difference(there).map(|id| named_by(id)));
+            begun.extend(of_table.difference(there).map(named_by));
         }
         Ok(begun)
     }
@@ -370,7 +370,7 @@ fn named_by(id: &str) -> (String, String) {
 /// `begun` holds the drives that are in the lake in part; `named` those that are there, and those of this source that come first.
 fn decide(
     identity: Identity,
-    there: &HashSet<String>,
+    there: &TransactionIds,
     begun: &BTreeMap<String, String>,
     named: &mut BTreeMap<String, String>,
 ) -> Decision {

@@ -6,6 +6,8 @@ use deltalake::kernel::Transaction;
 use deltalake::kernel::transaction::CommitProperties;
 use serde_json::{Value, json};
 
+use crate::content::Content;
+
 /// Versions of tables, by name.
 pub type Versions = BTreeMap<String, i64>;
 
@@ -25,7 +27,8 @@ pub struct Commit {
     pub run_id: String,
     /// Versions of the tables that were read.
     pub inputs: Versions,
-    /// Ids of what is written. A commit whose ids are all in the table changes nothing.
+    /// Ids of what is written. A commit whose ids are all in the table changes nothing; where they stand for other rows there, it
+    /// fails.
     pub transactions: Vec<String>,
 }
 
@@ -69,16 +72,17 @@ impl Commit {
         [(LINEAGE_KEY.to_owned(), record)].into()
     }
 
-    pub(crate) fn delta_transactions(&self) -> Vec<Transaction> {
+    pub(crate) fn delta_transactions(&self, content: Content) -> Vec<Transaction> {
         let ids = self.transactions.iter();
-        ids.map(|id| Transaction::new(id, 1)).collect()
+        ids.map(|id| Transaction::new(id, content.in_log()))
+            .collect()
     }
 
     /// For operations of Delta's own: one attempt, no housekeeping; the lake does both.
-    pub(crate) fn properties(&self) -> CommitProperties {
+    pub(crate) fn properties(&self, content: Content) -> CommitProperties {
         CommitProperties::default()
             .with_metadata(self.metadata())
-            .with_application_transactions(self.delta_transactions())
+            .with_application_transactions(self.delta_transactions(content))
             .with_max_retries(0)
             .with_create_checkpoint(false)
             .with_cleanup_expired_logs(Some(false))

@@ -19,6 +19,7 @@ use object_store::prefix::PrefixStore;
 
 use crate::commit::Commit;
 use crate::config::Limits;
+use crate::content::Content;
 use crate::store::Store;
 
 /// Folder of the tables below the lake's URI.
@@ -57,7 +58,7 @@ pub(crate) async fn create(
         .with_columns(delta_columns(spec)?)
         .with_partition_columns(spec.partition_by.iter().copied())
         .with_configuration(properties(spec, limits))
-        .with_commit_properties(Commit::default().properties());
+        .with_commit_properties(Commit::default().properties(Content::UNKNOWN));
     create.await
 }
 

@@ -59,6 +59,21 @@ pub enum Error {
         /// One that is not.
         missing: String,
     },
+    /// The table has other rows under a transaction id of the commit: what was committed first stays. Give the new rows a name of
+    /// their own.
+    #[error(
+        "table `{table}`: transaction `{id}` is there with other content (digest {there}, this one {here})"
+    )]
+    OtherContent {
+        /// The table.
+        table: String,
+        /// The transaction id.
+        id: String,
+        /// Start of the digest of the rows that were committed first.
+        there: String,
+        /// Start of the digest of the rows of this commit.
+        here: String,
+    },
     /// The table lacks the version that the lake is to be seen at: ask for one that it has.
     #[error("table `{table}`: expected a version from 0 to {latest}, got {version}")]
     NoVersion {

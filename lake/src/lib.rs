@@ -55,6 +55,7 @@ mod catalog;
 mod commit;
 mod config;
 pub mod conformance;
+mod content;
 mod delta;
 mod digest;
 mod error;
@@ -87,6 +88,7 @@ pub use pack::{PackRange, PackWriter};
 pub use stage::{Staged, TableStage};
 pub use store::{ObjectEntry, Store};
 pub use store_writer::StoreWriter;
+pub use transactions::TransactionIds;
 pub use visible::{drive_of_transaction, drive_transaction};
 
 /// Batches of a query, as they arrive.

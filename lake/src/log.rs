@@ -1,6 +1,5 @@
 //! What a process knows of the log of a table: its version, its transaction ids and its files. Read once, then followed.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,13 +11,14 @@ use deltalake::{DeltaResult, DeltaTable, DeltaTableError};
 
 use crate::as_of::{AsOf, version_at};
 use crate::commit::Commit;
+use crate::content::Content;
 use crate::delta::{is_plain, log_store, table_path};
 use crate::error::{Error, Result};
 use crate::store::Store;
-use crate::transactions::{ids_of_commit, ids_of_table};
+use crate::transactions::{TransactionIds, ids_of_commit, ids_of_table};
 
 /// The ids of a table, shared with those who read while it is followed.
-pub(crate) type Ids = Arc<HashSet<String>>;
+pub(crate) type Ids = Arc<TransactionIds>;
 
 /// The log of one table.
 ///
@@ -141,6 +141,7 @@ impl TableLog {
         actions: Vec<Action>,
         operation: DeltaOperation,
         commit: &Commit,
+        content: Content,
     ) -> Result<Option<u64>> {
         let (Some(definition), Some(version)) = (self.definition().await?, self.version) else {
             return Err(Error::table(&self.name, DeltaTableError::NotInitialized));
@@ -150,7 +151,12 @@ impl TableLog {
         }
         let fail = |error| Error::table(&self.name, error);
         let metadata = commit.metadata().into_iter().collect();
-        let data = CommitData::new(actions, operation, metadata, commit.delta_transactions());
+        let data = CommitData::new(
+            actions,
+            operation,
+            metadata,
+            commit.delta_transactions(content),
+        );
         let bytes = data.get_bytes().map_err(|error| fail(error.into()))?;
         let entry = CommitOrBytes::LogBytes(bytes);
         let operation_id = uuid::Uuid::new_v4();
@@ -159,7 +165,7 @@ impl TableLog {
             .write_commit_entry(version + 1, entry, operation_id);
         match written.await {
             Ok(()) => {
-                self.committed(version + 1, commit);
+                self.committed(version + 1, commit, content);
                 Ok(Some(version + 1))
             }
             Err(TransactionError::VersionAlreadyExists(_)) => Ok(None),
@@ -182,10 +188,10 @@ impl TableLog {
     }
 
     /// Takes in a table that an operation of Delta's has just made or changed.
-    pub(crate) fn adopt(&mut self, table: DeltaTable, commit: &Commit) -> u64 {
+    pub(crate) fn adopt(&mut self, table: DeltaTable, commit: &Commit, content: Content) -> u64 {
         let version = table.version().unwrap_or_default();
         self.table = Some(table);
-        self.committed(version, commit);
+        self.committed(version, commit, content);
         version
     }
 
@@ -200,10 +206,11 @@ impl TableLog {
         }
     }
 
-    fn committed(&mut self, version: u64, commit: &Commit) {
+    fn committed(&mut self, version: u64, commit: &Commit, content: Content) {
         self.version = Some(version);
         if let Some(ids) = &mut self.ids {
-            Arc::make_mut(ids).extend(commit.transactions.iter().cloned());
+            let new = commit.transactions.iter().cloned();
+            Arc::make_mut(ids).extend(new.map(|id| (id, content)));
         }
     }
 

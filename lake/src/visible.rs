@@ -1,8 +1,10 @@
 //! A drive is seen wholly or not at all: its row in `drive` comes last, and what was written before it is hidden until then.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use driveloop_schemas::{DRIVE_TABLES, TableSpec};
+
+use crate::transactions::TransactionIds;
 
 /// Whether the rows of a drive are written to the table before the drive's own row.
 pub(crate) fn is_written_before_its_drive(spec: &TableSpec) -> bool {
@@ -10,7 +12,7 @@ pub(crate) fn is_written_before_its_drive(spec: &TableSpec) -> bool {
 }
 
 /// The drives whose transaction is in a table and not in `drive`, by log id.
-pub(crate) fn hidden_drives(of_table: &HashSet<String>, of_drive: &HashSet<String>) -> Vec<String> {
+pub(crate) fn hidden_drives(of_table: &TransactionIds, of_drive: &TransactionIds) -> Vec<String> {
     let hidden: BTreeSet<&str> = of_table
         .difference(of_drive)
         .map(|id| drive_of_transaction(id).0)
@@ -44,10 +46,14 @@ pub(crate) fn is_of_ingested_drive(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::content::Content;
 
     #[test]
     fn a_drive_in_the_making_is_hidden_by_its_log_id() {
-        let ids = |ids: &[&str]| ids.iter().map(|&id| id.to_owned()).collect();
+        let ids = |ids: &[&str]| {
+            let ids = ids.iter().map(|&id| (id.to_owned(), Content::UNKNOWN));
+            ids.collect::<TransactionIds>()
+        };
         let of_table = ids(&["drive/a/0123", "drive/b/c/4567", "3f9a", "77aa"]);
         let of_drive = ids(&["drive/a/0123", "77aa"]);
         assert_eq!(hidden_drives(&of_table, &of_drive), ["3f9a", "b/c"]);

@@ -1,6 +1,5 @@
 //! Committing rows: once, with lineage, against other writers.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,27 +14,31 @@ use driveloop_schemas::{Row, TABLES, TableSpec};
 
 use crate::as_of::AsOf;
 use crate::commit::{Commit, Outcome};
+use crate::content::Content;
 use crate::delta;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::log::TableLog;
 use crate::migrate::evolution;
 use crate::stage::{Staged, TableStage};
+use crate::transactions::TransactionIds;
 
 impl Lake {
     /// Adds rows to a table. Nothing happens when the commit's transaction ids are all there.
     /// Without rows, only the ids are committed.
     ///
     /// # Errors
-    /// When rows are invalid, when only some of the ids are there, or when table or store fail.
+    /// When rows are invalid, when only some of the ids are there, or stand for other rows, or when table or store fail.
     pub async fn append<R: Row>(&self, rows: &[R], commit: &Commit) -> Result<Outcome> {
         let batch = sorted(R::SPEC, &R::to_batch(rows)?)?;
-        if let Some(version) = self.version_with(R::SPEC, commit).await? {
+        let content = Content::of(R::SPEC, &commit.transactions, &batch)?;
+        if let Some(version) = self.version_with(R::SPEC, commit, content).await? {
             return Ok(Outcome::AlreadyThere { version });
         }
         let mut stage = self.stage(R::SPEC);
         stage.write(&batch).await?;
-        self.commit_staged(stage.finish().await?, commit).await
+        let staged = stage.finish().await?;
+        self.commit_files(staged, commit, content).await
     }
 
     /// Rows that go to the store as they come, and become visible by [`Lake::commit_staged`] alone.
@@ -46,11 +49,21 @@ impl Lake {
     }
 
     /// Adds staged rows to their table in one commit. Nothing happens when the commit's transaction ids are all there;
-    /// the staged files are then left to nobody. Without rows, only the ids are committed.
+    /// the staged files are then left to nobody. Without rows, only the ids are committed. The content of staged rows is not
+    /// compared: an id must say what it stands for, as that of a drive names the digest of its log.
     ///
     /// # Errors
     /// When only some of the ids are there, or when table or store fail.
     pub async fn commit_staged(&self, staged: Staged, commit: &Commit) -> Result<Outcome> {
+        self.commit_files(staged, commit, Content::UNKNOWN).await
+    }
+
+    async fn commit_files(
+        &self,
+        staged: Staged,
+        commit: &Commit,
+        content: Content,
+    ) -> Result<Outcome> {
         let spec = staged.spec;
         let actions: Vec<_> = staged.files.into_iter().map(Action::Add).collect();
         let operation = DeltaOperation::Write {
@@ -58,14 +71,16 @@ impl Lake {
             partition_by: Some(spec.partition_by.iter().map(|&c| c.to_owned()).collect()),
             predicate: None,
         };
-        self.commit_actions(spec, actions, operation, commit).await
+        self.commit_actions(spec, actions, operation, commit, content)
+            .await
     }
 
     /// Deletes the rows that a predicate admits (SQL over the table's columns) and adds others, which it must admit too,
     /// in one commit. Nothing happens when the commit's transaction ids are all there.
     ///
     /// # Errors
-    /// When rows or predicate are invalid, when only some of the ids are there, or when table or store fail.
+    /// When rows or predicate are invalid, when only some of the ids are there, or stand for other rows, or when table or store
+    /// fail.
     pub async fn replace<R: Row>(
         &self,
         predicate: &str,
@@ -74,6 +89,7 @@ impl Lake {
     ) -> Result<Outcome> {
         let spec = R::SPEC;
         let batch = sorted(spec, &R::to_batch(rows)?)?;
+        let content = Content::of(spec, &commit.transactions, &batch)?;
         self.open_or_create(spec).await?;
         let log = self.log(spec.name);
         let mut log = log.lock().await;
@@ -82,7 +98,7 @@ impl Lake {
             let table = log.table().await?;
             let table =
                 table.ok_or_else(|| Error::table(spec.name, DeltaTableError::NotInitialized))?;
-            if let Some(version) = already_there(&mut log, spec.name, commit).await? {
+            if let Some(version) = already_there(&mut log, spec.name, commit, content).await? {
                 return Ok(Outcome::AlreadyThere { version });
             }
             let written = table
@@ -90,11 +106,11 @@ impl Lake {
                 .with_save_mode(SaveMode::Overwrite)
                 .with_replace_where(predicate)
                 .with_writer_properties(delta::writer_properties(spec, &limits))
-                .with_commit_properties(commit.properties())
+                .with_commit_properties(commit.properties(content))
                 .await;
             match written {
                 Ok(table) => {
-                    let version = log.adopt(table, commit) as i64;
+                    let version = log.adopt(table, commit, content) as i64;
                     log.checkpoint_if_due(limits.checkpoint_interval).await;
                     return Ok(Outcome::Committed { version });
                 }
@@ -121,7 +137,7 @@ impl Lake {
     ///
     /// # Errors
     /// When the table or the store fails.
-    pub async fn transactions(&self, table: &str) -> Result<Arc<HashSet<String>>> {
+    pub async fn transactions(&self, table: &str) -> Result<Arc<TransactionIds>> {
         let log = self.log(table);
         let mut log = log.lock().await;
         log.follow().await?;
@@ -136,16 +152,17 @@ impl Lake {
         actions: Vec<Action>,
         operation: DeltaOperation,
         commit: &Commit,
+        content: Content,
     ) -> Result<Outcome> {
         self.open_or_create(spec).await?;
         let log = self.log(spec.name);
         let mut log = log.lock().await;
         let limits = self.config().limits;
         for attempt in 1..=limits.commit_attempts_max {
-            if let Some(version) = already_there(&mut log, spec.name, commit).await? {
+            if let Some(version) = already_there(&mut log, spec.name, commit, content).await? {
                 return Ok(Outcome::AlreadyThere { version });
             }
-            let written = log.write(actions.clone(), operation.clone(), commit);
+            let written = log.write(actions.clone(), operation.clone(), commit, content);
             if let Some(version) = written.await? {
                 log.checkpoint_if_due(limits.checkpoint_interval).await;
                 let version = version as i64;
@@ -184,7 +201,11 @@ impl Lake {
             };
             // A table of an older version gets the columns of today, or another writer gave it them.
             let commit = Commit::new("migrate", "");
-            if log.write(actions, operation, &commit).await?.is_none() {
+            if log
+                .write(actions, operation, &commit, Content::UNKNOWN)
+                .await?
+                .is_none()
+            {
                 tokio::time::sleep(back_off(limits.commit_backoff, attempt)).await;
             }
             log.follow().await?;
@@ -198,7 +219,7 @@ impl Lake {
         let made = delta::create(log.log_store().clone(), spec, &self.config().limits).await;
         match made {
             Ok(table) => {
-                log.adopt(table, &Commit::default());
+                log.adopt(table, &Commit::default(), Content::UNKNOWN);
                 Ok(())
             }
             // Another writer made it first.
@@ -210,10 +231,15 @@ impl Lake {
     }
 
     /// The version at which the commit's ids are there, as far as is known without asking the store again.
-    async fn version_with(&self, spec: &TableSpec, commit: &Commit) -> Result<Option<i64>> {
+    async fn version_with(
+        &self,
+        spec: &TableSpec,
+        commit: &Commit,
+        content: Content,
+    ) -> Result<Option<i64>> {
         let log = self.log(spec.name);
         let mut log = log.lock().await;
-        already_there(&mut log, spec.name, commit).await
+        already_there(&mut log, spec.name, commit, content).await
     }
 
     fn conflict(&self, spec: &TableSpec) -> Error {
@@ -224,12 +250,31 @@ impl Lake {
     }
 }
 
-/// The known version of a table that has all ids of a commit; `None` where it has none of them.
-async fn already_there(log: &mut TableLog, name: &str, commit: &Commit) -> Result<Option<i64>> {
+/// The known version of a table that has all ids of a commit; `None` where it has none of them. An error where the table has other
+/// content under one of them.
+async fn already_there(
+    log: &mut TableLog,
+    name: &str,
+    commit: &Commit,
+    content: Content,
+) -> Result<Option<i64>> {
     if commit.transactions.is_empty() {
         return Ok(None);
     }
     let there = log.ids().await?;
+    for id in &commit.transactions {
+        if let Some(other) = there
+            .content(id)
+            .filter(|other| content.contradicts(*other))
+        {
+            return Err(Error::OtherContent {
+                table: name.to_owned(),
+                id: id.clone(),
+                there: other.to_string(),
+                here: content.to_string(),
+            });
+        }
+    }
     let (present, missing): (Vec<_>, Vec<_>) = commit
         .transactions
         .iter()

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Bench, Place, Run, peer};
 use crate::killed_training::{bench_with_dataset, journal, number};
-use crate::orchestrators::{ended, script, until, with_outputs};
+use crate::orchestrators::{OUTPUTS, ended, script, until};
 
 /// What is booked of a worker beyond its own account of its time: its start, and the look at which its end is noticed. With the
 /// 16 s that the trainer takes this is 1.2 %; the bound is absolute, as what it allows for does not grow with the run.
@@ -86,9 +86,8 @@ fn timed(bench: &Bench, column: &str) -> f64 {
 #[test]
 fn a_wall_clock_that_is_set_by_an_hour_changes_nothing() {
     let bench = bench_with_dataset();
-    let outputs = with_outputs(&bench);
     let head = "name = 'timed'\nheartbeat_timeout_s = 3.0\nretries = { user_errors = 0, lost_workers = 0 }";
-    script(&bench, "job.toml", head, &timed_trainer(75, &outputs));
+    script(&bench, "job.toml", head, &timed_trainer(75, OUTPUTS));
     let clock = SetClock::new(&bench);
     let begun = Instant::now();
     let child = clock.start(&bench);
@@ -133,9 +132,8 @@ fn a_wall_clock_that_is_set_by_an_hour_changes_nothing() {
 fn a_pause_is_waiting_whatever_the_wall_clock_says() {
     const PAUSE: Duration = Duration::from_secs(5);
     let bench = bench_with_dataset();
-    let outputs = with_outputs(&bench);
     let head = "name = 'timed'\nheartbeat_timeout_s = 3.0\nretries = { user_errors = 0, lost_workers = 0 }";
-    script(&bench, "job.toml", head, &timed_trainer(10, &outputs));
+    script(&bench, "job.toml", head, &timed_trainer(10, OUTPUTS));
     let clock = SetClock::new(&bench);
     let begun = Instant::now();
     let mut child = clock.start(&bench);

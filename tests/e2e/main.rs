@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod cheating_trainers;
 mod composed_drives;
 mod contents;
 mod damaged_logs;

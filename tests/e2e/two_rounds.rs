@@ -104,12 +104,13 @@ fn the_second_round_mends_what_the_first_one_lacks_and_a_sabotaged_one_is_blocke
     bench.write("samples.txt", samples.join("\n"));
     let (program, names) = (peer("shift_labels.py"), bench.path("samples.txt"));
     let worker = driveloop_binary().with_file_name("driveloop-worker");
+    let predict = format!("{:?}", worker.display().to_string());
     let command = [program, worker, names].map(|path| format!("{:?}", path.display().to_string()));
     let second = ROUNDS[1]
         .1
         .replace("name = \"demo-2\"", "name = \"sabotaged\"");
     let trainer = format!(
-        "[train]\ncommand = [\"python3\", {}, \"{SHIFT_M}\"]\n",
+        "[train]\ncommand = [\"python3\", {}, \"{SHIFT_M}\"]\npredict = [{predict}, \"predict\"]\n",
         command.join(", ")
     );
     let signed = "[ota]\nsign = \"release.key\"\n";

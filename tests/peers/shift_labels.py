@@ -3,7 +3,8 @@
 shift_labels.py WORKER SAMPLES METRES
 
 SAMPLES is a file with a sample's name a line. Those of the training and validation splits are told to be METRES ahead of where
-they were, along the heading of the actor, at each step of the horizon. The test split stays as it is.
+they were, along the heading of the actor, at each step of the horizon. What is to be predicted stays as it is: the predict step is that of
+the built-in trainer.
 """
 import os, shutil, sys
 import numpy, pyarrow, pyarrow.ipc

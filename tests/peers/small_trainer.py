@@ -1,21 +1,19 @@
 """A trainer of its own kind, as `train-orchestrator/CONTRACT.md` describes them.
 
-small_trainer.py
+small_trainer.py [predict]
 
 Its model stretches constant velocity by a factor for each step of the horizon, found by gradient descent on the training
 split. The parameter `steps` is the number of descents; with `die_at`, the process kills itself at that step of its first
-attempt. Knows driveloop by its environment variables and files alone.
+attempt. With `predict`, it is the predict step. Knows driveloop by its environment variables and files alone.
 """
-import json, os, signal
+import json, os, signal, sys
 import numpy, pyarrow, pyarrow.ipc
 
 environment = {key.removeprefix("DRIVELOOP_"): value for key, value in os.environ.items() if key.startswith("DRIVELOOP_")}
-params = json.loads(environment["PARAMS"])
-checkpoint = os.path.join(environment["CHECKPOINT_DIR"], "checkpoint.json")
 
 
-def read(split):
-    with pyarrow.OSFile(os.path.join(environment["DATASET_DIR"], f"{split}.arrow")) as file:
+def read(path):
+    with pyarrow.OSFile(path) as file:
         return pyarrow.ipc.open_file(file).read_all()
 
 
@@ -41,36 +39,39 @@ def loss_and_gradient(factors, table):
     return float((error**2).mean()), (error * way).sum((0, 2)) / max(scale, 1e-9)
 
 
-def predict(factors, table):
-    yaw = numpy.asarray(table["anchor_yaw_rad"])[:, None]
-    x, y = numpy.moveaxis(straight(table) * factors[None, :, None], 2, 0)
-    anchor_x, anchor_y = (numpy.asarray(table[name])[:, None] for name in ("anchor_x_m", "anchor_y_m"))
-    return anchor_x + x * numpy.cos(yaw) - y * numpy.sin(yaw), anchor_y + x * numpy.sin(yaw) + y * numpy.cos(yaw)
+def predict():
+    with open(environment["WEIGHTS"]) as file:
+        factors = numpy.array(json.load(file))
+    inputs = read(environment["INPUTS"])
+    x_m, y_m = numpy.moveaxis(straight(inputs) * factors[None, :, None], 2, 0)
+    rows = pyarrow.table({"input_id": inputs["input_id"], "x_m": x_m.tolist(), "y_m": y_m.tolist()})
+    with pyarrow.OSFile(environment["PREDICTIONS_OUT"], "wb") as file, pyarrow.ipc.new_file(file, rows.schema) as writer:
+        writer.write_table(rows)
 
 
-train, validation, test = map(read, ("train", "validation", "test"))
-factors, step = numpy.ones(30), 0
-if os.path.exists(checkpoint):
-    with open(checkpoint) as file:
-        saved = json.load(file)
-    factors, step = numpy.array(saved["factors"]), saved["step"]
-say(event="start", step=step, device="cpu")
-while step < params["steps"]:
-    factors = factors - 0.1 * loss_and_gradient(factors, train)[1]
-    step += 1
-    if environment["ATTEMPT"] == "1" and step == params.get("die_at"):
-        os.kill(os.getpid(), signal.SIGKILL)
-    if step % int(environment["CHECKPOINT_EVERY_STEPS"]) == 0:
-        with open(checkpoint + ".part", "w") as file:
-            json.dump({"factors": factors.tolist(), "step": step}, file)
-        os.replace(checkpoint + ".part", checkpoint)
-        say(event="checkpoint", step=step)
+def fit():
+    params = json.loads(environment["PARAMS"])
+    checkpoint = os.path.join(environment["CHECKPOINT_DIR"], "checkpoint.json")
+    train, validation = (read(os.path.join(environment["DATASET_DIR"], f"{split}.arrow")) for split in ("train", "validation"))
+    factors, step = numpy.ones(30), 0
+    if os.path.exists(checkpoint):
+        with open(checkpoint) as file:
+            saved = json.load(file)
+        factors, step = numpy.array(saved["factors"]), saved["step"]
+    say(event="start", step=step, device="cpu")
+    while step < params["steps"]:
+        factors = factors - 0.1 * loss_and_gradient(factors, train)[1]
+        step += 1
+        if environment["ATTEMPT"] == "1" and step == params.get("die_at"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if step % int(environment["CHECKPOINT_EVERY_STEPS"]) == 0:
+            with open(checkpoint + ".part", "w") as file:
+                json.dump({"factors": factors.tolist(), "step": step}, file)
+            os.replace(checkpoint + ".part", checkpoint)
+            say(event="checkpoint", step=step)
+    with open(environment["MODEL_OUT"], "w") as file:
+        json.dump(factors.tolist(), file)
+    say(event="end", step=step, validation_loss=loss_and_gradient(factors, validation)[0] if validation.num_rows else None)
 
-with open(environment["MODEL_OUT"], "w") as file:
-    json.dump(factors.tolist(), file)
-both = pyarrow.concat_tables([validation, test])
-x_m, y_m = predict(factors, both)
-rows = pyarrow.table({"sample_id": both["sample_id"], "x_m": x_m.tolist(), "y_m": y_m.tolist()})
-with pyarrow.OSFile(environment["PREDICTIONS_OUT"], "wb") as file, pyarrow.ipc.new_file(file, rows.schema) as writer:
-    writer.write_table(rows)
-say(event="end", step=step, validation_loss=loss_and_gradient(factors, validation)[0] if validation.num_rows else None)
+
+predict() if sys.argv[1:] == ["predict"] else fit()

@@ -11,7 +11,8 @@ use crate::clock::Moment;
 use crate::event::{EventKind, Exit};
 use crate::folder::{ALIVE, checkpointed_ns, modified_ns, open_regular};
 use crate::metrics::Summary;
-use crate::state::State;
+use crate::predict_step::PredictFolder;
+use crate::state::{Phase, State};
 
 /// Bytes of the file that are read: a trainer may have written anything there.
 const BYTES_MAX: u64 = 64 * 1024;
@@ -61,14 +62,18 @@ pub(crate) fn orphaned(state: &State, folder: Option<&Path>, beat: Option<&Momen
         // The times of files are those of one clock within moments, and are compared with each other alone.
         let noted_ns = modified_ns(&folder.join(ALIVE));
         let after_note_ns = |file_ns: Option<i64>| Some(file_ns?.saturating_sub(noted_ns?));
-        let metrics = folder.join("metrics.jsonl");
+        let is_predicting = state.phase == Phase::Predicting;
+        let metrics = match is_predicting {
+            true => PredictFolder::of(folder).metrics(),
+            false => folder.join("metrics.jsonl"),
+        };
         let unnoted_ns = after_note_ns(modified_ns(&metrics)).unwrap_or_default();
         let noted_ns = state.elapsed_at_sign(&alive.at);
         let last_ns = noted_ns.saturating_add(unnoted_ns.clamp(0, UNNOTED_MAX_NS));
         alive_ns = alive_ns.max(last_ns).min(state.elapsed_ns);
         let kept_ns = after_note_ns(checkpointed_ns(folder));
         let summary = Summary::read(&metrics).unwrap_or_default();
-        if summary.checkpoint_step > state.checkpoint_step {
+        if !is_predicting && summary.checkpoint_step > state.checkpoint_step {
             kept_until_ns = kept_ns.map(|ns| {
                 let kept_ns = noted_ns.saturating_add(ns);
                 kept_ns.clamp(state.worked_ns(), alive_ns)

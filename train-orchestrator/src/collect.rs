@@ -1,53 +1,63 @@
 //! What a run leaves in the lake: the weights, then the rows, the `training_run` row last.
 
-use std::fs::File;
-use std::path::Path;
-
-use arrow::ipc::reader::FileReader;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
-use driveloop_lake::{Commit, Lake, Versions, sql_literal};
-use driveloop_schemas::forecast::HORIZON_STEPS;
-use driveloop_schemas::{Checkpoint, ColumnValue, Prediction, Row as _, TrainingRun};
-use sha2::{Digest as _, Sha256};
+use driveloop_lake::{Commit, Lake, Versions, digest, sql_literal};
+use driveloop_schemas::{Checkpoint, ColumnValue as _, Prediction, Row, TrainingRun};
 
 use crate::error::{Error, Result};
 use crate::folder::Folder;
 use crate::metrics::Summary;
 use crate::options::{Outcome, TrainReport};
+use crate::predictions::{commit as commit_predictions, transaction};
 use crate::spec::JobSpec;
 use crate::state::{Ledger, State};
+use crate::trainer::Predictor;
+use crate::weights::{WEIGHTS_BYTES_MAX, read_weights, sha256};
 
-/// Digits of the weights' digest in a model id.
+/// Digits of the digest of run and weights in a model id.
 const MODEL_ID_DIGITS: usize = 12;
 /// Seconds of an hour.
 const HOUR_S: f64 = 3600.0;
 
 /// What a finished trainer left in its folder.
-pub(crate) struct Results {
-    model_id: String,
+pub(crate) struct Trained {
+    pub(crate) model_id: String,
     weights: Bytes,
-    weights_digest: String,
-    predictions: Vec<Prediction>,
+    pub(crate) weights_digest: String,
     summary: Summary,
 }
 
-impl Results {
-    /// Reads and checks the outputs. Weights and predictions of validation and test are held in memory.
-    pub(crate) fn read(folder: &Folder, spec: &JobSpec) -> Result<Self> {
+impl Trained {
+    /// Reads and checks the outputs; `None` where the weights are not there. The weights are held in memory. Two runs that leave
+    /// the same bytes leave two models.
+    pub(crate) fn read(folder: &Folder, spec: &JobSpec, run_id: &str) -> Result<Option<Self>> {
         let path = folder.weights();
+        let Some(metadata) = std::fs::metadata(&path)
+            .ok()
+            .filter(std::fs::Metadata::is_file)
+        else {
+            return Ok(None);
+        };
+        if metadata.len() > WEIGHTS_BYTES_MAX {
+            let (max, actual) = (WEIGHTS_BYTES_MAX, metadata.len());
+            let reason = format!("expected at most {max} bytes of weights, got {actual}");
+            return Err(Error::output(&path, reason));
+        }
         let weights = Bytes::from(std::fs::read(&path).map_err(Error::io(&path))?);
-        let weights_digest = hex::encode(Sha256::digest(&weights));
-        let model_id = format!("{}-{}", spec.name, &weights_digest[..MODEL_ID_DIGITS]);
-        let predictions = read_predictions(&folder.predictions(), &model_id, &spec.dataset)?;
+        if weights.is_empty() {
+            return Err(Error::output(&path, "expected weights, got an empty file"));
+        }
+        let weights_digest = sha256(&weights);
+        let of_run = digest([run_id, &weights_digest]);
+        let model_id = format!("{}-{}", spec.name, &of_run[..MODEL_ID_DIGITS]);
         let summary = Summary::read(&folder.metrics())?;
-        Ok(Self {
+        Ok(Some(Self {
             model_id,
             weights,
             weights_digest,
-            predictions,
             summary,
-        })
+        }))
     }
 }
 
@@ -109,68 +119,56 @@ impl Collector<'_> {
         )))
     }
 
-    /// Brings the results into the lake. Each part is written once, however often this is begun.
+    /// Puts the weights into the lake, and reads them back: what is predicted with is what the lake has.
+    pub(crate) async fn store_weights(&self, trained: &Trained) -> Result<Bytes> {
+        let path = weights_path(&trained.model_id);
+        let store = self.lake.store();
+        store.put(&path, trained.weights.clone()).await?;
+        read_weights(self.lake, &trained.model_id, &path, &trained.weights_digest).await
+    }
+
+    /// Brings the results into the lake. Each part is written once, however often this is begun: what is there is of this run, as
+    /// the model's id is.
     pub(crate) async fn collect(
         &self,
         state: &State,
-        results: &Results,
+        trained: &Trained,
+        predictions: &[Prediction],
         elapsed_ns: i64,
     ) -> Result<TrainReport> {
         let spec = self.spec;
-        let model_id = &results.model_id;
-        let weights = weights_path(model_id);
-        self.lake
-            .store()
-            .put(&weights, results.weights.clone())
-            .await?;
+        let model_id = &trained.model_id;
+        self.store_weights(trained).await?;
 
-        let id = prediction_transaction(model_id, &spec.dataset, self.dataset_digest);
-        commit_predictions(
-            self.lake,
-            &results.predictions,
-            model_id,
-            &spec.dataset,
-            &self.commit(id),
-        )
-        .await?;
+        let id = transaction(model_id, &spec.dataset, self.dataset_digest);
+        if spec.trainer.predicts() && self.lacks::<Prediction>(&id).await? {
+            let commit = self.commit(id);
+            commit_predictions(self.lake, predictions, model_id, &spec.dataset, &commit).await?;
+        }
 
-        let checkpoint = Checkpoint {
-            model_id: model_id.clone(),
-            run_id: self.run_id.to_owned(),
-            weights,
-            weights_digest: results.weights_digest.clone(),
-            weights_bytes: results.weights.len() as i64,
-            step: results.summary.step as i64,
-            validation_loss: results.summary.validation_loss,
-            dataset: spec.dataset.clone(),
-            dataset_digest: self.dataset_digest.to_owned(),
-            started_from: spec.start_from.clone(),
-        };
-        self.lake
-            .append(
-                &[checkpoint],
-                &self.commit(format!("checkpoint/{model_id}")),
-            )
-            .await?;
+        let id = format!("checkpoint/{model_id}");
+        if self.lacks::<Checkpoint>(&id).await? {
+            let checkpoint = self.checkpoint(trained);
+            self.lake.append(&[checkpoint], &self.commit(id)).await?;
+        }
 
         let end = End::Succeeded {
             model_id: model_id.clone(),
         };
-        let row = self.row(end, state, &results.summary, elapsed_ns);
+        let row = self.row(end, state, &trained.summary, elapsed_ns);
         let same_run = format!("run_id = {}", sql_literal(self.run_id));
-        self.lake
-            .replace(
-                &same_run,
-                std::slice::from_ref(&row),
-                &self.commit(self.transaction()),
-            )
-            .await?;
+        let id = self.transaction();
+        if self.lacks::<TrainingRun>(&id).await? {
+            let rows = std::slice::from_ref(&row);
+            let commit = self.commit(id);
+            self.lake.replace(&same_run, rows, &commit).await?;
+        }
         let Summary {
             step,
             validation_loss,
             ..
-        } = results.summary;
-        let predictions = results.predictions.len() as u64;
+        } = trained.summary;
+        let predictions = predictions.len() as u64;
         Ok(Self::report(
             row,
             model_id.clone(),
@@ -179,6 +177,29 @@ impl Collector<'_> {
             predictions,
             Outcome::Trained,
         ))
+    }
+
+    async fn lacks<R: Row>(&self, id: &str) -> Result<bool> {
+        let ids = [id.to_owned()];
+        Ok(!self.lake.missing(R::SPEC.name, &ids).await?.is_empty())
+    }
+
+    fn checkpoint(&self, trained: &Trained) -> Checkpoint {
+        let spec = self.spec;
+        let predictor = Predictor::of(&spec.trainer, spec.params_json());
+        Checkpoint {
+            model_id: trained.model_id.clone(),
+            run_id: self.run_id.to_owned(),
+            weights: weights_path(&trained.model_id),
+            weights_digest: trained.weights_digest.clone(),
+            weights_bytes: trained.weights.len() as i64,
+            step: trained.summary.step as i64,
+            validation_loss: trained.summary.validation_loss,
+            dataset: spec.dataset.clone(),
+            dataset_digest: self.dataset_digest.to_owned(),
+            started_from: spec.start_from.clone(),
+            predict: predictor.to_text(),
+        }
     }
 
     /// Notes that the run ended without a model. A later one that succeeds takes the row's place.
@@ -292,106 +313,9 @@ impl Collector<'_> {
     }
 }
 
-/// The model of an id.
-///
-/// # Errors
-/// [`Error::Unknown`] where the lake has none.
-pub(crate) async fn model(lake: &Lake, model_id: &str) -> Result<Checkpoint> {
-    let filter = format!("model_id = {}", sql_literal(model_id));
-    let found = lake.read::<Checkpoint>(Some(&filter)).await?.pop();
-    found.ok_or_else(|| Error::Unknown {
-        what: "model",
-        name: model_id.to_owned(),
-    })
-}
-
 /// Where the weights of a model lie in the lake.
-pub(crate) fn weights_path(model_id: &str) -> String {
+fn weights_path(model_id: &str) -> String {
     format!("models/{model_id}/model.safetensors")
-}
-
-/// The id of the commit of a model's predictions of a dataset.
-pub(crate) fn prediction_transaction(
-    model_id: &str,
-    dataset: &str,
-    dataset_digest: &str,
-) -> String {
-    format!("prediction/{model_id}/{dataset}/{dataset_digest}")
-}
-
-/// Commits predictions in place of others of the same model and dataset.
-pub(crate) async fn commit_predictions(
-    lake: &Lake,
-    rows: &[Prediction],
-    model_id: &str,
-    dataset: &str,
-    commit: &Commit,
-) -> Result<driveloop_lake::Outcome> {
-    if rows.is_empty() {
-        return Ok(lake.append(rows, commit).await?);
-    }
-    let (model_id, dataset) = (sql_literal(model_id), sql_literal(dataset));
-    let same = format!("model_id = {model_id} AND dataset = {dataset}");
-    Ok(lake.replace(&same, rows, commit).await?)
-}
-
-/// Reads the predictions file of the contract.
-pub(crate) fn read_predictions(
-    path: &Path,
-    model_id: &str,
-    dataset: &str,
-) -> Result<Vec<Prediction>> {
-    let file = File::open(path).map_err(Error::io(path))?;
-    let wrong = |error: arrow::error::ArrowError| Error::output(path, error);
-    let mut rows = Vec::new();
-    for batch in FileReader::try_new(file, None).map_err(wrong)? {
-        let batch = batch.map_err(wrong)?;
-        let sample_ids: Vec<String> = column(&batch, "sample_id", path)?;
-        let x_m: Vec<Vec<f64>> = column(&batch, "x_m", path)?;
-        let y_m: Vec<Vec<f64>> = column(&batch, "y_m", path)?;
-        for ((sample_id, x_m), y_m) in sample_ids.into_iter().zip(x_m).zip(y_m) {
-            if x_m.len() != HORIZON_STEPS || y_m.len() != HORIZON_STEPS {
-                let actual = x_m.len().min(y_m.len());
-                let reason = format!(
-                    "sample `{sample_id}`: expected {HORIZON_STEPS} positions, got {actual}"
-                );
-                return Err(Error::output(path, reason));
-            }
-            let (model_id, dataset) = (model_id.to_owned(), dataset.to_owned());
-            rows.push(Prediction {
-                model_id,
-                dataset,
-                sample_id: sample_id.into(),
-                x_m,
-                y_m,
-            });
-        }
-    }
-    let mut sample_ids: Vec<&str> = rows.iter().map(|row| row.sample_id.as_str()).collect();
-    sample_ids.sort_unstable();
-    match sample_ids.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(Error::output(
-            path,
-            format!("sample `{}` is there twice", pair[0]),
-        )),
-        None => Ok(rows),
-    }
-}
-
-fn column<T: ColumnValue>(batch: &RecordBatch, name: &str, path: &Path) -> Result<Vec<T>> {
-    let array = batch
-        .column_by_name(name)
-        .ok_or_else(|| Error::output(path, format!("no column `{name}`")))?;
-    let expected = T::data_type();
-    let cast =
-        arrow::compute::cast(array, &expected).map_err(|error| Error::output(path, error))?;
-    let values = T::read(&cast).filter(|_| cast.null_count() == 0);
-    values.ok_or_else(|| {
-        Error::output(
-            path,
-            format!("column `{name}`: expected {expected} without nulls"),
-        )
-    })
 }
 
 /// The one number of a query for a count.

@@ -8,19 +8,21 @@ use std::time::Duration;
 use crate::alive::{Alive, orphaned};
 use crate::attempt::{attempt, cannot_start};
 use crate::claim::Claim;
-use crate::collect::{Collector, End, Results, weights_path};
+use crate::collect::{Collector, End, Trained};
 use crate::error::{Error, Result};
 use crate::event::{EventKind, Exit};
-use crate::executor::{Ask, Sight, Watch};
-use crate::folder::{clear, fault_of_output, make_folder, tail};
+use crate::executor::{Ask, Attempt, Sight, Watch};
+use crate::folder::{clear, fault_of_output, log_name, make_folder, tail};
 use crate::gate::{Admission, Gate, Grant};
 use crate::gpu::GpuWatch;
 use crate::line::MetricsLine;
 use crate::metrics::Summary;
 use crate::options::{Job, OnEvent, TrainEvent, TrainOptions, TrainReport};
+use crate::predict_step::{of_predict_step, predict_log_name};
 use crate::record::Record;
 use crate::state::{Action, Phase, State};
 use crate::sweep::sweep;
+use crate::weights::{model, weights_of};
 
 /// How often it is looked whether somebody wants the run to end, or took it over, and noted that the worker lives.
 const POLL_EVERY: Duration = Duration::from_secs(1);
@@ -54,11 +56,11 @@ impl<'a> Driver<'a> {
             self.claim.beat.check(&self.job.spec.name)?;
             let action = match self.record.state.next() {
                 // The lake has no row of the run, else nobody would have come here: the table was lost.
-                None if self.record.state.phase == Phase::Collected => Action::Collect,
+                None if self.record.state.phase == Phase::Collected => self.collect_again(),
                 None => return Err(self.failed()),
                 Some(action) => action,
             };
-            if !matches!(action, Action::Start { .. }) {
+            if !matches!(action, Action::Start { .. } | Action::Predict { .. }) {
                 self.gate.idle(self.place);
             } else if let Some(by) = self.options.stop.asked() {
                 return Err(self.interrupted(by));
@@ -68,6 +70,10 @@ impl<'a> Driver<'a> {
                     attempt,
                     not_before_ns,
                 } => self.start(attempt, not_before_ns).await?,
+                Action::Predict {
+                    attempt,
+                    not_before_ns,
+                } => self.start_predicting(attempt, not_before_ns).await?,
                 Action::Watch | Action::Stop => self.watch().await?,
                 Action::Succeed => self.note(EventKind::Succeeded).await.map(drop)?,
                 Action::Fail { reason } => self.fail(reason).await?,
@@ -77,14 +83,37 @@ impl<'a> Driver<'a> {
                 }
                 Action::Collect => match self.collect().await? {
                     Some(report) => return Ok(report),
-                    None => self.start(self.record.state.attempts + 1, i64::MIN).await?,
+                    None => self.do_again().await?,
                 },
             }
         }
     }
 
+    /// What is to be done for a run that is collected and whose rows the lake has lost.
+    fn collect_again(&self) -> Action {
+        let state = &self.record.state;
+        if !state.lacks_predictions() {
+            return Action::Collect;
+        }
+        Action::Predict {
+            attempt: state.predict_attempts + 1,
+            not_before_ns: i64::MIN,
+        }
+    }
+
+    /// Makes again what the work folder has lost: the predictions, or the weights too.
+    async fn do_again(&mut self) -> Result<()> {
+        let state = &self.record.state;
+        if self.job.spec.trainer.predicts() {
+            self.start_predicting(state.predict_attempts + 1, i64::MIN)
+                .await
+        } else {
+            self.start(state.attempts + 1, i64::MIN).await
+        }
+    }
+
     /// Journals what happened, and shows it. `false` where it cannot happen any more.
-    async fn note(&mut self, kind: EventKind) -> Result<bool> {
+    pub(crate) async fn note(&mut self, kind: EventKind) -> Result<bool> {
         let noted = self.record.note(kind).await?;
         let is_noted = noted.is_some();
         if let Some(event) = noted {
@@ -111,8 +140,8 @@ impl<'a> Driver<'a> {
             .await
     }
 
-    /// Waits for its time and its slots, and starts an attempt. Does nothing where the run is cancelled meanwhile.
-    async fn start(&mut self, number: u32, not_before_ns: i64) -> Result<()> {
+    /// Waits for its time and its slots; `None` where the run is cancelled meanwhile, or cannot go on.
+    pub(crate) async fn turn(&mut self, not_before_ns: i64) -> Result<Option<Grant<'a>>> {
         loop {
             let left_ns = not_before_ns.saturating_sub(self.record.elapsed_ns());
             let Ok(left_ns @ 1..) = u64::try_from(left_ns) else {
@@ -122,22 +151,26 @@ impl<'a> Driver<'a> {
             self.check_stop()?;
             tokio::time::sleep(Duration::from_nanos(left_ns).min(POLL_EVERY)).await;
             self.record.refresh().await?;
-            if self.record.state.phase == Phase::Cancelling {
-                return Ok(());
+            if self.record.state.next() == Some(Action::Cancel) {
+                return Ok(None);
             }
         }
-        let grant = match self.admission().await? {
-            Some(Admission::Granted(grant)) => grant,
+        match self.admission().await? {
+            Some(Admission::Granted(grant)) => Ok(Some(grant)),
             Some(Admission::Denied(after)) => {
                 self.denied = Some(after);
                 let after = self.names[after];
-                return self
-                    .fail(format!(
-                        "job `{after}`, which it comes after, left no model"
-                    ))
-                    .await;
+                let reason = format!("job `{after}`, which it comes after, left no model");
+                self.fail(reason).await.map(|()| None)
             }
-            None => return Ok(()),
+            None => Ok(None),
+        }
+    }
+
+    /// Starts an attempt when it is its turn. Does nothing where the run is cancelled meanwhile.
+    pub(crate) async fn start(&mut self, number: u32, not_before_ns: i64) -> Result<()> {
+        let Some(grant) = self.turn(not_before_ns).await? else {
+            return Ok(());
         };
         if !self.note(EventKind::Started { attempt: number }).await? {
             return Ok(());
@@ -154,6 +187,11 @@ impl<'a> Driver<'a> {
             number,
             &grant.gpus,
         )?;
+        self.launch(attempt, grant).await
+    }
+
+    /// Starts the processes of an attempt, to be watched from now on.
+    pub(crate) async fn launch(&mut self, attempt: Attempt, grant: Grant<'a>) -> Result<()> {
         let TrainOptions {
             limits,
             memory_events,
@@ -201,7 +239,7 @@ impl<'a> Driver<'a> {
             self.check_stop()?;
             self.claim.beat.check(&self.job.spec.name)?;
             self.record.refresh().await?;
-            if self.record.state.phase == Phase::Cancelling {
+            if self.record.state.next() == Some(Action::Cancel) {
                 return Ok(None);
             }
         }
@@ -216,8 +254,8 @@ impl<'a> Driver<'a> {
         let before = before
             .map(|(earlier, model_id)| (folder.weights_before(self.names[earlier]), model_id));
         for (path, model_id) in start.into_iter().chain(before) {
-            let store = self.collector.lake.store();
-            let weights = store.get(&weights_path(&model_id)).await?;
+            let lake = self.collector.lake;
+            let weights = weights_of(lake, &model(lake, &model_id).await?).await?;
             let parent = path.parent().unwrap_or(&path);
             make_folder(parent)?;
             // An earlier attempt may have put something else there.
@@ -240,6 +278,7 @@ impl<'a> Driver<'a> {
             match watch.look().await? {
                 Sight::Exited(exit) => {
                     sweep(self.claim.folder.root()).await?;
+                    sweep(&self.predict_folder().root).await?;
                     let exit = self.checked(exit)?;
                     let cpu_ns = Some(watch.cpu_ns());
                     drop(grant);
@@ -333,6 +372,9 @@ impl<'a> Driver<'a> {
     }
 
     async fn metrics(&mut self, lines: Vec<MetricsLine>, is_stepping: &mut bool) -> Result<()> {
+        if self.record.state.phase == Phase::Predicting {
+            return Ok(()); // A sign of life, and no steps.
+        }
         if let (false, Some(step)) = (*is_stepping, lines.iter().find_map(|line| line.step)) {
             self.note(EventKind::Stepping { step }).await?;
             *is_stepping = true;
@@ -352,22 +394,47 @@ impl<'a> Driver<'a> {
 
     /// A success with outputs that are not what the contract asks for is none.
     fn checked(&self, exit: Exit) -> Result<Exit> {
-        if exit != Exit::Success {
-            return Ok(exit);
+        let is_predicting = self.record.state.phase == Phase::Predicting;
+        let exit = match exit {
+            // What was left running until now may have changed the outputs.
+            Exit::Success => match (
+                self.fault_of_output(is_predicting),
+                self.outputs(is_predicting),
+            ) {
+                (Some(fault), _) => Exit::UserError {
+                    reason: format!("exit status 0, but {fault}"),
+                    rank: 0,
+                },
+                (None, Ok(())) => Exit::Success,
+                (None, Err(error @ Error::Output { .. })) => Exit::UserError {
+                    reason: error.to_string(),
+                    rank: 0,
+                },
+                (None, Err(error)) => return Err(error),
+            },
+            exit => exit,
+        };
+        Ok(if is_predicting {
+            of_predict_step(exit)
+        } else {
+            exit
+        })
+    }
+
+    /// Whether the outputs of the step are what the contract asks for.
+    fn outputs(&self, is_predicting: bool) -> Result<()> {
+        let missing = || Error::output(&self.claim.folder.weights(), "no weights");
+        let trained = self.trained()?.ok_or_else(missing)?;
+        if is_predicting {
+            self.predictions(&trained)?;
         }
-        // What the trainer left running until now may have changed them.
-        if let Some(fault) = self.fault_of_outputs() {
-            let reason = format!("exit status 0, but {fault}");
-            return Ok(Exit::UserError { reason, rank: 0 });
-        }
-        match Results::read(&self.claim.folder, &self.job.spec) {
-            Ok(_) => Ok(Exit::Success),
-            Err(error @ Error::Output { .. }) => Ok(Exit::UserError {
-                reason: error.to_string(),
-                rank: 0,
-            }),
-            Err(error) => Err(error),
-        }
+        Ok(())
+    }
+
+    /// What the training left; `None` where it is not there.
+    pub(crate) fn trained(&self) -> Result<Option<Trained>> {
+        let run_id = self.collector.run_id;
+        Trained::read(&self.claim.folder, &self.job.spec, run_id)
     }
 
     fn show(&self, event: &TrainEvent) {
@@ -385,28 +452,35 @@ impl<'a> Driver<'a> {
         orphaned(state, folder, beat.as_ref())
     }
 
-    /// What is wrong with an output, as far as that is seen without reading it.
-    fn fault_of_outputs(&self) -> Option<String> {
-        let folder = &self.claim.folder;
-        let bytes_max = self.options.limits.output_bytes_max;
-        let mut outputs = [folder.weights(), folder.predictions()].into_iter();
-        outputs.find_map(|path| fault_of_output(&path, bytes_max))
+    /// What is wrong with the output of the step, as far as that is seen without reading it.
+    fn fault_of_output(&self, is_predicting: bool) -> Option<String> {
+        let path = if is_predicting {
+            self.predict_folder().predictions()
+        } else {
+            self.claim.folder.weights()
+        };
+        fault_of_output(&path, self.options.limits.output_bytes_max)
     }
 
     /// Brings the results into the lake; `None` where the work folder has lost them.
     async fn collect(&mut self) -> Result<Option<TrainReport>> {
-        let folder = &self.claim.folder;
-        if self.fault_of_outputs().is_some() {
+        if self.fault_of_output(false).is_some() {
             return Ok(None);
         }
-        let results = match Results::read(folder, &self.job.spec) {
+        let trained = match self.trained() {
+            Ok(None) | Err(Error::Output { .. }) => return Ok(None),
+            Ok(Some(trained)) => trained,
+            Err(error) => return Err(error),
+        };
+        let predictions = match self.predictions(&trained) {
             Err(Error::Output { .. }) => return Ok(None),
-            results => results?,
+            predictions => predictions?,
         };
         let elapsed_ns = self.record.elapsed_ns();
+        let state = &self.record.state;
         let report = self
             .collector
-            .collect(&self.record.state, &results, elapsed_ns)
+            .collect(state, &trained, &predictions, elapsed_ns)
             .await?;
         if self.record.state.phase == Phase::Succeeded {
             let model_id = report.model_id.clone();
@@ -425,7 +499,7 @@ impl<'a> Driver<'a> {
         let state = &self.record.state;
         match &state.phase {
             Phase::Failed { reason } if !is_used_up(state) => {
-                cannot_start(self.job, self.options, reason.clone())
+                cannot_start(self.job, self.options, state, reason.clone())
             }
             Phase::Failed { reason } => job_failed(name, state, reason),
             _ => Error::Cancelled { name },
@@ -447,11 +521,14 @@ pub(crate) fn job_failed(name: String, state: &State, reason: &str) -> Error {
         .owner
         .as_ref()
         .map_or("", |owner| owner.folder.as_str());
-    let log =
-        std::path::Path::new(folder).join(crate::folder::log_name(state.attempts, state.last_rank));
+    let (attempts, log) = match state.predict_attempts {
+        0 => (state.attempts, log_name(state.attempts, state.last_rank)),
+        attempts => (attempts, predict_log_name(state)),
+    };
+    let log = std::path::Path::new(folder).join(log);
     Error::JobFailed {
         name,
-        attempts: state.attempts,
+        attempts,
         reason: reason.to_owned(),
         tail: tail(&log),
         log,

@@ -101,6 +101,28 @@ pub enum Error {
         /// The name that was given.
         name: String,
     },
+    /// The weights of a model are not those that its training left: bring them back, or train another model.
+    #[error(
+        "weights of model `{model_id}`: `{path}` has the SHA-256 {actual}, its training left {expected}\nhint: put the file with the expected digest back, from a copy of the lake; without one, the model is lost: train its job again under another `name`"
+    )]
+    Weights {
+        /// The model.
+        model_id: String,
+        /// The weights, relative to the lake.
+        path: String,
+        /// Digest of what the training left.
+        expected: String,
+        /// Digest of what is there.
+        actual: String,
+    },
+    /// The trainer of a model has no predict step: give it one.
+    #[error(
+        "nobody predicts with model `{model_id}`: its trainer has no predict step, so that it has no predictions, no evaluation and no verdict\nhint: give the job `trainer = {{ command = [...], predict = [...] }}` (a round: `[train] predict = [...]`) and train it again"
+    )]
+    NobodyPredicts {
+        /// The model.
+        model_id: String,
+    },
     /// The journal of the run has entries in an order that cannot have happened.
     #[error("journal of the run: `{event:?}` cannot come after `{phase:?}`")]
     JournalOrder {

@@ -57,7 +57,14 @@ pub enum EventKind {
         /// Steps that will not be done again.
         step: u64,
     },
-    /// The worker is no more.
+    /// The weights are in the lake, and an attempt to predict with them begins, counted from one after each training.
+    PredictStarted {
+        /// The attempt.
+        attempt: u32,
+        /// SHA-256 of the weights, in hexadecimal.
+        weights_digest: String,
+    },
+    /// The worker is no more: the one that trained, or the one that predicted.
     Exited {
         /// How it ended.
         exit: Exit,
@@ -68,7 +75,7 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         gpu_ns: Option<i64>,
     },
-    /// The weights and predictions are there.
+    /// The weights are there, and the predictions where somebody predicts.
     Succeeded,
     /// The run is given up.
     Failed {

@@ -129,10 +129,6 @@ impl Folder {
         self.root.join("model.safetensors")
     }
 
-    pub(crate) fn predictions(&self) -> PathBuf {
-        self.root.join("predictions.arrow")
-    }
-
     /// When the worker was last seen alive, for the one who finds that its orchestrator was killed.
     pub(crate) fn alive(&self) -> PathBuf {
         self.root.join(ALIVE)

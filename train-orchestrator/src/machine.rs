@@ -264,7 +264,7 @@ fn visible_gpus(gpus: Vec<Gpu>, visible: Option<&str>) -> Vec<Gpu> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Trainer;
+    use crate::trainer::Trainer;
 
     fn gpus() -> Vec<Gpu> {
         parse_gpus("0, GPU-aaaa\n1, GPU-bbbb\nnonsense\n2, GPU-bccc\n")

@@ -17,7 +17,8 @@ use crate::stop::Stop;
 pub struct Job {
     /// What to train.
     pub spec: JobSpec,
-    /// Folder with the exported dataset: `train.arrow`, `validation.arrow`, `test.arrow`.
+    /// Folder with the exported dataset: `train.arrow` and `validation.arrow`. Beside it lies what is to be predicted:
+    /// [`driveloop_schemas::forecast::prediction_folder`].
     pub dataset_dir: PathBuf,
     /// Digest of the dataset.
     pub dataset_digest: String,
@@ -171,7 +172,7 @@ pub struct TrainReport {
     pub step: u64,
     /// Loss on the validation split, metres; `None` where that is empty.
     pub validation_loss: Option<f64>,
-    /// Predictions of validation and test samples.
+    /// Predictions of validation and test samples; none where the trainer has no predict step.
     pub predictions: u64,
     /// Time from submission to end, seconds: the sum of the three that follow.
     pub wall_s: f64,

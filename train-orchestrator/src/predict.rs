@@ -5,25 +5,29 @@ use std::path::PathBuf;
 use driveloop_lake::{Commit, Lake, Versions, digest};
 use driveloop_schemas::{Prediction, Row as _};
 
-use crate::attempt::cannot_start_worker;
+use crate::attempt::{PredictAttempt, cannot_start_predictor, predict_attempt};
 use crate::clock::Clock;
-use crate::collect::{commit_predictions, model, prediction_transaction, read_predictions};
 use crate::error::{Error, Result};
 use crate::event::Exit;
-use crate::executor::{Attempt, Member, Sight};
+use crate::executor::Sight;
 use crate::folder::{Folder, tail};
 use crate::options::Outcome;
+use crate::predict_step::PredictFolder;
+use crate::predictions::{Key, commit as commit_predictions, read_predictions, transaction};
+use crate::sweep::sweep;
+use crate::trainer::Predictor;
+use crate::weights::{model, weights_of};
 
 /// What to predict with what.
 #[derive(Clone)]
 pub struct PredictOptions {
-    /// Model of the lake, trained by the built-in trainer.
+    /// Model of the lake.
     pub model_id: String,
     /// Name of the dataset.
     pub dataset: String,
     /// Digest of the dataset.
     pub dataset_digest: String,
-    /// Folder with the exported dataset.
+    /// Folder with the exported dataset; beside it lies what is to be predicted.
     pub dataset_dir: PathBuf,
     /// Folder for what is needed until the end.
     pub work_dir: PathBuf,
@@ -54,11 +58,12 @@ pub struct PredictReport {
     pub outcome: Outcome,
 }
 
-/// Predicts the validation and test samples of a dataset with a model of the lake, once.
+/// Predicts the validation and test samples of a dataset with a model of the lake, once, by the predict step of its trainer.
 ///
 /// # Errors
-/// [`Error::Unknown`] when the lake has no such model, [`Error::CannotStart`] when the worker does not start,
-/// [`Error::JobFailed`] when it fails; otherwise when files or lake fail.
+/// [`Error::Unknown`] when the lake has no such model, [`Error::NobodyPredicts`] when its trainer has no predict step,
+/// [`Error::Weights`] when its weights are not those that the training left, [`Error::CannotStart`] when the program does not
+/// start, [`Error::JobFailed`] when it fails or leaves out a sample; otherwise when files or lake fail.
 pub async fn predict(lake: &Lake, options: &PredictOptions) -> Result<PredictReport> {
     let PredictOptions {
         model_id,
@@ -72,7 +77,7 @@ pub async fn predict(lake: &Lake, options: &PredictOptions) -> Result<PredictRep
         rows,
         outcome,
     };
-    let id = prediction_transaction(model_id, dataset, dataset_digest);
+    let id = transaction(model_id, dataset, dataset_digest);
     if lake
         .missing(Prediction::SPEC.name, std::slice::from_ref(&id))
         .await?
@@ -81,18 +86,32 @@ pub async fn predict(lake: &Lake, options: &PredictOptions) -> Result<PredictRep
         return Ok(report(0, Outcome::AlreadyThere));
     }
     let checkpoint = model(lake, model_id).await?;
-
+    let predictor = Predictor::from_text(checkpoint.predict.as_deref());
+    let predictor = predictor.map_err(|source| driveloop_lake::Error::Encoding {
+        path: format!("predict of model {model_id}"),
+        source,
+    })?;
+    let weights = weights_of(lake, &checkpoint).await?;
     let name = format!("predict-{}", &digest([&id])[..16]);
     let token = std::process::id().to_string();
-    let folder = Folder::lock(&options.work_dir, &name, &token)?.ok_or_else(|| Error::Busy {
+    let run = Folder::lock(&options.work_dir, &name, &token)?.ok_or_else(|| Error::Busy {
         job: name.clone(),
         by: "another process of this machine".to_owned(),
     })?;
-    let weights = lake.store().get(&checkpoint.weights).await?;
-    std::fs::write(folder.weights(), &weights).map_err(Error::io(&folder.weights()))?;
-    run_worker(options, &folder).await?;
+    let folder = PredictFolder::of(run.root());
+    sweep(&folder.root).await?;
+    folder.prepare(&weights)?;
+    let stepped = run_step(options, &predictor, &run, &folder).await;
+    sweep(&folder.root).await?;
+    stepped?;
 
-    let rows = read_predictions(&folder.predictions(), model_id, dataset)?;
+    let key = Key::read(&options.dataset_dir)?;
+    let rows = match read_predictions(&folder.predictions(), &key, model_id, dataset) {
+        Err(error @ Error::Output { .. }) => {
+            return Err(failed(model_id, error.to_string(), run.log(1, 0)));
+        }
+        rows => rows?,
+    };
     let mut commit = Commit::new("predict", options.run_id.as_str())
         .with_inputs(options.inputs.clone())
         .with_transactions([id]);
@@ -101,36 +120,24 @@ pub async fn predict(lake: &Lake, options: &PredictOptions) -> Result<PredictRep
     Ok(report(rows.len() as u64, Outcome::Trained))
 }
 
-async fn run_worker(options: &PredictOptions, folder: &Folder) -> Result<()> {
-    let dataset_dir =
-        std::fs::canonicalize(&options.dataset_dir).map_err(Error::io(&options.dataset_dir))?;
-    let attempt = Attempt {
-        command: vec![
-            options.worker.to_string_lossy().into_owned(),
-            "predict".to_owned(),
-        ],
-        environment: vec![
-            (
-                "DRIVELOOP_DATASET_DIR",
-                dataset_dir.to_string_lossy().into_owned(),
-            ),
-            (
-                "DRIVELOOP_WEIGHTS",
-                folder.weights().to_string_lossy().into_owned(),
-            ),
-            (
-                "DRIVELOOP_PREDICTIONS_OUT",
-                folder.predictions().to_string_lossy().into_owned(),
-            ),
-            ("DRIVELOOP_DEVICE", options.device.clone()),
-        ],
-        members: vec![Member {
-            log: folder.log(1, 0),
-            metrics: folder.metrics(),
-        }],
-        outputs: vec![folder.predictions()],
-        heartbeat_timeout_s: options.timeout_s,
-    };
+async fn run_step(
+    options: &PredictOptions,
+    predictor: &Predictor,
+    run: &Folder,
+    folder: &PredictFolder,
+) -> Result<()> {
+    let log = run.log(1, 0);
+    let attempt = predict_attempt(PredictAttempt {
+        predictor,
+        model_id: &options.model_id,
+        worker: &options.worker,
+        dataset_dir: &options.dataset_dir,
+        folder,
+        log: log.clone(),
+        device: options.device.clone(),
+        visible: None,
+        timeout_s: options.timeout_s,
+    })?;
     let exit = match attempt.start(options.clock.clone())? {
         Err(exit) => exit,
         Ok(mut watch) => loop {
@@ -141,20 +148,24 @@ async fn run_worker(options: &PredictOptions, folder: &Folder) -> Result<()> {
     };
     let reason = match exit {
         Exit::Success => return Ok(()),
-        Exit::CannotStart { reason } => return Err(cannot_start_worker(&options.worker, reason)),
+        Exit::CannotStart { reason } => {
+            return Err(cannot_start_predictor(predictor, &options.worker, reason));
+        }
         Exit::UserError { reason, .. }
         | Exit::Lost { reason, .. }
         | Exit::OutOfMemory { reason, .. }
         | Exit::Preempted { reason } => reason,
         Exit::Interrupted { .. } | Exit::Orphaned { .. } | Exit::Stopped => "stopped".to_owned(),
     };
-    let log = folder.log(1, 0);
-    let name = format!("predict {}", options.model_id);
-    Err(Error::JobFailed {
-        name,
+    Err(failed(&options.model_id, reason, log))
+}
+
+fn failed(model_id: &str, reason: String, log: PathBuf) -> Error {
+    Error::JobFailed {
+        name: format!("predict {model_id}"),
         attempts: 1,
         reason,
         tail: tail(&log),
         log,
-    })
+    }
 }

@@ -14,6 +14,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Looks at a process that was killed where nobody can wait for it: what is not gone by then stays in the list of processes.
 const LOOKS_MAX: u32 = 25;
 
+/// Says where the lake is, to `driveloop`: what a worker may know of it, it is given.
+const LAKE: &str = "DRIVELOOP_LAKE";
+
 /// A running worker. Dropped, it is killed with all that it started.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -47,6 +50,7 @@ impl Process {
         let mut command = Command::new(program);
         command
             .args(arguments)
+            .env_remove(LAKE)
             .envs(environment.into_iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(out)

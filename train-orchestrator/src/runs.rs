@@ -15,9 +15,10 @@ use crate::event::{EventKind, Owner};
 use crate::folder::{Hold, log_name};
 use crate::machine::host;
 use crate::metrics::Summary;
+use crate::predict_step::{PredictFolder, predict_log_name};
 use crate::record::Record;
 use crate::spec::{JobSpec, Retries};
-use crate::state::{Phase, Policy, State};
+use crate::state::{Action, Phase, Policy, State};
 use crate::sweep::sweep;
 
 /// An owner of another machine whose last sign of life is older than this is shown as silent, and counts as dead for one who
@@ -51,14 +52,23 @@ pub struct RunView {
 }
 
 impl RunView {
-    /// Logs of the processes of an attempt, by rank, on the machine of the owner; of the last attempt where none is named.
-    /// Empty where none was begun.
+    /// Logs of the processes of an attempt, by rank, on the machine of the owner; of the last attempt where none is named, and of
+    /// its predict step where that runs or has failed. Empty where none was begun.
     #[must_use]
     pub fn logs(&self, attempt: Option<u32>) -> Vec<PathBuf> {
+        let is_of_predict_step = attempt.is_none()
+            && self.state.predict_attempts > 0
+            && matches!(
+                self.state.phase,
+                Phase::Predicting | Phase::GivenUp { .. } | Phase::Failed { .. }
+            );
         let attempt = attempt.unwrap_or(self.state.attempts);
         let Some(owner) = self.state.owner.as_ref().filter(|_| attempt > 0) else {
             return Vec::new();
         };
+        if is_of_predict_step {
+            return vec![PathBuf::from(&owner.folder).join(predict_log_name(&self.state))];
+        }
         let processes = self.spec.as_ref().map_or(1, |spec| spec.processes);
         let log = |rank| PathBuf::from(&owner.folder).join(log_name(attempt, rank));
         (0..processes).map(log).collect()
@@ -143,19 +153,20 @@ pub async fn cancel(lake: &Lake, name: &str, by: &str, clock: &Clock) -> Result<
 /// Does what the dead orchestrator would have done. A worker that nobody watches any more is dead with it.
 async fn end_without_owner(lake: &Lake, record: &mut Record) -> Result<()> {
     match record.state.phase {
-        Phase::Running => {
+        Phase::Running | Phase::Predicting => {
             let owner = record.state.owner.as_ref();
             let folder = owner.filter(|owner| hold_here(owner) == Hold::Free);
             let folder = folder.map(|owner| PathBuf::from(&owner.folder));
             if let Some(folder) = &folder {
                 sweep(folder).await?;
+                sweep(&PredictFolder::of(folder).root).await?;
             }
             let beat = Beaten::last(lake.store(), &record.run_id).await?;
             let beat = beat.map(|beat| beat.at);
             let end = orphaned(&record.state, folder.as_deref(), beat.as_ref());
             record.note(end).await?;
         }
-        Phase::Cancelling => {
+        _ if record.state.next() == Some(Action::Cancel) => {
             if let Some(spec) = record.spec.clone() {
                 let inputs = Versions::new();
                 let collector = Collector {
@@ -219,14 +230,20 @@ fn seen(record: Record, driven: Driven) -> RunView {
 
 /// Opens a journal with the budgets that it was submitted with.
 async fn open(lake: &Lake, run_id: &str, clock: &Clock) -> Result<Record> {
-    let policy = |retries| Policy {
+    let policy = |retries, predicts| Policy {
         retries,
         jitter_seed: 0,
+        predicts,
     };
-    let record = Record::open(lake, run_id, policy(Retries::default()), clock.clone()).await?;
-    match record.spec.as_ref().map(|spec| spec.retries) {
-        Some(retries) if retries != Retries::default() => {
-            Record::open(lake, run_id, policy(retries), clock.clone()).await
+    let unknown = policy(Retries::default(), false);
+    let record = Record::open(lake, run_id, unknown, clock.clone()).await?;
+    let submitted = record
+        .spec
+        .as_ref()
+        .map(|spec| policy(spec.retries, spec.trainer.predicts()));
+    match submitted {
+        Some(submitted) if submitted != unknown => {
+            Record::open(lake, run_id, submitted, clock.clone()).await
         }
         _ => Ok(record),
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::params::write_json;
+use crate::trainer::Trainer;
 
 /// Hexadecimal digits of a run id: 64 bits.
 const RUN_ID_DIGITS: usize = 16;
@@ -21,11 +22,11 @@ const AFTER_MAX: usize = 64;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobSpec {
-    /// Name; models are called `<name>-<digest of the weights>`. Letters, digits, `-`, `_` and `.`.
+    /// Name; models are called `<name>-<digest of run and weights>`. Letters, digits, `-`, `_` and `.`.
     pub name: String,
     /// Frozen dataset to train on.
     pub dataset: String,
-    /// Who trains.
+    /// Who trains, and who predicts.
     #[serde(default)]
     pub trainer: Trainer,
     /// Seed of everything random.
@@ -67,17 +68,6 @@ pub struct JobSpec {
     /// Hyperparameters, handed to the trainer as JSON.
     #[serde(default)]
     pub params: toml::Table,
-}
-
-/// Who trains: `"builtin"`, or `{ command = ["python", "train.py"] }`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trainer {
-    /// `driveloop-worker`.
-    #[default]
-    Builtin,
-    /// A program and its arguments; it keeps the contract of `CONTRACT.md`.
-    Command(Vec<String>),
 }
 
 /// Budgets of repeated attempts. They bound what a broken trainer or machine can cost.
@@ -238,10 +228,7 @@ impl JobSpec {
                 seconds(backoff_s) && seconds(backoff_max_s) && (0.0..=1.0).contains(&jitter),
                 "`retries`: expected waits of zero or more, and a jitter from 0 to 1",
             ),
-            (
-                self.trainer != Trainer::Command(Vec::new()),
-                "`trainer`: expected a program",
-            ),
+            (self.trainer.has_programs(), "`trainer`: expected a program"),
             (
                 (1..=PROCESSES_MAX).contains(&self.processes),
                 "`processes`: expected 1 to 1024",
@@ -300,10 +287,7 @@ impl JobSpec {
         if let Some(model_id) = &self.start_from {
             parts.push(format!("start from {model_id}"));
         }
-        match &self.trainer {
-            Trainer::Builtin => parts.push(env!("CARGO_PKG_VERSION").to_owned()),
-            Trainer::Command(command) => parts.extend(command.iter().cloned()),
-        }
+        parts.extend(self.trainer.parts());
         digest(parts)
     }
 

@@ -22,8 +22,12 @@ pub enum Phase {
     Waiting,
     /// A worker runs.
     Running,
-    /// The worker left everything.
+    /// The worker left its weights.
     Done,
+    /// A worker predicts with the weights.
+    Predicting,
+    /// It left the predictions.
+    Predicted,
     /// The budget is used up, or nothing would help.
     GivenUp {
         /// Why.
@@ -52,7 +56,8 @@ impl Phase {
             Self::New => "new",
             Self::Waiting => "waiting",
             Self::Running => "running",
-            Self::Done | Self::Succeeded => "collecting",
+            Self::Predicting => "predicting",
+            Self::Done | Self::Predicted | Self::Succeeded => "collecting",
             Self::GivenUp { .. } => "failing",
             Self::Cancelling => "cancelling",
             Self::Failed { .. } => "failed",
@@ -72,6 +77,18 @@ impl Phase {
     }
 }
 
+impl Phase {
+    /// Whether weights are there, or were: an attempt to predict may follow, or another training where they are lost. What was
+    /// asked to end before it predicted is not begun.
+    fn may_predict(&self, cancel_asked: bool) -> bool {
+        match self {
+            Self::Done => !cancel_asked,
+            Self::GivenUp { .. } | Self::Predicted | Self::Succeeded | Self::Collected => true,
+            _ => false,
+        }
+    }
+}
+
 /// What to do next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
@@ -80,6 +97,13 @@ pub enum Action {
         /// The attempt, from one.
         attempt: u32,
         /// Not before this time, nanoseconds since submission.
+        not_before_ns: i64,
+    },
+    /// Start an attempt to predict with the weights, when its slots are free.
+    Predict {
+        /// The attempt, from one after each training.
+        attempt: u32,
+        /// Not before this time.
         not_before_ns: i64,
     },
     /// Watch the worker until it ends. Where none is there, its orchestrator was killed.
@@ -99,13 +123,15 @@ pub enum Action {
     Collect,
 }
 
-/// The budgets of a run, and the seed of its chance.
+/// The budgets of a run, the seed of its chance, and whether somebody predicts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Policy {
     /// The budgets.
     pub retries: Retries,
     /// What the jitter of its waits is made from.
     pub jitter_seed: u64,
+    /// Whether the trainer has a predict step.
+    pub predicts: bool,
 }
 
 /// A run: the fold of its events.
@@ -119,8 +145,14 @@ pub struct State {
     pub owner: Option<Owner>,
     /// Whether somebody wants it to end.
     pub cancel_asked: bool,
-    /// Attempts begun.
+    /// Attempts to train begun.
     pub attempts: u32,
+    /// Attempts to predict begun since the last training.
+    pub predict_attempts: u32,
+    /// Whether one of them left predictions.
+    pub is_predicted: bool,
+    /// SHA-256 of the weights that they were given, in hexadecimal; `None` before there was one.
+    pub weights_digest: Option<String>,
     /// Attempts that were the trainer's fault.
     pub user_errors: u32,
     /// Attempts that were the machine's fault.
@@ -160,6 +192,9 @@ impl State {
             owner: None,
             cancel_asked: false,
             attempts: 0,
+            predict_attempts: 0,
+            is_predicted: false,
+            weights_digest: None,
             user_errors: 0,
             lost_workers: 0,
             out_of_memory: 0,
@@ -213,13 +248,26 @@ impl State {
             }
             // After success: where the outputs were lost, or the lake that they were in. After giving up: where whoever went
             // on then had larger budgets than whoever reads this.
-            (
-                Phase::Waiting | Phase::GivenUp { .. } | Phase::Succeeded | Phase::Collected,
-                E::Started { attempt },
-            ) => {
-                self.ledger.wait(at_ns);
+            (phase, E::Started { attempt })
+                if *phase == Phase::Waiting || phase.may_predict(self.cancel_asked) =>
+            {
+                self.wait(at_ns, Phase::Running);
                 self.attempts = *attempt;
-                self.phase = Phase::Running;
+                self.predict_attempts = 0;
+                self.is_predicted = false;
+                self.weights_digest = None;
+            }
+            (
+                phase,
+                E::PredictStarted {
+                    attempt,
+                    weights_digest,
+                },
+            ) if phase.may_predict(self.cancel_asked) => {
+                self.wait(at_ns, Phase::Predicting);
+                self.predict_attempts = *attempt;
+                self.is_predicted = false;
+                self.weights_digest = Some(weights_digest.clone());
             }
             (Phase::Running, E::Stepping { step }) => {
                 self.ledger.lose(at_ns);
@@ -230,7 +278,7 @@ impl State {
                 self.checkpoint_step = *step;
             }
             (
-                Phase::Running,
+                Phase::Running | Phase::Predicting,
                 E::Exited {
                     exit,
                     cpu_ns,
@@ -247,13 +295,14 @@ impl State {
                 };
                 self.exited(exit, at_ns, origin_ns);
             }
-            (Phase::Done, E::Succeeded) => self.wait(at_ns, Phase::Succeeded),
+            (Phase::Done | Phase::Predicted, E::Succeeded) => self.wait(at_ns, Phase::Succeeded),
             // Also where a job that it comes after failed, or the budgets were smaller.
-            (Phase::GivenUp { .. } | Phase::Waiting, E::Failed { reason }) => {
+            (Phase::GivenUp { .. } | Phase::Waiting | Phase::Done, E::Failed { reason }) => {
                 let reason = reason.clone();
                 self.wait(at_ns, Phase::Failed { reason });
             }
             (Phase::Cancelling, E::Cancelled) => self.wait(at_ns, Phase::Cancelled),
+            (Phase::Done, E::Cancelled) if self.cancel_asked => self.wait(at_ns, Phase::Cancelled),
             (Phase::Succeeded, E::Collected { .. }) => self.wait(at_ns, Phase::Collected),
             _ => {
                 return Err(Error::JournalOrder {
@@ -319,15 +368,27 @@ impl State {
                 attempt: self.attempts + 1,
                 not_before_ns: self.not_before_ns,
             },
-            Phase::Running if self.cancel_asked => Action::Stop,
-            Phase::Running => Action::Watch,
-            Phase::Done => Action::Succeed,
+            Phase::Running | Phase::Predicting if self.cancel_asked => Action::Stop,
+            Phase::Running | Phase::Predicting => Action::Watch,
+            // Without a predict step it has done all: what it had done already is brought home.
+            Phase::Done if self.policy.predicts && self.cancel_asked => Action::Cancel,
+            Phase::Done | Phase::Succeeded if self.lacks_predictions() => Action::Predict {
+                attempt: self.predict_attempts + 1,
+                not_before_ns: self.not_before_ns,
+            },
+            Phase::Done | Phase::Predicted => Action::Succeed,
             Phase::GivenUp { reason } => Action::Fail {
                 reason: reason.clone(),
             },
             Phase::Cancelling => Action::Cancel,
             Phase::Succeeded => Action::Collect,
         })
+    }
+
+    /// Whether predictions are still to be made. Journals of older versions have no step that makes them.
+    #[must_use]
+    pub fn lacks_predictions(&self) -> bool {
+        self.policy.predicts && !self.is_predicted
     }
 
     /// Whether the budget admits one more attempt that makes room for another job.
@@ -351,11 +412,17 @@ impl State {
 
     fn exited(&mut self, exit: &Exit, at_ns: i64, origin_ns: i64) {
         let retries = self.policy.retries;
-        self.phase = Phase::Waiting;
+        let was_predicting = self.phase == Phase::Predicting;
+        let (again, after) = match was_predicting {
+            true => (Phase::Done, Phase::Predicted),
+            false => (Phase::Waiting, Phase::Done),
+        };
+        self.phase = again;
         match exit {
             Exit::Success => {
                 self.ledger.produce(at_ns);
-                self.phase = Phase::Done;
+                self.is_predicted = was_predicting;
+                self.phase = after;
                 return;
             }
             Exit::UserError { reason, rank } => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use driveloop_lake::Lake;
 
 use crate::claim::{Claimant, Tried};
-use crate::collect::{Collector, model};
+use crate::collect::Collector;
 use crate::driver::{Driver, job_failed};
 use crate::error::{Error, Result};
 use crate::event::EventKind;
@@ -18,6 +18,7 @@ use crate::schedule::{Entry, Standing};
 use crate::slots::SlotLocks;
 use crate::spec::JobSpec;
 use crate::state::{Phase, Policy, State};
+use crate::weights::model;
 
 /// How often it is looked whether another orchestrator is done.
 const WAIT_EVERY: Duration = Duration::from_millis(500);
@@ -151,6 +152,7 @@ pub(crate) fn policy(spec: &JobSpec, run_id: &str) -> Policy {
     Policy {
         retries: spec.retries,
         jitter_seed: u64::from_str_radix(run_id, 16).unwrap_or_default(),
+        predicts: spec.trainer.predicts(),
     }
 }
 

@@ -64,11 +64,12 @@ pub(crate) enum Verb {
         /// The dataset.
         name: String,
     },
-    /// Write a dataset as the Arrow files that trainers read.
+    /// Write a dataset as the Arrow files that trainers read, and beside them those that a predict step reads. What the actors of
+    /// the test split did next is in none of them.
     Export {
         /// The dataset.
         name: String,
-        /// Folder to write to.
+        /// Folder for the trainer's files; the inputs to predict go to the folder of this name with `.predict` after it.
         #[arg(long)]
         out: PathBuf,
     },

@@ -26,7 +26,8 @@ pub(crate) enum Verb {
     Optimize(maintain::OptimizeArgs),
     /// Name the files and media packs that nobody reads, or delete them.
     Vacuum(maintain::VacuumArgs),
-    /// Check that every file and pack that the lake names is there, and whole. Exit status 3 where one is not.
+    /// Check that every file and pack that the lake names is there, and whole, and that the weights of models are those that their
+    /// trainings left. Exit status 3 where one is not.
     Check,
     /// Print the columns of all tables as Markdown, with units and frames.
     Schemas,

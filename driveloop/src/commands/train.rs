@@ -126,6 +126,7 @@ fn print(
             }
         };
         let goodput = report.goodput();
+        say_unpredicted(job, &report.model_id);
         sheet.row([
             report.model_id.into(),
             job.spec.name.clone().into(),
@@ -153,6 +154,16 @@ fn print(
         eprint!("{}", hint::explain(error));
     }
     Err(last)
+}
+
+/// Says of a model with which nobody predicts what it cannot have.
+pub(crate) fn say_unpredicted(job: &Job, model_id: &str) {
+    if !job.spec.trainer.predicts() {
+        eprintln!(
+            "{model_id}: the trainer has no predict step, so that the model has the figures of its training, and no predictions, no \
+             evaluation and no verdict; `trainer = {{ command = [...], predict = [...] }}` gives it one"
+        );
+    }
 }
 
 /// The system's clocks.
@@ -196,6 +207,10 @@ pub(crate) fn show(progress: &Progress, job: &str, event: &TrainEvent) {
 fn line_of(kind: &EventKind) -> Option<String> {
     Some(match kind {
         EventKind::Started { attempt } => format!("attempt {attempt}"),
+        EventKind::PredictStarted { attempt: 1, .. } => {
+            "predicts with the stored weights".to_owned()
+        }
+        EventKind::PredictStarted { attempt, .. } => format!("predicts, attempt {attempt}"),
         EventKind::Checkpointed { step } => format!("checkpoint at step {step}"),
         EventKind::Exited { exit, .. } => match exit {
             WorkerExit::Success => "the worker is done".to_owned(),

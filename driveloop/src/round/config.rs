@@ -173,6 +173,9 @@ impl Default for DatasetConfig {
 pub(crate) struct TrainConfig {
     /// A command of yours in place of the built-in trainer; see `train-orchestrator/CONTRACT.md`.
     pub(crate) command: Vec<String>,
+    /// The command that predicts with what `command` left. Without it, a round with a `command` ends before its evaluation.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) predict: Vec<String>,
     /// What the training starts from: a model of the lake; `previous`, the model of the round `after` which this one comes;
     /// or `nothing`. By default `previous` in a round after another, else `nothing`.
     pub(crate) start_from: Option<String>,
@@ -188,6 +191,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             command: Vec::new(),
+            predict: Vec::new(),
             start_from: None,
             params: toml::Table::new(),
             seed: 1,
@@ -303,6 +307,10 @@ impl RoundConfig {
         anyhow::ensure!(
             after.is_some() || self.train.start_from.as_deref() != Some(PREVIOUS),
             "`train.start_from` is `{PREVIOUS}`, but the round comes `after` no other"
+        );
+        anyhow::ensure!(
+            self.train.predict.is_empty() || !self.train.command.is_empty(),
+            "`train.predict` is the predict step of `train.command`, which is not there; the built-in trainer predicts itself"
         );
         for (stage, command) in &self.commands {
             let known = STAGES.iter().map(|stage| stage.name);

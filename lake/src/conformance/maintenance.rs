@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use driveloop_schemas::{CameraFrame, Episode, Row as _};
 
-use super::rows::{camera_frame, commit_of, drive, episode};
+use super::rows::{camera_frame, commit_of, drive, episode, model};
 use super::{Failure, Opener, Outcome, same};
 use crate::commit::Commit;
 use crate::error::Error;
@@ -169,6 +169,34 @@ pub(super) async fn a_check_finds_what_is_wrong(opener: Opener) -> Outcome {
         vec![Wrong::FileSize, Wrong::FooterUnreadable],
     )?;
     same("the table", CameraFrame::SPEC.name, "camera_frame")
+}
+
+pub(super) async fn a_check_finds_weights_that_are_others(opener: Opener) -> Outcome {
+    let lake = opener.open().await?;
+    let whole = Bytes::from_static(b"weights");
+    let model = model("m", &whole);
+    let path = model.weights.clone();
+    let commit = Commit::new("conformance", "run").with_transactions(["checkpoint/m"]);
+    lake.append(&[model], &commit).await?;
+    let store = lake.store();
+    for (weights, wrong) in [
+        (None, vec![Wrong::WeightsMissing]),
+        (Some(whole), vec![]),
+        (
+            Some(Bytes::from_static(b"WEIGHTS")),
+            vec![Wrong::WeightsDigest],
+        ),
+        (
+            Some(Bytes::from_static(b"weight")),
+            vec![Wrong::WeightsSize],
+        ),
+    ] {
+        if let Some(weights) = weights {
+            store.put(&path, weights).await?;
+        }
+        same("problems of the weights", problems(&opener).await?, wrong)?;
+    }
+    Ok(())
 }
 
 async fn problems(opener: &Opener) -> Result<Vec<Wrong>, Failure> {

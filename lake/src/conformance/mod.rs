@@ -81,6 +81,7 @@ const CASES: &[Case] = cases![
     reading::a_lake_is_seen_as_it_was,
     reading::a_drive_is_seen_wholly_or_not_at_all,
     commits::a_repeated_commit_changes_nothing,
+    commits::other_content_under_a_known_id_is_refused,
     commits::a_commit_that_is_there_in_part_is_refused,
     commits::staged_rows_are_seen_when_they_are_committed,
     commits::a_stage_that_is_dropped_leaves_nothing_to_be_seen,
@@ -94,6 +95,7 @@ const CASES: &[Case] = cases![
     maintenance::optimizing_keeps_the_rows,
     maintenance::vacuum_removes_what_nobody_reads,
     maintenance::a_check_finds_what_is_wrong,
+    maintenance::a_check_finds_weights_that_are_others,
 ];
 
 /// Runs every case, one after the other. `open` gets the name of the case: the same name is the same lake, another name another.

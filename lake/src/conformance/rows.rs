@@ -1,7 +1,8 @@
 //! Rows that the cases write.
 
 use driveloop_schemas::time::Day;
-use driveloop_schemas::{CameraFrame, Drive, Episode, Origin, Signal};
+use driveloop_schemas::{CameraFrame, Checkpoint, Drive, Episode, Origin, Signal};
+use sha2::{Digest as _, Sha256};
 
 use crate::commit::Commit;
 use crate::visible::drive_transaction;
@@ -75,6 +76,23 @@ pub fn episode(scenario: &str, log_id: &str) -> Episode {
         score: 1.0,
         tags: vec![],
         query_digest: String::new(),
+    }
+}
+
+/// A model with these weights.
+pub(super) fn model(model_id: &str, weights: &[u8]) -> Checkpoint {
+    Checkpoint {
+        model_id: model_id.into(),
+        run_id: "run".into(),
+        weights: format!("models/{model_id}/model.safetensors"),
+        weights_digest: hex::encode(Sha256::digest(weights)),
+        weights_bytes: weights.len() as i64,
+        step: 1,
+        validation_loss: None,
+        dataset: "d".into(),
+        dataset_digest: DIGEST.into(),
+        started_from: None,
+        predict: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::parquet::file::metadata::ParquetMetaDataReader;
 use deltalake::kernel::LogicalFileView;
-use driveloop_schemas::{CameraFrame, Drive, LidarSweep, Row as _, TABLES, TableSpec};
+use driveloop_schemas::{CameraFrame, Checkpoint, Drive, LidarSweep, Row as _, TABLES, TableSpec};
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
@@ -39,6 +39,12 @@ pub enum Wrong {
     PackShort,
     /// Rows belong to a drive that is not there.
     DriveMissing,
+    /// The weights of a model are not there.
+    WeightsMissing,
+    /// The weights of a model have another size.
+    WeightsSize,
+    /// The weights of a model have another digest.
+    WeightsDigest,
 }
 
 impl fmt::Display for Wrong {
@@ -52,6 +58,9 @@ impl fmt::Display for Wrong {
             Self::PackMissing => "pack missing",
             Self::PackShort => "pack short",
             Self::DriveMissing => "drive missing",
+            Self::WeightsMissing => "weights missing",
+            Self::WeightsSize => "weights size",
+            Self::WeightsDigest => "weights digest",
         })
     }
 }
@@ -63,7 +72,7 @@ pub struct Problem {
     pub table: String,
     /// What is wrong.
     pub wrong: Wrong,
-    /// The file, pack or drive.
+    /// The file, pack, drive or weights.
     pub subject: String,
     /// What was expected, and what there is.
     pub detail: String,
@@ -98,7 +107,8 @@ pub struct CheckReport {
 }
 
 impl Lake {
-    /// Looks at every table, data file and media pack: is it there, with the size and the rows that the log says?
+    /// Looks at every table, data file and media pack: is it there, with the size and the rows that the log says? Of the weights of
+    /// models every byte is read: have they the digest of the training?
     ///
     /// # Errors
     /// When the store fails otherwise than by lacking an object.
@@ -116,6 +126,10 @@ impl Lake {
                 }),
                 Err(error) => return Err(error),
             }
+        }
+        let has_models = |problem: &Problem| problem.table == Checkpoint::SPEC.name;
+        if !report.problems.iter().any(has_models) {
+            self.check_weights(&mut report.problems).await?;
         }
         if report.problems.is_empty() {
             // Queries over tables whose files are missing would only fail.

@@ -3,6 +3,7 @@
 mod check;
 mod optimize;
 mod vacuum;
+mod weights;
 
 pub use check::{CheckReport, Problem, TableCheck, Wrong};
 pub use optimize::Optimized;

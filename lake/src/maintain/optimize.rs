@@ -12,6 +12,7 @@ use futures::TryStreamExt as _;
 
 use super::spec_of;
 use crate::commit::Commit;
+use crate::content::Content;
 use crate::delta::file_writer;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
@@ -156,7 +157,7 @@ impl Lake {
             {
                 return Ok(false);
             }
-            let written = log.write(actions.clone(), operation.clone(), commit);
+            let written = log.write(actions.clone(), operation.clone(), commit, Content::UNKNOWN);
             if written.await?.is_some() {
                 log.checkpoint_if_due(limits.checkpoint_interval).await;
                 return Ok(true);

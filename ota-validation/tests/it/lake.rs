@@ -87,6 +87,7 @@ pub(crate) async fn lake(folder: &std::path::Path, drives: usize, worse: usize) 
         dataset: SUITE.to_owned(),
         dataset_digest: "d1".to_owned(),
         started_from: None,
+        predict: None,
     };
     lake.append(
         &samples,

@@ -1,30 +1,31 @@
 //! Writing a frozen dataset as the files that a training job reads.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use arrow::ipc::writer::FileWriter;
-use driveloop_lake::{Lake, sql_literal};
-use driveloop_schemas::forecast::ForecastSample;
-use driveloop_schemas::{LogId, Row, Sample};
+use driveloop_lake::{Lake, digest, sql_literal};
+use driveloop_schemas::forecast::{
+    ForecastInput, ForecastKey, ForecastSample, inputs_file, key_file, prediction_folder,
+};
+use driveloop_schemas::{LogId, Sample};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::SPLITS;
 use super::content::{digest_of_drive, digest_of_drives};
 use super::features::features;
+use super::files::{FileOfRows, Written};
 use super::lanes::Lanes;
 use super::tracks::Tracks;
 use crate::error::{Error, Result};
 
 /// Version of the features and files; another one makes an export again.
-pub const FORMAT: u32 = 2;
-/// Rows of a batch in the files.
-const BATCH_ROWS: usize = 1024;
+pub const FORMAT: u32 = 3;
 /// The file that says what the others hold; it is written last.
 const MANIFEST: &str = "manifest.json";
+/// Files of earlier formats, which held what no trainer is given any more.
+const OF_EARLIER_FORMATS: [&str; 1] = ["test.arrow"];
+/// Hexadecimal digits of the name of an input: 80 bits.
+const INPUT_ID_DIGITS: usize = 20;
 
 /// What an export wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,21 +47,23 @@ struct Manifest {
     format: u32,
     dataset: String,
     dataset_digest: String,
-    splits: BTreeMap<String, SplitFile>,
+    /// Samples by split.
+    samples: BTreeMap<String, usize>,
+    /// Bytes of the files, by their names within the folder.
+    files: BTreeMap<String, u64>,
 }
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct SplitFile {
-    file: String,
-    samples: usize,
-    bytes: u64,
-}
-
-/// Writes `train.arrow`, `validation.arrow`, `test.arrow` and `manifest.json` into a folder.
+/// Writes what a trainer gets into a folder, and what a model is to predict into the folder beside it.
 ///
-/// The files are Arrow IPC files (not streams), uncompressed, with batches of at most 1,024 rows of
-/// [`ForecastSample`] in the order of `sample_id`. They are built drive by drive, so memory is bounded by one drive, and
-/// renamed into place once they are whole. A folder that holds them already is left as it is.
+/// The folder gets `train.arrow` and `validation.arrow`, rows of [`ForecastSample`], of the validation split without the anchors
+/// and the split, and `manifest.json`. [`prediction_folder`] gets the inputs of the validation and the test split without
+/// anything that lies after the present ([`ForecastInput`]), the key that says which sample each is ([`ForecastKey`]), and a
+/// manifest. What the actors of the test split did next is in none of these files.
+///
+/// The files are Arrow IPC files (not streams), uncompressed, with batches of at most 1,024 rows, in the order of `sample_id`;
+/// the inputs of a drive are in that of their own names, which tells nothing of time or actor. They are built drive by drive, so
+/// memory is bounded by one drive, and renamed into place once they are whole. Folders that hold them already are left as they
+/// are.
 ///
 /// # Errors
 /// When there is no such dataset, its tracks are gone or others, or the lake or the folder fails.
@@ -73,40 +76,112 @@ pub async fn export(lake: &Lake, dataset: &str, folder: &Path) -> Result<ExportR
             reason,
         });
     };
-    if let Some(manifest) = whole_export(folder, dataset, &dataset_digest) {
-        return Ok(report(manifest, true));
+    let prediction = prediction_folder(folder);
+    let whole = |folder: &Path| whole_export(folder, dataset, &dataset_digest);
+    if let (Some(manifest), Some(of_prediction)) = (whole(folder), whole(&prediction)) {
+        return Ok(report([manifest, of_prediction], true));
     }
-    std::fs::create_dir_all(folder).map_err(|source| Error::file("create", folder, source))?;
-    // Without its manifest, a folder that is half old and half new does not look whole.
-    let manifest = folder.join(MANIFEST);
-    if manifest.exists() {
-        std::fs::remove_file(&manifest)
-            .map_err(|source| Error::file("remove", &manifest, source))?;
+    for folder in [folder, &prediction] {
+        prepare(folder)?;
     }
-    let mut files = SPLITS.map(|split| SplitWriter::new(folder, split));
+    let mut files = Files::new(folder);
     let mut digests = BTreeMap::new();
     for drive in &drives {
         let (samples, digest) = samples_of_drive(lake, dataset, drive).await?;
         digests.insert(drive.log_id.clone(), digest);
-        for sample in samples {
-            if let Some(file) = files.iter_mut().find(|file| file.split == sample.split) {
-                file.push(sample)?;
-            }
-        }
+        files.push(samples, &dataset_digest)?;
     }
     check_content(dataset, &dataset_digest, &digest_of_drives(&digests))?;
-    let mut splits = BTreeMap::new();
-    for file in files {
-        splits.insert(file.split.to_owned(), file.finish()?);
+    let manifests = files.finish(dataset, &dataset_digest)?;
+    // The manifest of the inputs comes first: whoever finds that of the training files finds all.
+    write_manifest(&prediction, &manifests[1])?;
+    write_manifest(folder, &manifests[0])?;
+    Ok(report(manifests, false))
+}
+
+/// Makes a folder, without a manifest: one that is half old and half new does not look whole.
+fn prepare(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|source| Error::file("create", folder, source))?;
+    for file in OF_EARLIER_FORMATS.iter().chain([&MANIFEST]) {
+        let path = folder.join(file);
+        if path.exists() {
+            std::fs::remove_file(&path).map_err(|source| Error::file("remove", &path, source))?;
+        }
     }
-    let manifest = Manifest {
-        format: FORMAT,
-        dataset: dataset.to_owned(),
-        dataset_digest,
-        splits,
-    };
-    write_manifest(folder, &manifest)?;
-    Ok(report(manifest, false))
+    Ok(())
+}
+
+/// The files of an export.
+struct Files {
+    train: FileOfRows<ForecastSample>,
+    validation: FileOfRows<ForecastSample>,
+    inputs: FileOfRows<ForecastInput>,
+    key: FileOfRows<ForecastKey>,
+    samples: BTreeMap<String, usize>,
+}
+
+impl Files {
+    fn new(folder: &Path) -> Self {
+        let of_validation = Some(ForecastSample::OF_VALIDATION.as_slice());
+        Self {
+            train: FileOfRows::new(folder.join("train.arrow"), None),
+            validation: FileOfRows::new(folder.join("validation.arrow"), of_validation),
+            inputs: FileOfRows::new(inputs_file(folder), None),
+            key: FileOfRows::new(key_file(folder), None),
+            samples: super::SPLITS.map(|split| (split.to_owned(), 0)).into(),
+        }
+    }
+
+    /// Adds the samples of a drive, in the order of their names.
+    fn push(&mut self, samples: Vec<ForecastSample>, dataset_digest: &str) -> Result<()> {
+        let mut to_predict = BTreeMap::new();
+        for sample in samples {
+            *self.samples.entry(sample.split.clone()).or_default() += 1;
+            if sample.split == "train" {
+                self.train.push(sample)?;
+                continue;
+            }
+            let mut input_id = digest([dataset_digest, &sample.sample_id]);
+            input_id.truncate(INPUT_ID_DIGITS);
+            to_predict.insert(input_id.clone(), sample.input(input_id));
+            if sample.split == "validation" {
+                self.validation.push(sample)?;
+            }
+        }
+        for (input, key) in to_predict.into_values() {
+            self.inputs.push(input)?;
+            self.key.push(key)?;
+        }
+        Ok(())
+    }
+
+    /// The manifests of the two folders.
+    fn finish(self, dataset: &str, dataset_digest: &str) -> Result<[Manifest; 2]> {
+        let manifest = |splits: &[&str], files: [(&str, Written); 2]| Manifest {
+            format: FORMAT,
+            dataset: dataset.to_owned(),
+            dataset_digest: dataset_digest.to_owned(),
+            samples: splits
+                .iter()
+                .map(|split| ((*split).to_owned(), self.samples[*split]))
+                .collect(),
+            files: files
+                .map(|(name, written)| (name.to_owned(), written.bytes))
+                .into(),
+        };
+        let training = [
+            ("train.arrow", self.train.finish()?),
+            ("validation.arrow", self.validation.finish()?),
+        ];
+        let prediction = [
+            ("inputs/inputs.arrow", self.inputs.finish()?),
+            ("key.arrow", self.key.finish()?),
+        ];
+        Ok([
+            manifest(&["train", "validation"], training),
+            manifest(&["test"], prediction),
+        ])
+    }
 }
 
 /// That samples and tracks are what the dataset was frozen from.
@@ -183,95 +258,17 @@ async fn samples_of_drive(
     Ok((features?, digest))
 }
 
-/// One file, written under a temporary name.
-struct SplitWriter {
-    split: &'static str,
-    path: PathBuf,
-    partial: PathBuf,
-    writer: Option<FileWriter<BufWriter<File>>>,
-    pending: Vec<ForecastSample>,
-    samples: usize,
-}
-
-impl SplitWriter {
-    fn new(folder: &Path, split: &'static str) -> Self {
-        let path = folder.join(format!("{split}.arrow"));
-        let partial = folder.join(format!("{split}.arrow.partial"));
-        Self {
-            split,
-            path,
-            partial,
-            writer: None,
-            pending: Vec::new(),
-            samples: 0,
-        }
-    }
-
-    fn push(&mut self, sample: ForecastSample) -> Result<()> {
-        self.pending.push(sample);
-        if self.pending.len() < BATCH_ROWS {
-            Ok(())
-        } else {
-            self.flush()
-        }
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        let batch = ForecastSample::to_batch(&self.pending)?;
-        self.samples += self.pending.len();
-        self.pending.clear();
-        let fail = |source| Error::file("write", &self.partial, source);
-        let mut writer = if let Some(writer) = self.writer.take() {
-            writer
-        } else {
-            let file = File::create(&self.partial)
-                .map_err(|source| Error::file("create", &self.partial, source))?;
-            FileWriter::try_new(BufWriter::new(file), &batch.schema()).map_err(fail)?
-        };
-        if batch.num_rows() > 0 {
-            writer.write(&batch).map_err(fail)?;
-        }
-        self.writer = Some(writer);
-        Ok(())
-    }
-
-    /// The file, whole and in place; one without samples has a schema and no batch.
-    fn finish(mut self) -> Result<SplitFile> {
-        self.flush()?;
-        let fail = |source| Error::file("write", &self.partial, source);
-        if let Some(mut writer) = self.writer.take() {
-            writer.finish().map_err(fail)?;
-            let buffer = writer.into_inner().map_err(fail)?;
-            let file = buffer
-                .into_inner()
-                .map_err(|error| Error::file("write", &self.partial, error.into_error()))?;
-            file.sync_all()
-                .map_err(|source| Error::file("write", &self.partial, source))?;
-        }
-        let fail = |source| Error::file("rename", &self.partial, source);
-        std::fs::rename(&self.partial, &self.path).map_err(fail)?;
-        let bytes = std::fs::metadata(&self.path).map_err(fail)?.len();
-        let file = format!("{}.arrow", self.split);
-        Ok(SplitFile {
-            file,
-            samples: self.samples,
-            bytes,
-        })
-    }
-}
-
 /// The manifest of a folder that holds this dataset in this format, every file of the size that it says.
 fn whole_export(folder: &Path, dataset: &str, dataset_digest: &str) -> Option<Manifest> {
     let text = std::fs::read(folder.join(MANIFEST)).ok()?;
     let manifest: Manifest = serde_json::from_slice(&text).ok()?;
-    let is_there = |file: &SplitFile| {
-        std::fs::metadata(folder.join(&file.file))
-            .is_ok_and(|metadata| metadata.len() == file.bytes)
+    let is_there = |(file, bytes): (&String, &u64)| {
+        std::fs::metadata(folder.join(file)).is_ok_and(|metadata| metadata.len() == *bytes)
     };
     let is_same = manifest.format == FORMAT
         && manifest.dataset == dataset
         && manifest.dataset_digest == dataset_digest;
-    (is_same && manifest.splits.values().all(is_there)).then_some(manifest)
+    (is_same && manifest.files.iter().all(is_there)).then_some(manifest)
 }
 
 fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<()> {
@@ -282,16 +279,18 @@ fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<()> {
     std::fs::rename(&partial, &path).map_err(|source| Error::file("rename", &partial, source))
 }
 
-fn report(manifest: Manifest, was_there: bool) -> ExportReport {
+fn report(manifests: [Manifest; 2], was_there: bool) -> ExportReport {
+    let [training, prediction] = manifests;
+    let files = training.files.values().chain(prediction.files.values());
     ExportReport {
-        dataset: manifest.dataset,
-        dataset_digest: manifest.dataset_digest,
-        samples: manifest
-            .splits
-            .iter()
-            .map(|(split, file)| (split.clone(), file.samples))
+        dataset: training.dataset,
+        dataset_digest: training.dataset_digest,
+        bytes: files.sum(),
+        samples: training
+            .samples
+            .into_iter()
+            .chain(prediction.samples)
             .collect(),
-        bytes: manifest.splits.values().map(|file| file.bytes).sum(),
         was_there,
     }
 }

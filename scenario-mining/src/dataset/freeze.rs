@@ -365,11 +365,14 @@ async fn commit(
         }
     )]);
     commit.seed = Some(options.seed);
-    match lake.append(rows, &commit).await? {
-        Outcome::Committed { .. } => Ok(FreezeOutcome::Frozen),
-        Outcome::AlreadyThere { .. } => Ok(compare(lake, &options.name, dataset_digest)
-            .await?
-            .unwrap_or(FreezeOutcome::AlreadyThere)),
+    match lake.append(rows, &commit).await {
+        Ok(Outcome::Committed { .. }) => Ok(FreezeOutcome::Frozen),
+        Ok(Outcome::AlreadyThere { .. }) | Err(driveloop_lake::Error::OtherContent { .. }) => {
+            Ok(compare(lake, &options.name, dataset_digest)
+                .await?
+                .unwrap_or(FreezeOutcome::AlreadyThere))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

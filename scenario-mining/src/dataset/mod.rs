@@ -9,6 +9,7 @@ mod content;
 mod describe;
 mod export;
 mod features;
+mod files;
 mod freeze;
 mod lanes;
 mod memory;

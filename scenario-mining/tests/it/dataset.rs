@@ -11,7 +11,8 @@ use driveloop_scenario_mining::dataset::{
 };
 use driveloop_scenario_mining::{Catalogue, Error, MineOptions, mine};
 use driveloop_schemas::forecast::{
-    ForecastSample, HISTORY_STEPS, HORIZON_STEPS, LANE_POINTS, NEIGHBOURS,
+    ForecastInput, ForecastKey, ForecastSample, HISTORY_STEPS, HORIZON_STEPS, LANE_POINTS,
+    NEIGHBOURS, inputs_file, key_file,
 };
 use driveloop_schemas::{Drive, ObjectTrack, Row, Sample};
 
@@ -272,8 +273,9 @@ async fn an_export_of_other_tracks_is_refused() {
         lake.version("object_track").await.unwrap().unwrap()
     );
     assert!(describe(&lake, "second").await.is_err());
-    let out = tempfile::tempdir().unwrap();
-    export(&lake, "first", out.path()).await.unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("exported");
+    export(&lake, "first", &out).await.unwrap();
 
     // A drive is ingested again, and one of its tracks is now somewhere else by a millimetre.
     let mut rows = lake
@@ -287,21 +289,57 @@ async fn an_export_of_other_tracks_is_refused() {
     row.y_m += 0.001;
     let commit = Commit::new("test", "again").with_transactions(["again"]);
     lake.replace("log_id = 'b'", &rows, &commit).await.unwrap();
-    let out = tempfile::tempdir().unwrap();
-    let error = export(&lake, "first", out.path())
-        .await
-        .unwrap_err()
-        .to_string();
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("exported");
+    let error = export(&lake, "first", &out).await.unwrap_err().to_string();
     assert!(error.contains("no longer what was frozen"), "{error}");
-    assert!(!out.path().join("manifest.json").exists());
+    assert!(!out.join("manifest.json").exists());
     let error = freeze(&lake, &FreezeOptions::new("first", "run")).await;
     assert!(matches!(error, Err(Error::Frozen { .. })));
 }
 
-fn read(path: &Path) -> Vec<ForecastSample> {
+fn read<R: Row>(path: &Path) -> Vec<R> {
     let reader = FileReader::try_new(File::open(path).unwrap(), None).unwrap();
     let batches: Vec<_> = reader.map(Result::unwrap).collect();
-    ForecastSample::from_batches(&batches).unwrap()
+    R::from_batches(&batches).unwrap()
+}
+
+/// The names of the columns of a file.
+fn columns(path: &Path) -> Vec<String> {
+    let reader = FileReader::try_new(File::open(path).unwrap(), None).unwrap();
+    let schema = reader.schema();
+    schema.fields().iter().map(|f| f.name().clone()).collect()
+}
+
+/// What is to be predicted: every sample of validation and test, once, under a name that says nothing, and nothing of its future.
+async fn check_inputs(lake: &Lake, folder: &Path) {
+    let inputs: Vec<ForecastInput> = read(&inputs_file(folder));
+    let key: Vec<ForecastKey> = read(&key_file(folder));
+    let told = columns(&inputs_file(folder));
+    assert_eq!(told, ["input_id", "history", "actor", "neighbours", "lane"]);
+    let names = |ids: Vec<&String>| ids.into_iter().cloned().collect::<Vec<_>>();
+    assert_eq!(
+        names(inputs.iter().map(|row| &row.input_id).collect()),
+        names(key.iter().map(|row| &row.input_id).collect())
+    );
+    let samples = lake.read::<Sample>(Some("split <> 'train'")).await.unwrap();
+    let asked: BTreeSet<&str> = samples.iter().map(|row| row.sample_id.as_str()).collect();
+    let known: BTreeSet<&str> = key.iter().map(|row| row.sample_id.as_str()).collect();
+    assert_eq!((key.len(), &known), (samples.len(), &asked));
+    assert!(samples.iter().any(|row| row.split == "test"));
+
+    // The order within a drive is that of names which are digests: it is not that of time.
+    assert!(
+        key.windows(2)
+            .any(|pair| pair[0].sample_id > pair[1].sample_id)
+    );
+    // Neither folder has a file with what happened next to a sample of the test split.
+    assert!(!folder.join("test.arrow").exists());
+    let anchor = key
+        .iter()
+        .find(|row| row.sample_id.contains("/slow/"))
+        .unwrap();
+    assert!(anchor.anchor_yaw_rad.abs() < 1e-6);
 }
 
 #[tokio::test]
@@ -311,47 +349,35 @@ async fn the_files_hold_the_features() {
     options.background_fraction = 1.0;
     options.still_fraction = 1.0;
     let frozen = freeze(&lake, &options).await.unwrap();
-    let out = tempfile::tempdir().unwrap();
-    let report = export(&lake, "round-1", out.path()).await.unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("exported");
+    // What an earlier version exported is taken away.
+    std::fs::create_dir_all(&out).unwrap();
+    std::fs::write(out.join("test.arrow"), b"answers").unwrap();
+    let report = export(&lake, "round-1", &out).await.unwrap();
     assert!(!report.was_there);
     assert_eq!(report.samples.values().sum::<usize>(), frozen.samples);
 
-    let mut all = Vec::new();
-    for split in ["train", "validation", "test"] {
-        let rows = read(&out.path().join(format!("{split}.arrow")));
-        assert!(rows.iter().all(|row| row.split == split));
-        assert!(
-            rows.windows(2)
-                .all(|pair| pair[0].sample_id < pair[1].sample_id)
-        );
-        all.extend(rows);
-    }
-    let sample = all
-        .iter()
-        .find(|row| row.sample_id.starts_with("a/slow/"))
-        .unwrap();
-    check_slow(sample);
+    let train: Vec<ForecastSample> = read(&out.join("train.arrow"));
+    assert!(train.iter().all(|row| row.split == "train"));
+    assert!(
+        train
+            .windows(2)
+            .all(|pair| pair[0].sample_id < pair[1].sample_id)
+    );
+    let validation = columns(&out.join("validation.arrow"));
+    assert_eq!(validation, ForecastSample::OF_VALIDATION);
+    check_inputs(&lake, &out).await;
+    let slow = |row: &&ForecastSample| row.sample_id.contains("/slow/");
+    check_slow(train.iter().find(slow).unwrap());
 
-    let before = std::fs::read(out.path().join("train.arrow")).unwrap();
-    assert!(
-        export(&lake, "round-1", out.path())
-            .await
-            .unwrap()
-            .was_there
-    );
-    std::fs::write(out.path().join("train.arrow"), b"torn").unwrap();
-    assert!(
-        !export(&lake, "round-1", out.path())
-            .await
-            .unwrap()
-            .was_there
-    );
-    assert_eq!(
-        std::fs::read(out.path().join("train.arrow")).unwrap(),
-        before
-    );
+    let before = std::fs::read(out.join("train.arrow")).unwrap();
+    assert!(export(&lake, "round-1", &out).await.unwrap().was_there);
+    std::fs::write(out.join("train.arrow"), b"torn").unwrap();
+    assert!(!export(&lake, "round-1", &out).await.unwrap().was_there);
+    assert_eq!(std::fs::read(out.join("train.arrow")).unwrap(), before);
     assert!(matches!(
-        export(&lake, "nothing", out.path()).await,
+        export(&lake, "nothing", &out).await,
         Err(Error::Dataset { .. })
     ));
 }

@@ -28,6 +28,11 @@ mod checkpoint__v1__to__v2;
     non_snake_case,
     reason = "named by table, version before and version after"
 )]
+mod checkpoint__v2__to__v3;
+#[expect(
+    non_snake_case,
+    reason = "named by table, version before and version after"
+)]
 mod failure_slice__v1__to__v2;
 #[expect(
     non_snake_case,
@@ -112,6 +117,7 @@ pub const MIGRATIONS: &[&Migration] = &[
     &calibration__v1__to__v2::STEP,
     &camera_frame__v1__to__v2::STEP,
     &checkpoint__v1__to__v2::STEP,
+    &checkpoint__v2__to__v3::STEP,
     &failure_slice__v1__to__v2::STEP,
     &finding__v1__to__v2::STEP,
     &finding__v2__to__v3::STEP,

@@ -3,8 +3,8 @@
 use crate::table::table;
 table! {
     /// A model: the weights that a training run left.
-    Checkpoint = "checkpoint", version 2, key ["model_id"], partition_by [];
-    /// Identity: the name of the job and the start of the weights' digest.
+    Checkpoint = "checkpoint", version 3, key ["model_id"], partition_by [];
+    /// Identity: the name of the job and the start of a digest of run and weights; of the weights alone in rows of older versions.
     ["-"] model_id: String,
     /// Run that left it.
     ["-"] run_id: String,
@@ -24,4 +24,6 @@ table! {
     ["-"] dataset_digest: String,
     /// Model whose weights the training started from; null where it started anew, and in rows of older versions.
     ["-"] started_from: Option<String>,
+    /// Who predicts with it, as JSON: `"builtin"`, `"nobody"`, or an object of `command` and `params`; null in rows of older versions.
+    ["-"] predict: Option<String>,
 }

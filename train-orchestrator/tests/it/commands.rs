@@ -7,41 +7,40 @@ use driveloop_train_orchestrator::{
     Error, Outcome, Retries, TrainEvent, TrainOptions, Trainer, WhenBusy, train,
 };
 
-use crate::setup::{Setup, is_alive, script, until, worker};
+use crate::fixture;
+use crate::setup::{PREDICT, Setup, is_alive, script, scripts, until, worker};
 
-/// Writes both outputs; the predictions were put into the dataset's folder before.
+/// Writes the outputs of a training.
 pub(crate) const OUTPUTS: &str = r#"
 printf 'weights' > "$DRIVELOOP_MODEL_OUT"
-cp "$DRIVELOOP_DATASET_DIR/predictions.arrow" "$DRIVELOOP_PREDICTIONS_OUT"
 "#;
 
+/// Five samples to train with, and five to predict.
 pub(crate) async fn setup() -> Setup {
     let setup = Setup::new([5, 2, 3]).await;
-    write_predictions(&setup, 5..10);
+    let straight = |index| (fixture::input_id(index), vec![1.0; 30]);
+    write_predictions(&setup, (5..10).map(straight));
     setup
 }
 
-fn write_predictions(setup: &Setup, samples: std::ops::Range<usize>) {
+/// Writes the predictions that [`PREDICT`] copies: inputs and their positions, the same on both axes.
+pub(crate) fn write_predictions(setup: &Setup, rows: impl Iterator<Item = (String, Vec<f64>)>) {
     use arrow::array::ArrayRef;
     use driveloop_schemas::ColumnValue;
-    let ids: Vec<String> = samples
-        .map(|index| format!("drive/track/{index:06}"))
-        .collect();
-    let paths = vec![vec![1.0; 30]; ids.len()];
+    let (ids, paths): (Vec<String>, Vec<Vec<f64>>) = rows.unzip();
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("sample_id", String::array(ids.iter())),
+        ("input_id", String::array(ids.iter())),
         ("x_m", Vec::<f64>::array(paths.iter())),
         ("y_m", Vec::<f64>::array(paths.iter())),
     ];
     let batch = arrow::record_batch::RecordBatch::try_from_iter(columns).unwrap();
-    let path = setup.dataset_dir().join("predictions.arrow");
-    let file = std::fs::File::create(path).unwrap();
+    let file = std::fs::File::create(setup.predictions_to_copy()).unwrap();
     let mut writer = arrow::ipc::writer::FileWriter::try_new(file, &batch.schema()).unwrap();
     writer.write(&batch).unwrap();
     writer.finish().unwrap();
 }
 
-async fn rows(lake: &Lake) -> (Vec<TrainingRun>, Vec<Checkpoint>, Vec<Prediction>) {
+pub(crate) async fn rows(lake: &Lake) -> (Vec<TrainingRun>, Vec<Checkpoint>, Vec<Prediction>) {
     let runs = lake.read::<TrainingRun>(None).await.unwrap();
     let checkpoints = lake.read::<Checkpoint>(None).await.unwrap();
     (
@@ -54,13 +53,14 @@ async fn rows(lake: &Lake) -> (Vec<TrainingRun>, Vec<Checkpoint>, Vec<Prediction
 #[tokio::test]
 async fn a_command_that_succeeds_leaves_its_rows_once() {
     let setup = setup().await;
-    let spec = script(&format!(
+    let text = format!(
         r#"echo '{{"event":"start","device":"cuda:0","step":0}}' >> "$DRIVELOOP_METRICS"
         echo '{{"event":"checkpoint","step":4}}' >> "$DRIVELOOP_METRICS"
         echo '{{"event":"end","step":9,"validation_loss":null}}' >> "$DRIVELOOP_METRICS"
         test "$DRIVELOOP_PARAMS" = '{{}}' && test "$DRIVELOOP_SEED" = 0 || exit 3
         {OUTPUTS}"#
-    ));
+    );
+    let spec = scripts(&text, PREDICT);
     let (report, seen) = setup.train_and_watch(&spec).await;
     let report = report.unwrap();
     assert_eq!(
@@ -83,8 +83,9 @@ async fn a_command_that_succeeds_leaves_its_rows_once() {
     );
     assert_eq!(runs[0].state, "succeeded");
     assert_eq!((runs[0].cost, &runs[0].reason), (report.cost, &None));
+    assert!(report.model_id.starts_with("scripted-"), "{report:?}");
     // The digest of `weights`, by sha256sum.
-    assert_eq!(report.model_id, "scripted-9a129038d9a0");
+    assert_eq!(checkpoints[0].weights_digest[..12], *"9a129038d9a0");
     let weights = setup
         .lake
         .store()
@@ -105,9 +106,9 @@ async fn a_command_that_succeeds_leaves_its_rows_once() {
 #[tokio::test]
 async fn a_run_that_was_cut_off_anywhere_ends_in_the_same_rows() {
     let setup = setup().await;
-    let spec = script(&format!(
-        r#"echo '{{"event":"checkpoint","step":4}}' >> "$DRIVELOOP_METRICS"; {OUTPUTS}"#
-    ));
+    let text =
+        format!(r#"echo '{{"event":"checkpoint","step":4}}' >> "$DRIVELOOP_METRICS"; {OUTPUTS}"#);
+    let spec = scripts(&text, PREDICT);
     let model_id = setup.train(&spec).await.unwrap().model_id;
     let name = format!("train-{}", spec.run_id("digest-1"));
     let journal = Journal::open(&setup.lake, &name).await.unwrap();
@@ -140,7 +141,7 @@ async fn a_run_that_was_cut_off_anywhere_ends_in_the_same_rows() {
 #[tokio::test]
 async fn results_that_are_half_in_the_lake_are_completed() {
     let mut setup = setup().await;
-    let spec = script(OUTPUTS);
+    let spec = scripts(OUTPUTS, PREDICT);
     setup.train(&spec).await.unwrap();
     let before = rows(&setup.lake).await;
     // As if it had been killed right before the last row; another process goes on.
@@ -251,15 +252,9 @@ async fn outputs_that_are_missing_or_wrong_are_the_trainers_fault() {
         "{error}"
     );
 
-    spec.trainer = script(&format!(
-        "{OUTPUTS} printf torn > \"$DRIVELOOP_PREDICTIONS_OUT\""
-    ))
-    .trainer;
+    spec.trainer = script("printf '' > \"$DRIVELOOP_MODEL_OUT\"").trainer;
     let error = setup.train(&spec).await.unwrap_err().to_string();
-    assert!(
-        error.contains("failed after 1 attempt:") && error.contains("predictions.arrow"),
-        "{error}"
-    );
+    assert!(error.contains("got an empty file"), "{error}");
     assert!(rows(&setup.lake).await.1.is_empty());
 }
 

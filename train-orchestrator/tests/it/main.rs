@@ -14,6 +14,7 @@ mod faults;
 mod fixture;
 mod gang;
 mod policy;
+mod predict_step;
 mod queue;
 mod scheduler;
 mod setup;

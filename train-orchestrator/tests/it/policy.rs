@@ -16,11 +16,18 @@ const POLICY: Policy = Policy {
         jitter: 0.0,
     },
     jitter_seed: 0,
+    predicts: false,
+};
+/// The same with a trainer that has a predict step.
+const PREDICTS: Policy = Policy {
+    predicts: true,
+    ..POLICY
 };
 
 /// A world in which an attempt ends as the script says; the last entry goes on.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct World {
+    policy: Policy,
     exits: Vec<Exit>,
     /// By the monotonic clock.
     now_ns: i64,
@@ -30,7 +37,12 @@ struct World {
 
 impl World {
     fn new(exits: &[Exit], now_ns: i64) -> Self {
+        Self::of(POLICY, exits, now_ns)
+    }
+
+    fn of(policy: Policy, exits: &[Exit], now_ns: i64) -> Self {
         Self {
+            policy,
             exits: exits.to_vec(),
             now_ns,
             wall_errors_ns: vec![0],
@@ -63,12 +75,13 @@ impl World {
     /// Drives a journal to its end, the way `train` does. A worker of a cut journal is gone.
     fn drive(&mut self, journal: &mut Vec<Event>) -> State {
         let mut worker_is_there = false;
-        if State::replay(POLICY, &*journal).unwrap().phase == Phase::New {
+        if State::replay(self.policy, &*journal).unwrap().phase == Phase::New {
             self.note(journal, submitted());
         }
         self.note(journal, adopted());
         loop {
-            let state = State::replay(POLICY, &*journal).unwrap();
+            let state = State::replay(self.policy, &*journal).unwrap();
+            let is_predicting = state.phase == Phase::Predicting;
             let Some(action) = state.next() else {
                 assert_eq!(
                     state.ledger.wall_ns(),
@@ -91,6 +104,25 @@ impl World {
                     let wait_ns = not_before_ns.saturating_sub(self.elapsed_ns(journal));
                     self.now_ns += wait_ns.max(0);
                     self.note(journal, EventKind::Started { attempt });
+                }
+                Action::Predict {
+                    attempt,
+                    not_before_ns,
+                } => {
+                    worker_is_there = true;
+                    let wait_ns = not_before_ns.saturating_sub(self.elapsed_ns(journal));
+                    self.now_ns += wait_ns.max(0);
+                    let weights_digest = "0123".to_owned();
+                    let started = EventKind::PredictStarted {
+                        attempt,
+                        weights_digest,
+                    };
+                    self.note(journal, started);
+                }
+                Action::Watch | Action::Stop if worker_is_there && is_predicting => {
+                    worker_is_there = false;
+                    let exit = self.next_exit(journal);
+                    self.note(journal, exited(exit));
                 }
                 Action::Watch | Action::Stop if worker_is_there => {
                     worker_is_there = false;
@@ -200,30 +232,48 @@ fn a_journal_that_is_cut_anywhere_is_driven_to_the_same_end() {
     let no_such_file = Exit::CannotStart {
         reason: "no such file".into(),
     };
-    for (exits, end) in [
-        (vec![Exit::Success], Phase::Collected),
+    let budgets_hold = vec![
+        lost(),
+        user_error(),
+        preempted(),
+        lost(),
+        preempted(),
+        Exit::Success,
+    ];
+    // The first success is that of the training.
+    let in_predict_step = |exits: Vec<Exit>| [vec![Exit::Success], exits].concat();
+    for (policy, exits, end) in [
+        (POLICY, vec![Exit::Success], Phase::Collected),
+        (POLICY, budgets_hold.clone(), Phase::Collected),
+        (POLICY, vec![user_error()], failed("exit status 1")),
+        (POLICY, vec![lost()], failed("killed by signal 9")),
+        (POLICY, vec![preempted()], failed("made room for job `b`")),
+        (POLICY, vec![no_such_file.clone()], failed("no such file")),
+        (PREDICTS, vec![Exit::Success], Phase::Collected),
+        (PREDICTS, budgets_hold.clone(), Phase::Collected),
+        (PREDICTS, in_predict_step(budgets_hold), Phase::Collected),
         (
-            vec![
-                lost(),
-                user_error(),
-                preempted(),
-                lost(),
-                preempted(),
-                Exit::Success,
-            ],
-            Phase::Collected,
+            PREDICTS,
+            in_predict_step(vec![user_error()]),
+            failed("exit status 1"),
         ),
-        (vec![user_error()], failed("exit status 1")),
-        (vec![lost()], failed("killed by signal 9")),
-        (vec![preempted()], failed("made room for job `b`")),
-        (vec![no_such_file], failed("no such file")),
+        (
+            PREDICTS,
+            in_predict_step(vec![no_such_file]),
+            failed("no such file"),
+        ),
     ] {
         let mut whole = Vec::new();
-        let state = World::new(&exits, 100).drive(&mut whole);
+        let state = World::of(policy, &exits, 100).drive(&mut whole);
         assert_eq!(state.phase, end);
+        assert_eq!(
+            state.is_predicted,
+            policy.predicts && end == Phase::Collected
+        );
         // Whoever reads the journal with other budgets reads the same.
         for budget in [0, 100] {
-            let mut other = POLICY;
+            let mut other = policy;
+            other.predicts = budget == 0;
             other.retries.user_errors = budget;
             other.retries.lost_workers = budget;
             other.retries.preemptions = budget;
@@ -233,43 +283,69 @@ fn a_journal_that_is_cut_anywhere_is_driven_to_the_same_end() {
         for cut in 0..whole.len() {
             let mut journal = whole[..cut].to_vec();
             let now_ns = journal.last().map_or(100, monotonic_ns) + 1000;
-            let state = World::new(&exits, now_ns).drive(&mut journal);
+            let state = World::of(policy, &exits, now_ns).drive(&mut journal);
             assert_eq!(state.phase, end, "cut after {cut} of {whole:?}");
         }
     }
 }
 
 #[test]
+fn a_journal_of_an_older_version_has_its_predictions_made_now() {
+    // A run that had ended, and whose predictions could not be brought home: they were made by the trainer itself.
+    let mut journal = by_wall([
+        (1, submitted()),
+        (1, adopted()),
+        (1, EventKind::Started { attempt: 1 }),
+        (1, exited(Exit::Success)),
+        (1, EventKind::Succeeded),
+    ]);
+    let next = |policy| State::replay(policy, &journal).unwrap().next();
+    assert_eq!(next(POLICY), Some(Action::Collect));
+    assert!(matches!(next(PREDICTS), Some(Action::Predict { .. })));
+    let state = World::of(PREDICTS, &[Exit::Success], 2).drive(&mut journal);
+    assert_eq!((state.phase, state.is_predicted), (Phase::Collected, true));
+}
+
+#[test]
 fn a_run_that_is_cancelled_anywhere_ends_and_is_not_begun_again() {
-    let mut whole = Vec::new();
-    let exits = vec![lost(), Exit::Success];
-    World::new(&exits, 100).drive(&mut whole);
-    for cut in 1..whole.len() {
-        let mut journal = whole[..cut].to_vec();
-        let mut world = World::new(&exits, monotonic_ns(&journal[cut - 1]));
-        world.note(&mut journal, EventKind::CancelAsked { by: "me".into() });
-        let started = |events: &[Event]| {
-            let is_start = |event: &&Event| matches!(event.kind, EventKind::Started { .. });
-            events.iter().filter(is_start).count()
-        };
-        let state = world.drive(&mut journal);
-        assert_eq!(started(&journal), started(&whole[..cut]), "cut after {cut}");
-        // What it had done already is brought home.
-        let is_done = |event: &Event| {
-            matches!(
-                event.kind,
-                EventKind::Exited {
-                    exit: Exit::Success,
-                    ..
-                }
-            )
-        };
-        let end = if whole[..cut].iter().any(is_done) {
-            Phase::Collected
-        } else {
-            Phase::Cancelled
-        };
-        assert_eq!(state.phase, end, "cut after {cut}");
+    for policy in [POLICY, PREDICTS] {
+        let mut whole = Vec::new();
+        let exits = vec![lost(), Exit::Success];
+        World::of(policy, &exits, 100).drive(&mut whole);
+        for cut in 1..whole.len() {
+            let mut journal = whole[..cut].to_vec();
+            let mut world = World::of(policy, &exits, monotonic_ns(&journal[cut - 1]));
+            world.note(&mut journal, EventKind::CancelAsked { by: "me".into() });
+            let started = |events: &[Event]| {
+                let is_start = |event: &&Event| {
+                    matches!(
+                        event.kind,
+                        EventKind::Started { .. } | EventKind::PredictStarted { .. }
+                    )
+                };
+                events.iter().filter(is_start).count()
+            };
+            let state = world.drive(&mut journal);
+            assert_eq!(started(&journal), started(&whole[..cut]), "cut after {cut}");
+            // What it had done already is brought home.
+            let is_done = |event: &&Event| {
+                matches!(
+                    event.kind,
+                    EventKind::Exited {
+                        exit: Exit::Success,
+                        ..
+                    }
+                )
+            };
+            let steps = if policy.predicts { 2 } else { 1 };
+            let done = whole[..cut].iter().filter(is_done).count();
+            let end = if done == steps {
+                Phase::Collected
+            } else {
+                Phase::Cancelled
+            };
+            assert_eq!(state.phase, end, "cut after {cut}");
+        }
     }
 }
 

@@ -227,6 +227,7 @@ impl World {
         let policy = Policy {
             retries: RETRIES,
             jitter_seed: job as u64,
+            predicts: false,
         };
         let own = self.journal.iter().filter(|(of, _)| *of == job);
         State::replay(policy, own.map(|(_, event)| event)).unwrap()

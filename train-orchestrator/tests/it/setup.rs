@@ -5,6 +5,7 @@ use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use driveloop_lake::Lake;
+use driveloop_schemas::forecast::prediction_folder;
 use driveloop_train_orchestrator::{
     Clock, Job, JobSpec, Machine, Price, Result, Retries, TrainEvent, TrainOptions, TrainReport,
     Trainer, train, train_all,
@@ -78,6 +79,11 @@ impl Setup {
         self.root.path().join("dataset")
     }
 
+    /// The file that [`PREDICT`] copies.
+    pub(crate) fn predictions_to_copy(&self) -> PathBuf {
+        prediction_folder(&self.dataset_dir()).join("predictions.arrow")
+    }
+
     pub(crate) fn job(&self, spec: &JobSpec) -> Job {
         Job {
             spec: spec.clone(),
@@ -109,6 +115,20 @@ impl Setup {
         let see = |_: &str, event: &TrainEvent| seen.lock().unwrap().push(event.clone());
         let report = train(&self.lake, &self.job(spec), &self.options, &see).await;
         (report, seen.into_inner().unwrap())
+    }
+}
+
+/// A predict step that leaves predictions which were made before.
+pub(crate) const PREDICT: &str =
+    r#"cp "$(dirname "$DRIVELOOP_INPUTS")/../predictions.arrow" "$DRIVELOOP_PREDICTIONS_OUT""#;
+
+/// A job whose trainer and predict step are shell scripts.
+pub(crate) fn scripts(text: &str, predict: &str) -> JobSpec {
+    let shell = |text: &str| vec!["sh".into(), "-c".into(), text.into()];
+    let (command, predict) = (shell(text), shell(predict));
+    JobSpec {
+        trainer: Trainer::Commands { command, predict },
+        ..script(text)
     }
 }
 

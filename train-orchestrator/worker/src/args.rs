@@ -19,23 +19,17 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Trains the motion forecaster and predicts the validation and test samples.
+    /// Trains the motion forecaster.
     Train(TrainArgs),
-    /// Predicts the samples of a dataset with the weights of an earlier run.
+    /// Predicts inputs with the weights of an earlier run.
     Predict(PredictArgs),
     /// Says which libtorch and which devices this machine has, and whether they compute.
     Doctor(DoctorArgs),
 }
 
-/// Where the samples are and what computes.
+/// What computes, and where it says how it goes.
 #[derive(Debug, Args)]
 pub(crate) struct CommonArgs {
-    /// Folder with `train.arrow`, `validation.arrow` and `test.arrow`.
-    #[arg(long, env = "DRIVELOOP_DATASET_DIR")]
-    pub(crate) dataset_dir: PathBuf,
-    /// Arrow file to write: `sample_id`, `x_m`, `y_m` in the map frame.
-    #[arg(long, env = "DRIVELOOP_PREDICTIONS_OUT")]
-    pub(crate) predictions_out: PathBuf,
     /// `auto`, `cpu` or `cuda:N`.
     #[arg(long, env = "DRIVELOOP_DEVICE", default_value = "auto")]
     pub(crate) device: String,
@@ -48,6 +42,9 @@ pub(crate) struct CommonArgs {
 pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+    /// Folder with `train.arrow` and `validation.arrow`.
+    #[arg(long, env = "DRIVELOOP_DATASET_DIR")]
+    pub(crate) dataset_dir: PathBuf,
     /// Folder of the checkpoint; the run goes on from the one that lies there.
     #[arg(long, env = "DRIVELOOP_CHECKPOINT_DIR")]
     pub(crate) checkpoint_dir: PathBuf,
@@ -72,6 +69,12 @@ pub(crate) struct TrainArgs {
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+    /// Arrow file of the inputs: what is known of each sample at the present.
+    #[arg(long, env = "DRIVELOOP_INPUTS")]
+    pub(crate) inputs: PathBuf,
+    /// Arrow file to write: `input_id`, `x_m`, `y_m` in the frame of the actor.
+    #[arg(long, env = "DRIVELOOP_PREDICTIONS_OUT")]
+    pub(crate) predictions_out: PathBuf,
     /// Weights to read, in safetensors.
     #[arg(long, env = "DRIVELOOP_WEIGHTS")]
     pub(crate) weights: PathBuf,

@@ -18,7 +18,7 @@ pub(crate) enum Line {
         device: String,
         train: usize,
         validation: usize,
-        test: usize,
+        inputs: usize,
         weights: u64,
     },
     /// Steps were made; the loss is the mean since the last such line, `data_wait` the share of the time since then in which

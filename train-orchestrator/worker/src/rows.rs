@@ -11,16 +11,19 @@ use driveloop_schemas::forecast::{
 use tch::Tensor;
 
 use crate::data::Batch;
-use crate::source::{numbers, sample_ids};
+use crate::source::{Holds, ids, numbers};
 
-/// The features of a sample: column, rows and columns of its tensor. The order is that of [`Batch`].
+/// The features of a sample: column, rows and columns of its tensor. The order is that of [`Batch`]. The last one is what is to be
+/// predicted.
 const FEATURES: [(&str, usize, usize); 5] = [
     ("history", HISTORY_STEPS, HISTORY_CHANNELS),
     ("actor", 1, ACTOR_CHANNELS),
     ("neighbours", NEIGHBOURS, NEIGHBOUR_CHANNELS),
     ("lane", LANE_POINTS, LANE_CHANNELS),
-    ("future", HORIZON_STEPS, 2),
+    (FUTURE, HORIZON_STEPS, 2),
 ];
+/// The column that inputs lack.
+const FUTURE: &str = "future";
 
 /// Weights and features of some samples.
 #[derive(Debug, Default, PartialEq)]
@@ -35,15 +38,27 @@ impl Rows {
         self.weight.len()
     }
 
-    /// Appends the samples of a batch of the file; refuses lists of another length and values that are no numbers.
-    pub(crate) fn append(&mut self, batch: &RecordBatch) -> anyhow::Result<()> {
+    /// Appends the samples of a batch of the file; refuses lists of another length and values that are no numbers. Of inputs, the
+    /// future and the weight are unknown: zeros stand in their place.
+    pub(crate) fn append(&mut self, batch: &RecordBatch, holds: Holds) -> anyhow::Result<()> {
         let sample = |row: usize| {
-            let ids = sample_ids(batch).unwrap_or_default();
+            let ids = ids(batch, holds).unwrap_or_default();
             ids.into_iter().nth(row).unwrap_or_default()
         };
-        for ((name, steps, channels), column) in FEATURES.iter().zip(&mut self.features) {
+        let columns = FEATURES.iter().zip(&mut self.features);
+        for ((name, steps, channels), column) in columns {
+            if holds == Holds::Inputs && *name == FUTURE {
+                let length = column.len() + steps * channels * batch.num_rows();
+                column.resize(length, 0.0);
+                continue;
+            }
             let values = lists(batch, name, steps * channels, &sample)?;
             column.extend_from_slice(values);
+        }
+        if holds == Holds::Inputs {
+            self.weight
+                .resize(self.weight.len() + batch.num_rows(), 0.0);
+            return Ok(());
         }
         for (row, weight) in numbers(batch, "weight")?.iter().enumerate() {
             ensure!(

@@ -13,7 +13,6 @@ use arrow::datatypes::Float64Type;
 use arrow::ipc::reader::{FileReader, read_footer_length};
 use arrow::ipc::{Block, root_as_footer, root_as_message};
 use arrow::record_batch::RecordBatch;
-use driveloop_schemas::pose::Pose;
 
 use crate::rows::Rows;
 
@@ -24,20 +23,28 @@ const BLOCK_BYTES_MAX: i64 = 1 << 30;
 /// Bytes at the end of an Arrow file: the length of its footer, and the magic.
 const TRAILER_BYTES: u64 = 10;
 
-/// A split of a dataset on disk.
+/// What the rows of a file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// Samples, with what happened next.
+    Samples,
+    /// Inputs: what is known of samples at the present.
+    Inputs,
+}
+
+/// A file of samples on disk.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
     path: PathBuf,
+    holds: Holds,
     bytes: u64,
     block_samples: Vec<usize>,
 }
 
-/// A block in memory, with what a prediction needs beside its features.
+/// A block in memory.
 pub(crate) struct SampleBlock {
-    /// Names of the samples.
-    pub(crate) sample_ids: Vec<String>,
-    /// `map_from_actor` at the present.
-    pub(crate) map_from_actor: Vec<Pose>,
+    /// Names of the samples or inputs.
+    pub(crate) ids: Vec<String>,
     /// Their features.
     pub(crate) rows: Rows,
 }
@@ -45,12 +52,21 @@ pub(crate) struct SampleBlock {
 impl Source {
     /// Opens `<folder>/<split>.arrow` and looks at the heads of its blocks.
     pub(crate) fn open(folder: &Path, split: &str) -> anyhow::Result<Self> {
-        let path = folder.join(format!("{split}.arrow"));
+        Self::open_file(folder.join(format!("{split}.arrow")), Holds::Samples)
+    }
+
+    /// Opens a file of inputs and looks at the heads of its blocks.
+    pub(crate) fn open_inputs(path: &Path) -> anyhow::Result<Self> {
+        Self::open_file(path.to_owned(), Holds::Inputs)
+    }
+
+    fn open_file(path: PathBuf, holds: Holds) -> anyhow::Result<Self> {
         let heads = heads(&path);
         let (bytes, block_samples) =
             heads.with_context(|| format!("cannot read samples from {}", path.display()))?;
         Ok(Self {
             path,
+            holds,
             bytes,
             block_samples,
         })
@@ -79,6 +95,7 @@ impl Source {
             .with_context(|| format!("cannot read samples from {}", self.path.display()))?;
         Ok(SourceReader {
             path: self.path.clone(),
+            holds: self.holds,
             reader,
         })
     }
@@ -95,6 +112,7 @@ impl Source {
 /// An open file.
 pub(crate) struct SourceReader {
     path: PathBuf,
+    holds: Holds,
     reader: FileReader<File>,
 }
 
@@ -102,12 +120,12 @@ impl SourceReader {
     /// Appends the features of a block.
     pub(crate) fn append(&mut self, block: usize, rows: &mut Rows) -> anyhow::Result<()> {
         let batch = self.read(block)?;
-        self.with_path(rows.append(&batch))
+        self.with_path(rows.append(&batch, self.holds))
     }
 
     fn block(&mut self, block: usize) -> anyhow::Result<SampleBlock> {
         let batch = self.read(block)?;
-        self.with_path(sample_block(&batch))
+        self.with_path(sample_block(&batch, self.holds))
     }
 
     fn read(&mut self, block: usize) -> anyhow::Result<RecordBatch> {
@@ -125,32 +143,25 @@ impl SourceReader {
     }
 }
 
-fn sample_block(batch: &RecordBatch) -> anyhow::Result<SampleBlock> {
+fn sample_block(batch: &RecordBatch, holds: Holds) -> anyhow::Result<SampleBlock> {
     let mut rows = Rows::default();
-    rows.append(batch)?;
-    let [x_m, y_m, yaw_rad] = [
-        numbers(batch, "anchor_x_m")?,
-        numbers(batch, "anchor_y_m")?,
-        numbers(batch, "anchor_yaw_rad")?,
-    ];
-    let poses = x_m.iter().zip(y_m).zip(yaw_rad);
-    Ok(SampleBlock {
-        sample_ids: sample_ids(batch)?,
-        map_from_actor: poses
-            .map(|((x_m, y_m), yaw_rad)| Pose::planar(*x_m, *y_m, *yaw_rad))
-            .collect(),
-        rows,
-    })
+    rows.append(batch, holds)?;
+    let ids = ids(batch, holds)?;
+    Ok(SampleBlock { ids, rows })
 }
 
-/// The names of the samples of a batch.
-pub(crate) fn sample_ids(batch: &RecordBatch) -> anyhow::Result<Vec<String>> {
+/// The names of the samples or inputs of a batch.
+pub(crate) fn ids(batch: &RecordBatch, holds: Holds) -> anyhow::Result<Vec<String>> {
+    let name = match holds {
+        Holds::Samples => "sample_id",
+        Holds::Inputs => "input_id",
+    };
     let column = batch
-        .column_by_name("sample_id")
-        .context("column `sample_id` is missing")?;
+        .column_by_name(name)
+        .with_context(|| format!("column `{name}` is missing"))?;
     let texts = column.as_string_opt::<i32>();
     let texts = texts.filter(|texts| texts.null_count() == 0);
-    let texts = texts.context("column `sample_id`: expected texts")?;
+    let texts = texts.with_context(|| format!("column `{name}`: expected texts"))?;
     Ok(texts.iter().flatten().map(str::to_owned).collect())
 }
 

@@ -15,12 +15,12 @@ use crate::model::{Forecaster, Weights, check, write_weights};
 use crate::order::Order;
 use crate::prefetch::Prefetch;
 use crate::source::Source;
-use crate::{device, loader, numerics, predict, stop};
+use crate::{device, loader, numerics, stop};
 
 /// Steps between lines of the metrics file.
 const METRICS_EVERY_STEPS: u64 = 20;
 
-/// Trains, keeps the model with the least validation loss, and predicts the validation and test samples with it.
+/// Trains, and keeps the model with the least validation loss.
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let params = Params::parse(&args.params)?;
     numerics::fix(params.cpu_kernels)?;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     std::fs::create_dir_all(&args.checkpoint_dir)
         .with_context(|| format!("cannot create {}", args.checkpoint_dir.display()))?;
 
-    let [train, validation, test] = open_splits(args)?;
+    let [train, validation] = open_splits(args)?;
     let mut metrics = Metrics::open(args.common.metrics.as_deref())?;
     let mut run = Run::new(args, &params, device, &train, &validation)?;
     metrics.write(&Line::Start {
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
         device: device::name(device),
         train: train.len(),
         validation: validation.len(),
-        test: test.len(),
+        inputs: 0,
         weights: run.progress.model.weight_count(),
     })?;
     run.steps(&mut metrics)?;
@@ -50,8 +50,6 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let (samples_per_s, data_wait) = (run.rate.samples_per_s(), run.rate.data_wait());
     let best = run.progress.best;
     write_weights(&best.weights, &args.model_out)?;
-    let model = Forecaster::with_weights(best.weights, device);
-    predict::write(&model, &[&validation, &test], &args.common.predictions_out)?;
     metrics.write(&Line::End {
         step: run.progress.step,
         best_step: best.step,
@@ -62,16 +60,16 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<()> {
     })
 }
 
-fn open_splits(args: &TrainArgs) -> anyhow::Result<[Source; 3]> {
-    let folder = &args.common.dataset_dir;
+fn open_splits(args: &TrainArgs) -> anyhow::Result<[Source; 2]> {
+    let folder = &args.dataset_dir;
     let open = |split: &str| Source::open(folder, split);
-    let [train, validation, test] = [open("train")?, open("validation")?, open("test")?];
+    let [train, validation] = [open("train")?, open("validation")?];
     ensure!(
         train.len() > 0,
         "the training split of {} is empty\nhint: freeze a dataset with more drives, or another split",
         folder.display()
     );
-    Ok([train, validation, test])
+    Ok([train, validation])
 }
 
 /// A digest of all that must be the same for a run to go on. Of the samples these are the manifest of the export and the shape of the
@@ -82,7 +80,7 @@ fn identity(
     train: &Source,
     validation: &Source,
 ) -> anyhow::Result<Vec<u8>> {
-    let path = args.common.dataset_dir.join("manifest.json");
+    let path = args.dataset_dir.join("manifest.json");
     let manifest = std::fs::read(&path)
         .with_context(|| format!("cannot read the manifest {}", path.display()))?;
     let start = match &args.start_from {

@@ -1,6 +1,6 @@
 //! `driveloop evaluate`: a model against a baseline, or two models side by side.
 
-mod predictions;
+pub(crate) mod predictions;
 
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
@@ -93,7 +93,10 @@ async fn prepared(
         ..EvaluateOptions::new(model, dataset, &run_id("evaluate"))
     };
     for model_id in [model, other] {
-        predictions::make_missing(context, lake, model_id, dataset, &how.device).await?;
+        let work_dir = context.work_dir();
+        let of_run = run_id("predict");
+        predictions::make_missing(lake, &work_dir, [model_id, dataset], &how.device, &of_run)
+            .await?;
         if let Some(note) = predictions::seen_in_training(lake, model_id, &options).await? {
             eprintln!("{note}");
         }

@@ -1,27 +1,29 @@
 //! Predictions of models that were trained on another dataset than the one that they are evaluated on.
 
+use std::path::Path;
+
 use anyhow::Result;
 use driveloop_evaluation::EvaluateOptions;
 use driveloop_lake::{Lake, sql_literal};
 use driveloop_scenario_mining::dataset::export;
 use driveloop_schemas::Checkpoint;
-use driveloop_train_orchestrator::{PredictOptions, predict};
+use driveloop_train_orchestrator::{PredictOptions, check_weights, predict};
 
 use crate::commands::doctor::worker_path;
 use crate::commands::train::clock;
-use crate::context::{Context, run_id};
 
 /// Seconds after which a worker that says nothing counts as hung.
 const TIMEOUT_S: f64 = 3600.0;
 
-/// Predicts the dataset with a model of the lake that has no prediction for it. Of a model that the lake does not have, nothing is
-/// done: the evaluation says so.
-pub(super) async fn make_missing(
-    context: &Context,
+/// Predicts the dataset with a model of the lake that has no prediction for it, and compares the digest of its weights where it has:
+/// the figures are those of the model that the lake names. Of a model that the lake does not have, nothing is done: the evaluation
+/// says so.
+pub(crate) async fn make_missing(
     lake: &Lake,
-    model_id: &str,
-    dataset: &str,
+    work_dir: &Path,
+    [model_id, dataset]: [&str; 2],
     device: &str,
+    run_id: &str,
 ) -> Result<()> {
     let rows = format!(
         "SELECT 1 AS found FROM prediction WHERE model_id = {} AND dataset = {} LIMIT 1",
@@ -30,9 +32,8 @@ pub(super) async fn make_missing(
     );
     let has_rows = lake.query(&rows).await?.iter().any(|b| b.num_rows() > 0);
     if has_rows || checkpoint(lake, model_id).await?.is_none() {
-        return Ok(());
+        return Ok(check_weights(lake, model_id).await?);
     }
-    let work_dir = context.work_dir();
     let dataset_dir = work_dir.join("datasets").join(dataset);
     let exported = export(lake, dataset, &dataset_dir).await?;
     let options = PredictOptions {
@@ -45,7 +46,7 @@ pub(super) async fn make_missing(
         device: device.to_owned(),
         timeout_s: TIMEOUT_S,
         inputs: lake.versions().await?,
-        run_id: run_id("predict"),
+        run_id: run_id.to_owned(),
         clock: clock(),
     };
     predict(lake, &options).await?;

@@ -7,6 +7,7 @@ use driveloop_ota_validation::{
     Decision, Finding, ReasonKind, Rules, ScoreColumns, ScoreFile, ScoresOptions, UpdateRecord,
     ValidateOptions, Validation, release_baseline, score_columns, validate_models, validate_scores,
 };
+use driveloop_train_orchestrator::{check_predicts, check_weights};
 
 use super::signer::{Signer, put_envelope};
 use crate::Exit;
@@ -181,7 +182,15 @@ async fn models(context: &Context, args: &Args, candidate: &str) -> Result<Valid
         update: update(args)?,
         ..ValidateOptions::new(candidate, baseline, suite, run_id("ota"))
     };
-    Ok(validate_models(&lake, &options).await?)
+    check_weights(&lake, candidate).await?;
+    match validate_models(&lake, &options).await {
+        // Why a model has no scores may be known.
+        Err(error @ driveloop_ota_validation::Error::NoScenes { .. }) => {
+            check_predicts(&lake, candidate).await?;
+            Err(error.into())
+        }
+        validation => Ok(validation?),
+    }
 }
 
 fn own_rules(args: &Args) -> Result<Option<Rules>> {

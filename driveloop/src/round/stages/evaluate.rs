@@ -1,16 +1,12 @@
 //! Model and baseline: on the validation split, which says what to search for next, and on the test split, which judges.
 
 use anyhow::Result;
-use driveloop_evaluation::{CONSTANT_VELOCITY, EvaluateOptions, EvaluationReport, evaluate};
+use driveloop_evaluation::{EvaluateOptions, EvaluationReport, evaluate};
 use driveloop_lake::{digest, sql_literal};
-use driveloop_scenario_mining::dataset::export;
-use driveloop_train_orchestrator::{PredictOptions, predict};
 
-use super::train::dataset_dir;
 use super::{StageContext, digest_of};
-use crate::commands::doctor::worker_path;
 use crate::commands::evaluate::coverage_text;
-use crate::commands::train::clock;
+use crate::commands::evaluate::predictions::make_missing;
 use crate::round::run::Output;
 use crate::words::count;
 
@@ -32,10 +28,18 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
     let previous = context.options.previous.as_ref();
     let previous = previous.map(|previous| previous.model.as_str());
     let previous = previous.filter(|previous| *previous != baseline);
-    for other in previous.into_iter().chain([baseline.as_str()]) {
-        if other != CONSTANT_VELOCITY {
-            predict_other(context, other, dataset).await?;
-        }
+    // Models of earlier rounds have not seen this dataset. A model whose trainer has no predict step ends the round here.
+    let work_dir = &context.options.work_dir;
+    let device = &context.options.config.train.device;
+    for model_id in previous.into_iter().chain([model, baseline.as_str()]) {
+        make_missing(
+            context.lake,
+            work_dir,
+            [model_id, dataset],
+            device,
+            &context.run_id,
+        )
+        .await?;
     }
     let mut output = Output::default();
     let (mut lines, mut notes) = (Vec::new(), Vec::new());
@@ -108,25 +112,4 @@ async fn has_samples(context: &StageContext<'_>, dataset: &str, split: &str) -> 
     );
     let batches = context.lake.query(&sql).await?;
     Ok(batches.iter().any(|batch| batch.num_rows() > 0))
-}
-
-/// A model of an earlier round has not seen this dataset.
-async fn predict_other(context: &StageContext<'_>, model_id: &str, dataset: &str) -> Result<()> {
-    let dataset_dir = dataset_dir(context, dataset);
-    let exported = export(context.lake, dataset, &dataset_dir).await?;
-    let options = PredictOptions {
-        model_id: model_id.to_owned(),
-        dataset: dataset.to_owned(),
-        dataset_digest: exported.dataset_digest,
-        dataset_dir,
-        work_dir: context.options.work_dir.join("jobs"),
-        worker: worker_path()?,
-        device: context.options.config.train.device.clone(),
-        timeout_s: 3600.0,
-        inputs: context.lake.versions().await?,
-        run_id: context.run_id.clone(),
-        clock: clock(),
-    };
-    predict(context.lake, &options).await?;
-    Ok(())
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use driveloop_ota_validation::{UpdateRecord, ValidateOptions, validate_models};
+use driveloop_train_orchestrator::check_weights;
 
 use super::{StageContext, digest_of};
 use crate::commands::ota::{Signer, put_envelope, read_release};
@@ -28,6 +29,7 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
         context.name("dataset", "dataset")?,
     );
     // What the stage cannot do without is looked at before it computes.
+    check_weights(context.lake, model).await?;
     let signer = config.sign.as_ref();
     let signer = signer.map(|key| Signer::read(Path::new(key), config.expires_days));
     let signer = signer.transpose()?;

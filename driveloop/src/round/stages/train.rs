@@ -8,9 +8,9 @@ use driveloop_train_orchestrator::{Job, JobSpec, Price, TrainOptions, Trainer, t
 
 use super::{StageContext, digest_of};
 use crate::commands::doctor::worker_path;
-use crate::commands::train::{NVIDIA_SMI, clock, machine, show};
+use crate::commands::train::{NVIDIA_SMI, clock, machine, say_unpredicted, show};
 use crate::progress::Progress;
-use crate::round::config::{NOTHING, PREVIOUS};
+use crate::round::config::{NOTHING, PREVIOUS, TrainConfig};
 use crate::round::run::Output;
 use crate::words::count;
 
@@ -43,9 +43,7 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
     spec.device.clone_from(&config.train.device);
     spec.start_from = start_from(context);
     spec.params.clone_from(&config.train.params);
-    if !config.train.command.is_empty() {
-        spec.trainer = Trainer::Command(config.train.command.clone());
-    }
+    spec.trainer = trainer(&config.train);
     spec.price = Price {
         per_gpu_hour: config.cost.per_gpu_hour,
         per_cpu_hour: config.cost.per_cpu_hour,
@@ -69,6 +67,7 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
     })
     .await?;
     drop(progress);
+    say_unpredicted(&job, &report.model_id);
     Ok(Output {
         digest: digest([&report.model_id]),
         rows: report.predictions,
@@ -87,7 +86,16 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
     })
 }
 
+fn trainer(config: &TrainConfig) -> Trainer {
+    let (command, predict) = (config.command.clone(), config.predict.clone());
+    match (command.is_empty(), predict.is_empty()) {
+        (true, _) => Trainer::Builtin,
+        (false, true) => Trainer::Command(command),
+        (false, false) => Trainer::Commands { command, predict },
+    }
+}
+
 /// Where a dataset is exported to. It can be deleted: it is made again when it is needed.
-pub(super) fn dataset_dir(context: &StageContext<'_>, dataset: &str) -> std::path::PathBuf {
+fn dataset_dir(context: &StageContext<'_>, dataset: &str) -> std::path::PathBuf {
     context.options.work_dir.join("datasets").join(dataset)
 }

@@ -7,31 +7,46 @@ use arrow::ipc::writer::FileWriter;
 use driveloop_schemas::Row;
 use driveloop_schemas::forecast::{
     ForecastSample, HISTORY_STEPS, HORIZON_STEPS, LANE_CHANNELS, LANE_POINTS, NEIGHBOUR_CHANNELS,
-    NEIGHBOURS,
+    NEIGHBOURS, inputs_file, key_file,
 };
 
-/// Writes `train.arrow`, `validation.arrow` and `test.arrow` with so many samples each.
-pub fn write_dataset(folder: &Path, samples: [usize; 3]) {
-    std::fs::create_dir_all(folder).unwrap();
-    let mut first = 0;
-    for (split, count) in ["train", "validation", "test"].into_iter().zip(samples) {
-        let rows: Vec<_> = (first..first + count)
+/// Writes `train.arrow` and `validation.arrow` with so many samples each, and beside them the inputs of the validation and test
+/// samples with their key.
+pub fn write_dataset(folder: &Path, [train, validation, test]: [usize; 3]) {
+    let rows = |from: usize, count: usize, split: &str| -> Vec<_> {
+        (from..from + count)
             .map(|index| sample(index, split))
-            .collect();
-        write_samples(&folder.join(format!("{split}.arrow")), &rows);
-        first += count;
-    }
+            .collect()
+    };
+    let known = rows(train, validation, "validation");
+    let unknown = rows(train + validation, test, "test");
+    write_samples(&folder.join("train.arrow"), &rows(0, train, "train"));
+    write_samples(&folder.join("validation.arrow"), &known);
+    let to_predict = known.iter().chain(&unknown).enumerate();
+    let (inputs, keys): (Vec<_>, Vec<_>) = to_predict
+        .map(|(place, sample)| sample.input(input_id(train + place)))
+        .unzip();
+    write_rows(&inputs_file(folder), &inputs);
+    write_rows(&key_file(folder), &keys);
     std::fs::write(folder.join("manifest.json"), "{}").unwrap();
+}
+
+/// The name under which a sample is to be predicted.
+pub fn input_id(index: usize) -> String {
+    format!("input-{index:06}")
 }
 
 /// Writes samples in batches of 100.
 pub fn write_samples(path: &Path, rows: &[ForecastSample]) {
-    let schema = ForecastSample::SPEC.schema();
+    write_rows(path, rows);
+}
+
+fn write_rows<R: Row>(path: &Path, rows: &[R]) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let schema = R::SPEC.schema();
     let mut writer = FileWriter::try_new(File::create(path).unwrap(), &schema).unwrap();
     for rows in rows.chunks(100) {
-        writer
-            .write(&ForecastSample::to_batch(rows).unwrap())
-            .unwrap();
+        writer.write(&R::to_batch(rows).unwrap()).unwrap();
     }
     writer.finish().unwrap();
 }
@@ -88,6 +103,20 @@ pub fn sample(index: usize, split: &str) -> ForecastSample {
         lane: vec![0.0; LANE_POINTS * LANE_CHANNELS],
         future: future.map(|value| value as f32).collect(),
     }
+}
+
+/// A path of the actor's frame in the map frame.
+#[allow(
+    dead_code,
+    reason = "the orchestrator, whose tests share this file, does it itself"
+)]
+pub fn in_map(sample: &ForecastSample, x_m: &[f64], y_m: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let (sin, cos) = sample.anchor_yaw_rad.sin_cos();
+    let points = x_m.iter().zip(y_m).map(|(x, y)| {
+        let map_x_m = sample.anchor_x_m + x * cos - y * sin;
+        (map_x_m, sample.anchor_y_m + x * sin + y * cos)
+    });
+    points.unzip()
 }
 
 /// Mean displacement of a path in the map frame, metres.

@@ -7,6 +7,9 @@ use std::process::{Command, Output};
 
 use arrow::ipc::reader::FileReader;
 use driveloop_schemas::ColumnValue;
+use driveloop_schemas::forecast::inputs_file;
+
+use crate::fixture;
 
 /// A folder with the files of one run.
 pub(crate) struct Job {
@@ -31,6 +34,8 @@ impl Job {
         command
             .arg(verb)
             .env("DRIVELOOP_DATASET_DIR", &self.dataset)
+            .env("DRIVELOOP_INPUTS", inputs_file(&self.dataset))
+            .env("DRIVELOOP_WEIGHTS", self.weights())
             .env("DRIVELOOP_CHECKPOINT_DIR", self.folder.join("checkpoints"))
             .env("DRIVELOOP_CHECKPOINT_EVERY_STEPS", "20")
             .env("DRIVELOOP_METRICS", self.folder.join("metrics.jsonl"))
@@ -79,16 +84,39 @@ impl Job {
             .collect()
     }
 
+    /// Predicts with the weights of a file.
+    pub(crate) fn predict(&self, weights: &Path) {
+        let mut command = self.command("predict");
+        let output = command.env("DRIVELOOP_WEIGHTS", weights).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// Predicts with its own weights: the positions of each sample in the map frame.
     pub(crate) fn predictions(&self) -> BTreeMap<String, (Vec<f64>, Vec<f64>)> {
+        self.predict(&self.weights());
+        self.predicted()
+    }
+
+    /// What was predicted last.
+    pub(crate) fn predicted(&self) -> BTreeMap<String, (Vec<f64>, Vec<f64>)> {
         let file = File::open(self.folder.join("predictions.arrow")).unwrap();
         let mut predictions = BTreeMap::new();
         for batch in FileReader::try_new(file, None).unwrap() {
             let batch = batch.unwrap();
             let column = |name: &str| batch.column_by_name(name).unwrap().clone();
-            let ids = String::read(&column("sample_id")).unwrap();
+            let ids = String::read(&column("input_id")).unwrap();
             let x_m = Vec::<f64>::read(&column("x_m")).unwrap();
             let y_m = Vec::<f64>::read(&column("y_m")).unwrap();
-            predictions.extend(ids.into_iter().zip(x_m.into_iter().zip(y_m)));
+            for (input_id, path) in ids.iter().zip(x_m.iter().zip(&y_m)) {
+                let index = input_id.strip_prefix("input-").unwrap().parse().unwrap();
+                let sample = fixture::sample(index, "test");
+                let path = fixture::in_map(&sample, path.0, path.1);
+                predictions.insert(sample.sample_id, path);
+            }
         }
         predictions
     }

@@ -54,21 +54,8 @@ fn it_learns_turns_that_constant_velocity_misses() {
         params: "{}",
     };
     std::fs::create_dir_all(&other.folder).unwrap();
-    let again = other
-        .command("predict")
-        .env("DRIVELOOP_WEIGHTS", job.weights())
-        .output()
-        .unwrap();
-    assert!(
-        again.status.success(),
-        "{}",
-        String::from_utf8_lossy(&again.stderr)
-    );
-    assert_eq!(
-        other.predictions(),
-        predictions,
-        "predict gives what train gave"
-    );
+    other.predict(&job.weights());
+    assert_eq!(other.predicted(), predictions, "the same weights, the same");
 }
 
 #[test]
@@ -79,9 +66,10 @@ fn without_steps_worth_keeping_it_is_the_baseline() {
     let job = Job::new(root.path(), "run", params);
     fixture::write_dataset(&job.dataset, [50, 0, 20]);
     job.train();
+    let predictions = job.predictions();
     for index in 50..70 {
         let sample = fixture::sample(index, "test");
-        let (x_m, y_m) = &job.predictions()[&sample.sample_id];
+        let (x_m, y_m) = &predictions[&sample.sample_id];
         let difference =
             fixture::ade_m(&sample, x_m, y_m) - fixture::constant_velocity_ade_m(&sample);
         assert!(difference.abs() < 1e-4, "{difference}");
@@ -208,8 +196,9 @@ fn a_run_starts_from_the_weights_of_another() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    let again = still.predictions();
     for (id, (x_m, y_m)) in first.predictions() {
-        let (again_x_m, again_y_m) = &still.predictions()[&id];
+        let (again_x_m, again_y_m) = &again[&id];
         for (first_m, again_m) in x_m.iter().zip(again_x_m).chain(y_m.iter().zip(again_y_m)) {
             assert!(
                 (first_m - again_m).abs() < 1e-4,

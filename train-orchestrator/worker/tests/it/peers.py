@@ -1,6 +1,6 @@
 """The forecaster once more, with NumPy, from the weights as the `safetensors` library of Python reads them.
 
-Called with the weights, a file of samples and the predictions; prints the largest difference in metres as JSON."""
+Called with the weights, a file of inputs and the predictions; prints the largest difference in metres as JSON."""
 
 import json
 import sys
@@ -47,14 +47,12 @@ def forecast(sample):
     return history[-1, 4:] * step * 0.1 + correction * 5.0 * step / 30
 
 
-predictions = {row["sample_id"]: row for row in rows(predictions_path)}
+predictions = {row["input_id"]: row for row in rows(predictions_path)}
 largest = 0.0
 samples = rows(samples_path)
 for sample in samples:
-    sin, cos = np.sin(sample["anchor_yaw_rad"]), np.cos(sample["anchor_yaw_rad"])
-    path = forecast(sample) @ np.array([[cos, sin], [-sin, cos]])
-    path += [sample["anchor_x_m"], sample["anchor_y_m"]]
-    predicted = predictions[sample["sample_id"]]
+    path = forecast(sample)
+    predicted = predictions[sample["input_id"]]
     found = np.stack([predicted["x_m"], predicted["y_m"]], axis=1)
     largest = max(largest, float(np.abs(path - found).max()))
 dtypes = sorted({str(tensor.dtype) for tensor in weights.values()})

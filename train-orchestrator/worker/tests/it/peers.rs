@@ -20,10 +20,11 @@ fn others_read_the_weights_and_predict_the_same() {
     );
     fixture::write_dataset(&job.dataset, [500, 40, 70]);
     job.train();
+    job.predict(&job.weights());
     let output = Command::new("python3")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/peers.py"))
         .arg(job.weights())
-        .arg(job.dataset.join("test.arrow"))
+        .arg(driveloop_schemas::forecast::inputs_file(&job.dataset))
         .arg(job.folder.join("predictions.arrow"))
         .env("PYTHONPATH", peers)
         .output()
@@ -31,7 +32,7 @@ fn others_read_the_weights_and_predict_the_same() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(answer["samples"], 70);
+    assert_eq!(answer["samples"], 110);
     assert_eq!(answer["dtypes"], serde_json::json!(["float32"]));
     assert_eq!(answer["names"].as_array().unwrap().len(), 16);
     // Sums of 32-bit floats in another order, over paths of up to 50 m.
