@@ -157,7 +157,7 @@ impl Default for Params {
             learning_rate: 3e-4,
             weight_decay: 1e-2,
             hidden: 64,
-            huber_m: 1.0,
+            huber_m: 0.1,
             final_step_weight: 0.5,
             mirror: true,
             context_dropout: 0.75,
