@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use driveloop_statistics::{benjamini_hochberg, holm};
 
+use crate::paired::ALL;
 use crate::plan::plan;
 use crate::rules::{MetricRule, Rules, WhenWorse};
 use crate::verdict::{Comparison, Family, FamilyKind, Finding};
@@ -60,9 +61,17 @@ pub(crate) fn find(
         }
         // A comparison that is too small to be tested will be one test more.
         let tests = tests(kinds[at]) + u64::from(worse[at].is_none());
-        plan(comparison, rules.worse_alpha / tests as f64, rules);
+        if undecided(comparison, rules) {
+            plan(comparison, rules.worse_alpha / tests as f64, rules);
+        }
         drop_contradicted(comparison);
     }
+}
+
+/// Whether a margin is still to be shown, and more scenes may be asked for.
+fn undecided(comparison: &Comparison, rules: &Rules) -> bool {
+    let looks_worse = comparison.q_value.is_some_and(|q| q <= rules.slice_alpha);
+    comparison.no_worse == Some(false) && (comparison.slice == ALL || looks_worse)
 }
 
 fn kind(rule: Option<&MetricRule>) -> FamilyKind {

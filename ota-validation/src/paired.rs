@@ -107,7 +107,8 @@ impl Paired {
             })
             .collect();
         metrics.sort_by(|a, b| a.name.cmp(&b.name));
-        let scenes: Vec<Scene> = order.iter().map(|at| scenes[*at].clone()).collect();
+        let mut scenes: Vec<Option<Scene>> = scenes.into_iter().map(Some).collect();
+        let scenes: Vec<Scene> = order.iter().filter_map(|at| scenes[*at].take()).collect();
         unanswered.sort();
         let (drive_of, drives) = numbered_drives(&scenes);
         let units = if drives == scenes.len() {

@@ -272,8 +272,8 @@ pub struct Comparison {
     pub margin: Option<f64>,
     /// Whether the candidate was shown to be no worse than the margin.
     pub no_worse: Option<bool>,
-    /// Scenes and drives in all that would decide it with the power of the rules. None without a margin, and beyond
-    /// [`Needed::COUNT_MAX`].
+    /// Scenes and drives in all that would decide it with the power of the rules. None where no margin is left to be
+    /// shown, and beyond [`Needed::COUNT_MAX`].
     pub needed: Option<Needed>,
     /// Those that would show it to be no worse if there is in truth no difference.
     pub needed_if_alike: Option<Needed>,

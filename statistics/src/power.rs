@@ -1,7 +1,6 @@
 //! How many scenes or drives would decide it.
 
 use statrs::function::beta::beta_reg;
-use statrs::function::gamma::ln_gamma;
 
 use crate::normal::{normal_quantile, normal_tail};
 use crate::score::Discordance;
@@ -78,9 +77,11 @@ pub fn scenes_for_worse(observed: Discordance, target: Target) -> f64 {
 /// far from the normal count.
 fn summed_up(discordant: f64, normal: f64, target: Target) -> Option<f64> {
     let share = ((discordant + target.margin) / (2.0 * discordant)).min(1.0);
-    let most = (4.0 * SUMMED_UP_MAX) as u64;
+    let (low, high) = (normal / 8.0, 2.0 * normal);
+    // Eight standard deviations above the mean of the largest suite that is looked at.
+    let most = high * discordant + 8.0 * (high * discordant).sqrt() + 8.0;
     let mut critical = 0;
-    let powers: Vec<f64> = (0..=most)
+    let powers: Vec<f64> = (0..=most as u64)
         .map(|discordant| {
             while binomial_tail(critical, discordant, 0.5) > target.alpha {
                 critical += 1;
@@ -88,12 +89,17 @@ fn summed_up(discordant: f64, normal: f64, target: Target) -> Option<f64> {
             binomial_tail(critical, discordant, share)
         })
         .collect();
-    let (low, high) = (normal / 8.0, 2.0 * normal);
     let power = |scenes: f64| -> f64 {
-        let counts = powers.iter().zip(0_u32..);
-        let met = counts.filter(|(power, count)| **power > 0.0 && f64::from(*count) <= scenes);
-        met.map(|(power, count)| power * binomial_mass(f64::from(count), scenes, discordant))
-            .sum()
+        let odds = discordant / (1.0 - discordant.min(1.0 - 1e-9));
+        let mut mass = (scenes * (-discordant.min(1.0 - 1e-9)).ln_1p()).exp();
+        let mut sum = 0.0;
+        for (power, count) in powers.iter().zip(0_u32..) {
+            let count = f64::from(count);
+            sum += power * mass;
+            // The binomial chances one after another; `scenes` need not be a whole number.
+            mass *= (scenes - count).max(0.0) / (count + 1.0) * odds;
+        }
+        sum
     };
     if power(low) > target.power || power(high) < target.power {
         return None;
@@ -119,13 +125,6 @@ fn binomial_tail(least: u64, count: u64, share: f64) -> f64 {
         return 0.0;
     }
     beta_reg(least as f64, (count - least + 1) as f64, share)
-}
-
-/// Chance of exactly `count` of `scenes`, which need not be a whole number.
-fn binomial_mass(count: f64, scenes: f64, share: f64) -> f64 {
-    let share = share.min(1.0 - 1e-9);
-    let ways = ln_gamma(scenes + 1.0) - ln_gamma(count + 1.0) - ln_gamma(scenes - count + 1.0);
-    (ways + count * share.ln() + (scenes - count) * (1.0 - share).ln()).exp()
 }
 
 fn worse(discordant: f64, target: Target) -> f64 {

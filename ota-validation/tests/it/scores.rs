@@ -2,7 +2,7 @@
 
 use driveloop_ota_validation::{
     Decision, Finding, Paired, PairedMetric, ReasonKind, Rules, Scene, ScoreFile, ScoresOptions,
-    gate, validate_scores,
+    Units, gate, validate_scores,
 };
 
 use crate::fixture::{Draws, hits, no_slices, rules};
@@ -349,4 +349,44 @@ fn a_continuous_metric_is_compared_drive_by_drive() {
         let error = verdict.comparison("error_m", "all").unwrap();
         assert_eq!((error.finding, error.drives), (expected, 100), "{error:?}");
     }
+}
+
+/// Twelve drives that are all a little worse: certain for the test, and too few for an interval that allows for a drive
+/// which was not met.
+#[test]
+fn no_interval_stands_beside_a_finding_that_it_contradicts() {
+    let paired = hits(600, 50, no_slices, |at| (false, at % 50 == 7));
+    let verdict = gate(&paired, &rules(), 1);
+    let hit = verdict.comparison("hit", "all").unwrap();
+    assert_eq!(hit.finding, Finding::Worse);
+    assert!((hit.p_worse.unwrap() - 0.5_f64.powi(12)).abs() < 1e-12);
+    assert_eq!((hit.worsening_low, hit.worsening_high), (None, None));
+    assert!(hit.bound.unwrap() > 0.02, "{hit:?}");
+    // 200 such drives are enough for both.
+    let paired = hits(10_000, 50, no_slices, |at| (false, at % 50 == 7));
+    let verdict = gate(&paired, &rules(), 1);
+    let low = verdict.comparison("hit", "all").unwrap().worsening_low;
+    assert!(low.is_some_and(|low| low > 0.0), "{low:?}");
+}
+
+/// Where each scene is a drive of its own and no column says so, the verdict says what its p-values assume.
+#[test]
+fn what_nobody_said_of_the_scenes_is_said_in_the_verdict() {
+    let words = |paired: &Paired| {
+        let verdict = gate(paired, &rules(), 1);
+        let reasons = verdict.reasons.into_iter();
+        let mut assumed = reasons.filter(|reason| reason.kind == ReasonKind::Assumed);
+        assumed.next().map(|reason| reason.text)
+    };
+    let alone = hits(2_000, 1, no_slices, |_| (false, false));
+    let text = words(&alone).unwrap();
+    for part in [
+        "assume that the 2,000 scenes are independent",
+        "no column says which drive or log",
+        "`drive` under `[columns]`",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(words(&alone.with_units(Units::DrivesByColumn)), None);
+    assert_eq!(words(&hits(2_000, 2, no_slices, |_| (false, false))), None);
 }
