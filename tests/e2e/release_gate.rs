@@ -291,7 +291,7 @@ fn rows_that_summarise_two_stages_change_nothing() {
         assert_eq!(collisions[..2], [4, 15]);
         if clean.is_empty() {
             for key in ["stage_one", "stage_two", "combined"] {
-                let said = format!("row `extended_pdm_score_{key}`: the mean of other rows");
+                let said = format!("row `extended_pdm_score_{key}`, the mean of other rows");
                 assert!(run.stderr.contains(&said), "{said}: {}", run.stderr);
                 assert!(evidence["verdict"]["reasons"].to_string().contains(&said));
             }
@@ -327,7 +327,7 @@ fn a_row_that_may_be_a_total_is_asked_and_the_built_in_rules_stay() {
     let evidence = evidence(&run);
     assert_eq!(evidence["verdict"]["scenes"], 1_500);
     assert_eq!(evidence["rules"]["name"], "planner-scores");
-    let said = "row `final_score`: the file of --columns calls it an aggregate";
+    let said = "row `final_score`, as the file of --columns calls it an aggregate";
     assert!(run.stderr.contains(said), "{}", run.stderr);
 }
 

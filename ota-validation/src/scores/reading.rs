@@ -47,10 +47,12 @@ fn drives(scenes: &Scenes<'_>) -> String {
 
 fn rows(scenes: &Scenes<'_>, left_out: &LeftOut) -> Vec<String> {
     let mut sentences = Vec::new();
-    for decided in &scenes.decided {
+    for (whose, decided) in ["candidate", "baseline"].iter().zip(&scenes.decided) {
         let said = listed(decided.said.iter());
         if !said.is_empty() {
-            sentences.push(format!("left out, as no scene: {said}"));
+            sentences.push(format!(
+                "left out of the {whose}'s file, as no scene: {said}"
+            ));
         }
     }
     let kept: BTreeSet<&String> = scenes
@@ -64,21 +66,14 @@ fn rows(scenes: &Scenes<'_>, left_out: &LeftOut) -> Vec<String> {
             listed(kept.into_iter())
         ));
     }
-    let (candidate, baseline) = (scenes.candidate.file.name, scenes.baseline.file.name);
     for (count, what) in [
-        (left_out.blank_rows, "rows without any value".to_owned()),
-        (
-            left_out.invalid,
-            "scenes that a file calls invalid".to_owned(),
-        ),
+        (left_out.blank_rows, "rows without any value"),
+        (left_out.invalid, "scenes that a file calls invalid"),
         (
             left_out.only_candidate,
-            format!("scenes that only {candidate} has"),
+            "scenes that only the candidate has",
         ),
-        (
-            left_out.only_baseline,
-            format!("scenes that only {baseline} has"),
-        ),
+        (left_out.only_baseline, "scenes that only the baseline has"),
     ] {
         if count > 0 {
             sentences.push(format!("left out: {} {what}", count_text(count)));

@@ -69,9 +69,8 @@ pub(super) fn decide(
             match verdicts.get(key) {
                 Some(Verdict::Aggregate(why)) => {
                     decided.aggregates.insert(*row);
-                    let name = file.file.name;
-                    // Not its place: the order of rows has no influence on anything that is said.
-                    decided.said.insert(format!("{name}, row `{key}`: {why}"));
+                    // Neither the row's place nor the file's name: they have no influence on a verdict.
+                    decided.said.insert(format!("row `{key}`, {why}"));
                 }
                 Some(Verdict::Kept) => {
                     decided.kept.insert(key.to_owned());
@@ -98,9 +97,9 @@ fn verdict(key: &str, words: &[Word], columns: &Columns) -> Option<Verdict> {
     if is_in(&columns.aggregates) {
         let any_sign = words.iter().any(|word| matches!(word, Word::Summary(_)));
         return Some(Verdict::Aggregate(if any_sign {
-            "the file of --columns calls it an aggregate"
+            "as the file of --columns calls it an aggregate"
         } else {
-            "only the file of --columns calls it an aggregate: nothing tells it from a scene"
+            "as the file of --columns calls it an aggregate, though nothing tells it from a scene"
         }));
     }
     if is_in(&columns.scenes) {
