@@ -11,7 +11,7 @@
 
 use driveloop_schemas::SliceMetric;
 pub use driveloop_statistics::DRIVES_MIN;
-use driveloop_statistics::{Cluster, Side, flip_test, holm, interval};
+use driveloop_statistics::{Cluster, Flips, flip_counts, flip_sums, holm, interval};
 use sha2::{Digest, Sha256};
 
 use crate::compare::Change;
@@ -68,12 +68,26 @@ impl Inference {
         };
         let difference = |drive: &DriveSums| drive.value - drive.baseline;
         let differences: Vec<f64> = drives.iter().map(difference).collect();
+        let flips = flips(&differences);
         Self {
             value: of_means(|drive| drive.value),
             difference: of_means(difference),
-            p_worse: Some(flip_test(&differences, Side::Above)),
-            p_better: Some(flip_test(&differences, Side::Below)),
+            p_worse: Some(flips.above),
+            p_better: Some(flips.below),
         }
+    }
+}
+
+/// The test of flipped drives. The sums of yes-or-no metrics are whole numbers, of which it counts every flip.
+fn flips(differences: &[f64]) -> Flips {
+    if differences
+        .iter()
+        .all(|difference| difference.fract() == 0.0)
+    {
+        let counts: Vec<i64> = differences.iter().map(|sum| *sum as i64).collect();
+        flip_counts(&counts)
+    } else {
+        flip_sums(differences)
     }
 }
 

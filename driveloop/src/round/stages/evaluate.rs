@@ -87,20 +87,16 @@ async fn against(
 
 /// What was scored, and how much there is to mend where it chooses.
 fn note(split: &str, report: &EvaluationReport) -> String {
-    let mut note = format!(
-        "{split}: {} of {}",
-        coverage_text(report.coverage),
-        count(report.drives, "drive")
-    );
+    let mut parts = vec![format!("{split}: {}", count(report.drives, "drive"))];
+    if split == SPLITS[0] {
+        parts.push(format!("{} to mend", count(report.failures.len(), "slice")));
+    }
+    parts.push(coverage_text(report.coverage));
     if !report.composed.is_whole() {
         let composed = coverage_text(report.composed);
-        note.push_str(&format!(", of composed drives {composed}"));
+        parts.push(format!("of composed drives {composed}"));
     }
-    if split == SPLITS[0] {
-        let failures = count(report.failures.len(), "slice");
-        note.push_str(&format!(", {failures} to mend"));
-    }
-    note
+    parts.join(", ")
 }
 
 /// Whether the split has samples of recorded or simulated drives. With few drives there is no validation split.
