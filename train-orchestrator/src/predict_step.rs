@@ -32,12 +32,13 @@ impl PredictFolder {
 
     /// Makes it anew, with the weights and nothing else in it.
     pub(crate) fn prepare(&self, weights: &[u8]) -> Result<()> {
-        match std::fs::remove_dir_all(&self.root) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io(&self.root)(error));
-            }
-            _ => {}
-        }
+        // The trainer had the folder around it, and may have left anything in its place.
+        let removed = match std::fs::symlink_metadata(&self.root) {
+            Err(_) => Ok(()),
+            Ok(found) if found.is_dir() => std::fs::remove_dir_all(&self.root),
+            Ok(_) => std::fs::remove_file(&self.root),
+        };
+        removed.map_err(Error::io(&self.root))?;
         std::fs::create_dir_all(&self.root).map_err(Error::io(&self.root))?;
         let path = self.weights();
         std::fs::write(&path, weights).map_err(Error::io(&path))
@@ -83,12 +84,16 @@ pub(crate) fn of_predict_step(exit: Exit) -> Exit {
 }
 
 impl Driver<'_> {
-    /// Brings the weights into the lake, and starts a step that predicts with them as they are there. Where the work folder lost
-    /// them, they are trained again.
+    /// Brings the weights into the lake, and starts a step that predicts with them as they are there. Where the work folder has
+    /// lost them, or has something else in their place by now, they are trained again.
     pub(crate) async fn start_predicting(&mut self, number: u32, not_before_ns: i64) -> Result<()> {
-        let Some(trained) = self.trained()? else {
-            let attempt = self.record.state.attempts + 1;
-            return self.start(attempt, i64::MIN).await;
+        let trained = match self.trained() {
+            Ok(Some(trained)) => trained,
+            Ok(None) | Err(Error::Output { .. }) => {
+                let attempt = self.record.state.attempts + 1;
+                return self.start(attempt, i64::MIN).await;
+            }
+            Err(error) => return Err(error),
         };
         let Some(grant) = self.turn(not_before_ns).await? else {
             return Ok(());

@@ -168,9 +168,10 @@ impl Iterator for Rows {
         }
         self.next += 1;
         let input_ids = self.input_ids.as_string::<i32>();
-        let input_id = match input_ids.is_valid(row) {
-            true => input_ids.value(row),
-            false => "null",
+        let input_id = if input_ids.is_valid(row) {
+            input_ids.value(row)
+        } else {
+            "null"
         };
         Some((input_id.to_owned(), self.positions(row)))
     }

@@ -413,9 +413,10 @@ impl State {
     fn exited(&mut self, exit: &Exit, at_ns: i64, origin_ns: i64) {
         let retries = self.policy.retries;
         let was_predicting = self.phase == Phase::Predicting;
-        let (again, after) = match was_predicting {
-            true => (Phase::Done, Phase::Predicted),
-            false => (Phase::Waiting, Phase::Done),
+        let (again, after) = if was_predicting {
+            (Phase::Done, Phase::Predicted)
+        } else {
+            (Phase::Waiting, Phase::Done)
         };
         self.phase = again;
         match exit {

@@ -162,6 +162,17 @@ async fn a_predict_step_that_fails_otherwise_is_told_by_its_own_log() {
 }
 
 #[tokio::test]
+async fn what_the_trainer_left_in_its_place_is_cleared() {
+    let setup = setup().await;
+    for (number, left) in ["touch", "mkdir -p", "ln -s /"].into_iter().enumerate() {
+        let text = format!("{left} \"$DRIVELOOP_JOB_DIR/predict\"; {OUTPUTS}");
+        let mut spec = scripts(&text, PREDICT);
+        spec.name = format!("left-{number}");
+        assert_eq!(setup.train(&spec).await.unwrap().predictions, 5, "{left}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_predict_step_there_are_the_figures_of_the_training() {
     let setup = setup().await;
     let report = setup.train(&script(OUTPUTS)).await.unwrap();
