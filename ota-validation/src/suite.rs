@@ -10,7 +10,7 @@ use driveloop_schemas::forecast::{HORIZON_STEPS, STEP_NS, STEP_TOLERANCE_NS};
 use driveloop_schemas::{ObjectTrack, Sample, SampleMetric};
 
 use crate::error::{Error, Result};
-use crate::paired::{Paired, PairedMetric, Scene};
+use crate::paired::{Paired, PairedMetric, Scene, Units};
 use crate::reasons::count_text;
 use crate::verdict::{Decision, Reason, ReasonKind, Verdict};
 
@@ -136,7 +136,7 @@ pub(crate) async fn pair(
     }
     let metrics = metrics(&scenes, candidate, baseline);
     Ok(Answers {
-        paired: Paired::new(scenes, metrics, unanswered)?,
+        paired: Paired::new(scenes, metrics, unanswered)?.with_units(Units::DrivesByColumn),
         neither,
         baseline_missing,
         without_truth: without_truth.len(),

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::paired::{Paired, PairedMetric, Scene};
+use crate::paired::{Paired, PairedMetric, Scene, Units};
 use crate::rules::Rules;
 pub(crate) use reading::Reading;
 use scenes::Decided;
@@ -201,7 +201,12 @@ fn pair(scenes: &Scenes<'_>, key: &str) -> Result<(Paired, LeftOut)> {
             expected: format!("they share no valid scene by column `{key}`"),
         });
     }
-    Ok((Paired::new(paired_scenes, metrics, unanswered)?, left_out))
+    let units = match baseline.drive.as_ref().or(candidate.drive.as_ref()) {
+        Some(_) => Units::DrivesByColumn,
+        None => Units::ScenesAssumedIndependent,
+    };
+    let paired = Paired::new(paired_scenes, metrics, unanswered)?;
+    Ok((paired.with_units(units), left_out))
 }
 
 /// The metrics of both files, in the order of the baseline's columns.

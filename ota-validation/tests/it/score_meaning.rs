@@ -126,6 +126,23 @@ fn the_first_lines_say_how_each_column_is_read() {
         said.contains("drives: no column names the drive or log"),
         "{said}"
     );
+    // The verdict says what follows from it, and nothing where there is a column.
+    let assumed = |validation: &Validation| {
+        let mut reasons = validation.verdict.reasons.iter();
+        reasons.any(|reason| reason.kind == ReasonKind::Assumed)
+    };
+    assert!(assumed(&validation));
+    let mut one_scene_a_log = String::new();
+    for (at, line) in text.lines().enumerate() {
+        let cells: Vec<&str> = line.split(',').collect();
+        let log = format!("log-{at}");
+        let log = if at == 0 { cells[1] } else { &log };
+        one_scene_a_log += &format!("{},{log},{}\n", cells[0], cells[2..].join(","));
+    }
+    let validation = validate(&one_scene_a_log, &one_scene_a_log, Some(columns)).unwrap();
+    assert_eq!(validation.verdict.drives, 200);
+    let said = "a column says that each scene is a drive of its own";
+    assert!(!assumed(&validation), "{said}");
 }
 
 #[test]
