@@ -229,12 +229,7 @@ impl State {
         let at_ns = self.elapsed_at(&event.at);
         match (&self.phase, &event.kind) {
             (Phase::New | Phase::Failed { .. } | Phase::Cancelled, E::Submitted { .. }) => {
-                self = Self::new(self.policy);
-                self.phase = Phase::Waiting;
-                self.submitted_ns = event.at.at_ns;
-                self.last = event.at.clone();
-                self.worked = (event.at.clone(), 0);
-                return Ok(self);
+                return Ok(Self::submitted(self.policy, &event.at));
             }
             // Who takes up a run that is collected finds that the lake lost its rows.
             (phase, E::Adopted { owner }) if phase.is_live() || *phase == Phase::Collected => {
@@ -285,14 +280,10 @@ impl State {
                     gpu_ns,
                 },
             ) => {
-                self.cpu_ns += cpu_ns.unwrap_or_default();
-                let measured = self.gpu_ns.into_iter().chain(*gpu_ns);
-                self.gpu_ns = measured.reduce(|sum, ns| sum.saturating_add(ns));
+                self.used(*cpu_ns, *gpu_ns);
                 // Entries of older versions have times of the wall clock.
-                let origin_ns = match event.at.monotonic {
-                    Some(_) => 0,
-                    None => self.submitted_ns,
-                };
+                let is_older = event.at.monotonic.is_none();
+                let origin_ns = if is_older { self.submitted_ns } else { 0 };
                 self.exited(exit, at_ns, origin_ns);
             }
             (Phase::Done | Phase::Predicted, E::Succeeded) => self.wait(at_ns, Phase::Succeeded),
@@ -343,16 +334,35 @@ impl State {
         }
     }
 
+    /// A run that was asked for.
+    fn submitted(policy: Policy, at: &Moment) -> Self {
+        Self {
+            phase: Phase::Waiting,
+            submitted_ns: at.at_ns,
+            last: at.clone(),
+            worked: (at.clone(), 0),
+            ..Self::new(policy)
+        }
+    }
+
+    /// Adds what an attempt was measured to have used.
+    fn used(&mut self, cpu_ns: Option<i64>, gpu_ns: Option<i64>) {
+        self.cpu_ns += cpu_ns.unwrap_or_default();
+        let measured = self.gpu_ns.into_iter().chain(gpu_ns);
+        self.gpu_ns = measured.reduce(i64::saturating_add);
+    }
+
     fn passed(&mut self, event: &Event, elapsed_ns: i64) {
+        if matches!(event.kind, EventKind::CancelAsked { .. }) {
+            // Of somebody on any machine, whose clock is none of the owner's: no time is booked up to it.
+            return;
+        }
         let mut at = event.at.clone();
         if at.monotonic.is_none() {
             // A wall clock that went back is waited for.
             at.at_ns = at.at_ns.max(self.last.at_ns);
         }
-        if !matches!(
-            event.kind,
-            EventKind::Adopted { .. } | EventKind::CancelAsked { .. }
-        ) {
+        if !matches!(event.kind, EventKind::Adopted { .. }) {
             self.worked = (at.clone(), elapsed_ns);
         }
         self.last = at;

@@ -190,11 +190,12 @@ async fn each_field_of_the_metrics_is_read_and_what_is_of_no_use_is_said_once() 
 async fn a_metrics_file_that_is_written_anew_is_a_sign_of_life() {
     let setup = setup().await;
     let mut spec = script(&format!(
-        r#"for step in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+        r#"for step in $(seq 10 50); do
             echo "{{\"step\": $step}}" > "$DRIVELOOP_METRICS"; sleep 0.2
         done; {OUTPUTS}"#
     ));
-    spec.heartbeat_timeout_s = 1.5;
+    // Shorter than the whole, longer than what a busy machine makes of one step.
+    spec.heartbeat_timeout_s = 6.0;
     let (report, seen) = setup.train_and_watch(&spec).await;
     assert_eq!(report.unwrap().attempts, 1);
     let steps: Vec<_> = seen
@@ -204,7 +205,8 @@ async fn a_metrics_file_that_is_written_anew_is_a_sign_of_life() {
             _ => None,
         })
         .collect();
-    assert_eq!(steps, (1..=15).collect::<Vec<_>>());
+    // A look may come too late for a line that was written over.
+    assert!(steps.is_sorted() && steps.len() >= 10, "{steps:?}");
 }
 
 #[tokio::test]

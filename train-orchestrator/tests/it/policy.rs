@@ -598,6 +598,43 @@ fn a_pause_is_waiting_on_the_same_machine_and_on_another_one() {
 }
 
 #[test]
+fn whoever_cancels_may_have_another_clock() {
+    let of = |asked: Option<Moment>| {
+        let mut journal: Vec<Event> = [
+            (0, submitted()),
+            (0, adopted()),
+            (0, EventKind::Started { attempt: 1 }),
+            (3, EventKind::Stepping { step: 0 }),
+        ]
+        .map(|(ns, kind)| Event {
+            at: moment("here", ns),
+            kind,
+        })
+        .into();
+        let by = "me".into();
+        journal.extend(asked.map(|at| Event {
+            at,
+            kind: EventKind::CancelAsked { by },
+        }));
+        journal.push(Event {
+            at: moment("here", 9),
+            kind: exited(Exit::Stopped),
+        });
+        State::replay(POLICY, &journal).unwrap().ledger
+    };
+    let expected = of(None);
+    assert_eq!((expected.lost_ns, expected.wall_ns()), (9, 9));
+    for at in [
+        moment("there", HOUR_NS),
+        moment("there", -HOUR_NS),
+        Moment::by_wall(HOUR_NS),
+        moment("here", 5),
+    ] {
+        assert_eq!(of(Some(at.clone())), expected, "{at:?}");
+    }
+}
+
+#[test]
 fn want_of_memory_has_a_budget_of_its_own_and_an_interruption_has_none() {
     let out_of_memory = || Exit::OutOfMemory {
         reason: "out of memory".into(),
