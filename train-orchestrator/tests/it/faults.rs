@@ -36,11 +36,6 @@ async fn what_is_no_output_is_the_trainers_fault_and_the_next_attempt_begins_cle
             "is a folder, expected a file",
         ),
         (
-            r#"rm "$DRIVELOOP_PREDICTIONS_OUT"; mkdir "$DRIVELOOP_PREDICTIONS_OUT""#,
-            "predictions.arrow",
-            "is a folder, expected a file",
-        ),
-        (
             r#": > "$DRIVELOOP_MODEL_OUT""#,
             "model.safetensors",
             "is empty",

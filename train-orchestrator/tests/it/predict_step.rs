@@ -145,6 +145,9 @@ async fn a_predict_step_that_fails_otherwise_is_told_by_its_own_log() {
     spec.trainer = scripts(OUTPUTS, "printf torn > \"$DRIVELOOP_PREDICTIONS_OUT\"").trainer;
     let error = setup.train(&spec).await.unwrap_err().to_string();
     assert!(error.contains("predictions.arrow"), "{error}");
+    spec.trainer = scripts(OUTPUTS, "mkdir \"$DRIVELOOP_PREDICTIONS_OUT\"").trainer;
+    let error = setup.train(&spec).await.unwrap_err().to_string();
+    assert!(error.contains("is a folder, expected a file"), "{error}");
     spec.trainer = scripts(OUTPUTS, "true").trainer;
     let error = setup.train(&spec).await.unwrap_err().to_string();
     assert!(error.contains("exit status 0, but no"), "{error}");
