@@ -163,7 +163,11 @@ pub(crate) async fn release(lake: &Lake, validation: &Validation, commit: &Commi
         let commit = commit
             .clone()
             .with_transactions([format!("release/{number}")]);
-        lake.append(std::slice::from_ref(&release), &commit).await?;
+        match lake.append(std::slice::from_ref(&release), &commit).await {
+            // Another validation took the number since: whose it is is looked up below.
+            Ok(_) | Err(driveloop_lake::Error::OtherContent { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         taken = of_number(releases(lake).await?);
     }
     match taken {

@@ -85,9 +85,16 @@ fn the_second_round_mends_what_the_first_one_lacks_and_a_sabotaged_one_is_blocke
         figures[3] < 0.0,
         "on drives that it was not trained on, {TARGET} improves: {figures:?}"
     );
+    // The first round's model was not released: the second one's is compared with what was there before both.
     let (decision, reasons) = verdict(&bench, "demo-2");
     assert_eq!(decision, "PASS", "{reasons}");
     assert!(!reasons.contains("is significantly worse"), "{reasons}");
+    assert!(
+        reasons.contains("the baseline is constant-velocity: the reference model"),
+        "{reasons}"
+    );
+    let releases = bench.lines("SELECT number, model_id LIKE 'demo-2-%' FROM release");
+    assert_eq!(releases, ["1,true"]);
 
     let Some(python) = peers_python() else {
         return;
@@ -119,6 +126,7 @@ fn the_second_round_mends_what_the_first_one_lacks_and_a_sabotaged_one_is_blocke
     let said = run(&bench, "sabotaged", Some(&python));
     let (decision, reasons) = verdict(&bench, "sabotaged");
     assert_eq!(decision, "BLOCK", "{reasons}");
+    assert!(reasons.contains("the baseline is demo-2-"), "{reasons}");
     let named = format!("(slice scenario={SHIFTED}) is significantly worse");
     assert!(reasons.contains(&named), "{reasons}");
     eprintln!("sabotaged: {reasons}");

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, ListArray,
-    StringArray, new_empty_array, new_null_array,
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array,
+    ListArray, StringArray, new_empty_array, new_null_array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
@@ -44,6 +44,7 @@ fn row(spec: &TableSpec) -> RecordBatch {
             DataType::Int32 => Arc::new(Int32Array::from(vec![1])),
             DataType::Float64 => Arc::new(Float64Array::from(vec![1.0])),
             DataType::Date32 => Arc::new(Date32Array::from(vec![0])),
+            DataType::Binary => Arc::new(BinaryArray::from(vec![b"x".as_slice()])),
             DataType::Boolean => Arc::new(BooleanArray::from(vec![false])),
             DataType::List(field) => Arc::new(ListArray::new(
                 Arc::clone(field),
