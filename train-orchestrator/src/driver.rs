@@ -2,18 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::pin::pin;
 use std::time::Duration;
 
 use crate::alive::{Alive, orphaned};
-use crate::attempt::{attempt, cannot_start};
+use crate::attempt::cannot_start;
 use crate::claim::Claim;
 use crate::collect::{Collector, End, Trained};
 use crate::error::{Error, Result};
 use crate::event::{EventKind, Exit};
-use crate::executor::{Ask, Attempt, Sight, Watch};
-use crate::folder::{clear, fault_of_output, log_name, make_folder, tail};
-use crate::gate::{Admission, Gate, Grant};
+use crate::executor::{Ask, Sight, Watch};
+use crate::folder::{fault_of_output, log_name, tail};
+use crate::gate::{Gate, Grant};
 use crate::gpu::GpuWatch;
 use crate::line::MetricsLine;
 use crate::metrics::Summary;
@@ -22,10 +21,9 @@ use crate::predict_step::{of_predict_step, predict_log_name};
 use crate::record::Record;
 use crate::state::{Action, Phase, State};
 use crate::sweep::sweep;
-use crate::weights::{model, weights_of};
 
 /// How often it is looked whether somebody wants the run to end, or took it over, and noted that the worker lives.
-const POLL_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const POLL_EVERY: Duration = Duration::from_secs(1);
 /// How many of these looks are from one measurement of the CPU time of a running worker to the next: it reads all processes.
 const POLLS_PER_MEASUREMENT: u32 = 5;
 
@@ -123,7 +121,7 @@ impl<'a> Driver<'a> {
     }
 
     /// The row is written before the entry: whoever finds the run ended finds the row.
-    async fn fail(&mut self, reason: String) -> Result<()> {
+    pub(crate) async fn fail(&mut self, reason: String) -> Result<()> {
         let end = End::Failed {
             reason: reason.clone(),
         };
@@ -138,131 +136,6 @@ impl<'a> Driver<'a> {
         self.collector
             .record_end(end, state, &summary, elapsed_ns)
             .await
-    }
-
-    /// Waits for its time and its slots; `None` where the run is cancelled meanwhile, or cannot go on.
-    pub(crate) async fn turn(&mut self, not_before_ns: i64) -> Result<Option<Grant<'a>>> {
-        loop {
-            let left_ns = not_before_ns.saturating_sub(self.record.elapsed_ns());
-            let Ok(left_ns @ 1..) = u64::try_from(left_ns) else {
-                break;
-            };
-            self.gate.idle(self.place);
-            self.check_stop()?;
-            tokio::time::sleep(Duration::from_nanos(left_ns).min(POLL_EVERY)).await;
-            self.record.refresh().await?;
-            if self.record.state.next() == Some(Action::Cancel) {
-                return Ok(None);
-            }
-        }
-        match self.admission().await? {
-            Some(Admission::Granted(grant)) => Ok(Some(grant)),
-            Some(Admission::Denied(after)) => {
-                self.denied = Some(after);
-                let after = self.names[after];
-                let reason = format!("job `{after}`, which it comes after, left no model");
-                self.fail(reason).await.map(|()| None)
-            }
-            None => Ok(None),
-        }
-    }
-
-    /// Starts an attempt when it is its turn. Does nothing where the run is cancelled meanwhile.
-    pub(crate) async fn start(&mut self, number: u32, not_before_ns: i64) -> Result<()> {
-        let Some(grant) = self.turn(not_before_ns).await? else {
-            return Ok(());
-        };
-        if !self.note(EventKind::Started { attempt: number }).await? {
-            return Ok(());
-        }
-        sweep(self.claim.folder.root()).await?;
-        if !self.claim.folder.restore()? {
-            return Err(self.busy_folder());
-        }
-        self.fetch_weights().await?;
-        let attempt = attempt(
-            self.job,
-            self.options,
-            &self.claim.folder,
-            number,
-            &grant.gpus,
-        )?;
-        self.launch(attempt, grant).await
-    }
-
-    /// Starts the processes of an attempt, to be watched from now on.
-    pub(crate) async fn launch(&mut self, attempt: Attempt, grant: Grant<'a>) -> Result<()> {
-        let TrainOptions {
-            limits,
-            memory_events,
-            clock,
-            ..
-        } = self.options;
-        match attempt.start_within(limits, memory_events.clone(), clock.clone())? {
-            Ok(watch) => {
-                let gpus = self.watch_gpus(&grant);
-                self.running = Some((watch, gpus, grant));
-            }
-            Err(exit) => {
-                let exited = EventKind::Exited {
-                    exit,
-                    cpu_ns: None,
-                    gpu_ns: None,
-                };
-                self.note(exited).await?;
-            }
-        }
-        Ok(())
-    }
-
-    fn watch_gpus(&self, grant: &Grant<'_>) -> GpuWatch {
-        let TrainOptions {
-            machine,
-            nvidia_smi,
-            ..
-        } = self.options;
-        let granted = machine.gpus.iter();
-        let granted = granted.filter(|gpu| grant.gpus.contains(&gpu.index));
-        let uuids: Vec<_> = granted.map(|gpu| gpu.uuid.as_str()).collect();
-        GpuWatch::start(nvidia_smi.as_deref(), &uuids)
-    }
-
-    /// Waits for slots; `None` where the run is cancelled meanwhile.
-    async fn admission(&mut self) -> Result<Option<Admission<'a>>> {
-        let gate = self.gate;
-        let mut asking = pin!(gate.ask(self.place, self.record.state.may_make_room()));
-        loop {
-            tokio::select! {
-                admission = &mut asking => return Ok(Some(admission)),
-                () = tokio::time::sleep(POLL_EVERY) => {}
-            }
-            self.check_stop()?;
-            self.claim.beat.check(&self.job.spec.name)?;
-            self.record.refresh().await?;
-            if self.record.state.next() == Some(Action::Cancel) {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// Brings the weights of the model that this job starts from, and of the jobs before it, into its folder.
-    async fn fetch_weights(&self) -> Result<()> {
-        let folder = &self.claim.folder;
-        let start = self.job.spec.start_from.clone();
-        let start = start.map(|model_id| (folder.weights_at_start(), model_id));
-        let before = self.gate.models_before(self.place).into_iter();
-        let before = before
-            .map(|(earlier, model_id)| (folder.weights_before(self.names[earlier]), model_id));
-        for (path, model_id) in start.into_iter().chain(before) {
-            let lake = self.collector.lake;
-            let weights = weights_of(lake, &model(lake, &model_id).await?).await?;
-            let parent = path.parent().unwrap_or(&path);
-            make_folder(parent)?;
-            // An earlier attempt may have put something else there.
-            clear(&path)?;
-            std::fs::write(&path, weights).map_err(Error::io(&path))?;
-        }
-        Ok(())
     }
 
     /// Watches the worker to its end.
@@ -348,7 +221,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn check_stop(&self) -> Result<()> {
+    pub(crate) fn check_stop(&self) -> Result<()> {
         match self.options.stop.asked() {
             Some(by) => Err(self.interrupted(by)),
             None => Ok(()),
@@ -363,7 +236,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn busy_folder(&self) -> Error {
+    pub(crate) fn busy_folder(&self) -> Error {
         Error::Busy {
             job: self.job.spec.name.clone(),
             by: "another process of this machine, which took its folder when that was removed"

@@ -9,119 +9,10 @@
 pub use crate::clock::{Moment, Monotonic};
 pub use crate::event::{Event, EventKind, Exit, Owner};
 pub use crate::ledger::Ledger;
+pub use crate::phase::{Action, Phase};
 
 use crate::error::{Error, Result};
 use crate::spec::Retries;
-
-/// Where a run stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Phase {
-    /// Nothing happened yet.
-    New,
-    /// No worker; one is to be started.
-    Waiting,
-    /// A worker runs.
-    Running,
-    /// The worker left its weights.
-    Done,
-    /// A worker predicts with the weights.
-    Predicting,
-    /// It left the predictions.
-    Predicted,
-    /// The budget is used up, or nothing would help.
-    GivenUp {
-        /// Why.
-        reason: String,
-    },
-    /// Somebody wants it to end, and no worker runs.
-    Cancelling,
-    /// Its end is in the journal, its results may not be in the lake.
-    Succeeded,
-    /// It failed. It may be submitted again.
-    Failed {
-        /// Why.
-        reason: String,
-    },
-    /// It was cancelled. It may be submitted again.
-    Cancelled,
-    /// Its results are in the lake.
-    Collected,
-}
-
-impl Phase {
-    /// One word for a person.
-    #[must_use]
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Waiting => "waiting",
-            Self::Running => "running",
-            Self::Predicting => "predicting",
-            Self::Done | Self::Predicted | Self::Succeeded => "collecting",
-            Self::GivenUp { .. } => "failing",
-            Self::Cancelling => "cancelling",
-            Self::Failed { .. } => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Collected => "succeeded",
-        }
-    }
-
-    /// Whether somebody has still to do something for it.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
-        let ended = matches!(
-            self,
-            Self::Failed { .. } | Self::Cancelled | Self::Collected
-        );
-        !ended && *self != Self::New
-    }
-}
-
-impl Phase {
-    /// Whether weights are there, or were: an attempt to predict may follow, or another training where they are lost. What was
-    /// asked to end before it predicted is not begun.
-    fn may_predict(&self, cancel_asked: bool) -> bool {
-        match self {
-            Self::Done => !cancel_asked,
-            Self::GivenUp { .. } | Self::Predicted | Self::Succeeded | Self::Collected => true,
-            _ => false,
-        }
-    }
-}
-
-/// What to do next.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    /// Start an attempt, when its slots are free.
-    Start {
-        /// The attempt, from one.
-        attempt: u32,
-        /// Not before this time, nanoseconds since submission.
-        not_before_ns: i64,
-    },
-    /// Start an attempt to predict with the weights, when its slots are free.
-    Predict {
-        /// The attempt, from one after each training.
-        attempt: u32,
-        /// Not before this time.
-        not_before_ns: i64,
-    },
-    /// Watch the worker until it ends. Where none is there, its orchestrator was killed.
-    Watch,
-    /// Have the worker end.
-    Stop,
-    /// Note that the run succeeded.
-    Succeed,
-    /// Note that the run failed.
-    Fail {
-        /// Why.
-        reason: String,
-    },
-    /// Note that the run was cancelled.
-    Cancel,
-    /// Bring the results into the lake.
-    Collect,
-}
 
 /// The budgets of a run, the seed of its chance, and whether somebody predicts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -246,11 +137,7 @@ impl State {
             (phase, E::Started { attempt })
                 if *phase == Phase::Waiting || phase.may_predict(self.cancel_asked) =>
             {
-                self.wait(at_ns, Phase::Running);
-                self.attempts = *attempt;
-                self.predict_attempts = 0;
-                self.is_predicted = false;
-                self.weights_digest = None;
+                self.trains(at_ns, *attempt);
             }
             (
                 phase,
@@ -259,10 +146,7 @@ impl State {
                     weights_digest,
                 },
             ) if phase.may_predict(self.cancel_asked) => {
-                self.wait(at_ns, Phase::Predicting);
-                self.predict_attempts = *attempt;
-                self.is_predicted = false;
-                self.weights_digest = Some(weights_digest.clone());
+                self.predicts(at_ns, *attempt, weights_digest);
             }
             (Phase::Running, E::Stepping { step }) => {
                 self.ledger.lose(at_ns);
@@ -281,10 +165,7 @@ impl State {
                 },
             ) => {
                 self.used(*cpu_ns, *gpu_ns);
-                // Entries of older versions have times of the wall clock.
-                let is_older = event.at.monotonic.is_none();
-                let origin_ns = if is_older { self.submitted_ns } else { 0 };
-                self.exited(exit, at_ns, origin_ns);
+                self.exited(exit, at_ns, event.at.monotonic.is_none());
             }
             (Phase::Done | Phase::Predicted, E::Succeeded) => self.wait(at_ns, Phase::Succeeded),
             // Also where a job that it comes after failed, or the budgets were smaller.
@@ -420,7 +301,28 @@ impl State {
         self.phase = phase;
     }
 
-    fn exited(&mut self, exit: &Exit, at_ns: i64, origin_ns: i64) {
+    fn trains(&mut self, at_ns: i64, attempt: u32) {
+        self.wait(at_ns, Phase::Running);
+        self.attempts = attempt;
+        self.predict_attempts = 0;
+        self.is_predicted = false;
+        self.weights_digest = None;
+    }
+
+    fn predicts(&mut self, at_ns: i64, attempt: u32, weights_digest: &str) {
+        self.wait(at_ns, Phase::Predicting);
+        self.predict_attempts = attempt;
+        self.is_predicted = false;
+        self.weights_digest = Some(weights_digest.to_owned());
+    }
+
+    fn exited(&mut self, exit: &Exit, at_ns: i64, is_of_older_version: bool) {
+        // Entries of older versions have times of the wall clock.
+        let origin_ns = if is_of_older_version {
+            self.submitted_ns
+        } else {
+            0
+        };
         let retries = self.policy.retries;
         let was_predicting = self.phase == Phase::Predicting;
         let (again, after) = if was_predicting {

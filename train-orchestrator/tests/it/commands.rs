@@ -254,7 +254,7 @@ async fn outputs_that_are_missing_or_wrong_are_the_trainers_fault() {
 
     spec.trainer = script("printf '' > \"$DRIVELOOP_MODEL_OUT\"").trainer;
     let error = setup.train(&spec).await.unwrap_err().to_string();
-    assert!(error.contains("got an empty file"), "{error}");
+    assert!(error.contains("model.safetensors is empty"), "{error}");
     assert!(rows(&setup.lake).await.1.is_empty());
 }
 

@@ -292,13 +292,18 @@ fn a_journal_that_is_cut_anywhere_is_driven_to_the_same_end() {
 #[test]
 fn a_journal_of_an_older_version_has_its_predictions_made_now() {
     // A run that had ended, and whose predictions could not be brought home: they were made by the trainer itself.
-    let mut journal = by_wall([
-        (1, submitted()),
-        (1, adopted()),
-        (1, EventKind::Started { attempt: 1 }),
-        (1, exited(Exit::Success)),
-        (1, EventKind::Succeeded),
-    ]);
+    let mut journal: Vec<Event> = [
+        submitted(),
+        adopted(),
+        EventKind::Started { attempt: 1 },
+        exited(Exit::Success),
+        EventKind::Succeeded,
+    ]
+    .map(|kind| Event {
+        at: moment("boot", 1),
+        kind,
+    })
+    .into();
     let next = |policy| State::replay(policy, &journal).unwrap().next();
     assert_eq!(next(POLICY), Some(Action::Collect));
     assert!(matches!(next(PREDICTS), Some(Action::Predict { .. })));
