@@ -126,12 +126,7 @@ impl State {
             (phase, E::Adopted { owner }) if phase.is_live() || *phase == Phase::Collected => {
                 self.owner = Some(owner.clone());
             }
-            (phase, E::CancelAsked { .. }) if phase.is_live() => {
-                self.cancel_asked = true;
-                if self.phase == Phase::Waiting {
-                    self.phase = Phase::Cancelling;
-                }
-            }
+            (phase, E::CancelAsked { .. }) if phase.is_live() => self.ends(),
             // After success: where the outputs were lost, or the lake that they were in. After giving up: where whoever went
             // on then had larger budgets than whoever reads this.
             (phase, E::Started { attempt })
@@ -299,6 +294,13 @@ impl State {
     fn wait(&mut self, until_ns: i64, phase: Phase) {
         self.ledger.wait(until_ns);
         self.phase = phase;
+    }
+
+    fn ends(&mut self) {
+        self.cancel_asked = true;
+        if self.phase == Phase::Waiting {
+            self.phase = Phase::Cancelling;
+        }
     }
 
     fn trains(&mut self, at_ns: i64, attempt: u32) {
