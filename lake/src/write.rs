@@ -129,7 +129,7 @@ impl Lake {
     /// When the table or the store fails.
     pub async fn missing(&self, table: &str, ids: &[String]) -> Result<Vec<String>> {
         let there = self.transactions(table).await?;
-        let missing = ids.iter().filter(|id| !there.contains(*id));
+        let missing = ids.iter().filter(|id| !there.contains(id));
         Ok(missing.cloned().collect())
     }
 
@@ -278,7 +278,7 @@ async fn already_there(
     let (present, missing): (Vec<_>, Vec<_>) = commit
         .transactions
         .iter()
-        .partition(|id| there.contains(*id));
+        .partition(|id| there.contains(id));
     match (present.first(), missing.first()) {
         (Some(_), None) => Ok(log.version().map(|version| version as i64)),
         (None, _) => Ok(None),

@@ -28,8 +28,11 @@ const LEVEL: f64 = 0.025;
 /// What the project asks of releases that are worse nowhere.
 const BLOCKED_MAX: f64 = 0.05;
 
+/// A section of the page: its name, and what simulates it.
+type Section = (&'static str, fn(&mut Table));
+
 fn main() {
-    let sections: [(&str, fn(&mut Table)); 5] = [
+    let sections: [Section; 5] = [
         ("nowhere", worse_nowhere),
         ("margin", worse_by_the_margin),
         ("means", means_worse_by_the_margin),

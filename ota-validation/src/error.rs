@@ -134,20 +134,16 @@ pub enum Error {
     /// The candidate, or a model that its training goes back to, was made with drives of the suite: nothing that it does on them
     /// says anything of others.
     #[error(
-        "{drives} of the test drives of `{suite}` {verb} known to `{model}` by its dataset `{dataset}`, for example {example}: \
-         {relation}; hold out other drives, or train without these"
+        "test drives known to `{model}` by its dataset `{dataset}`: {drives}, for example {example} ({relation}); hold out other \
+         drives, or train without these"
     )]
     SuiteSeen {
-        /// The dataset whose test split is the suite.
-        suite: String,
         /// The model that saw them.
         model: String,
         /// What it was trained or chosen on.
         dataset: String,
         /// How many drives.
         drives: usize,
-        /// `is` or `are`.
-        verb: &'static str,
         /// The first of them.
         example: String,
         /// What the model is to the candidate.

@@ -30,9 +30,7 @@ pub async fn check_suite_unseen(lake: &Lake, model_id: &str, suite: &str) -> Res
             continue;
         };
         return Err(Error::SuiteSeen {
-            suite: suite.to_owned(),
             drives: both.len(),
-            verb: if both.len() == 1 { "is" } else { "are" },
             example: (*example).clone(),
             relation: match depth {
                 0 => "it is the model itself".to_owned(),

@@ -195,8 +195,8 @@ fn check_values(scenes: &[Scene], metrics: &[PairedMetric]) -> Result<()> {
             ("candidate", &metric.candidate),
             ("baseline", &metric.baseline),
         ] {
-            let refused =
-                |value: &Option<f64>| value.is_some_and(|value| !(value.abs() <= VALUE_MAX));
+            let is_sane = |value: f64| value.is_finite() && value.abs() <= VALUE_MAX;
+            let refused = |value: &Option<f64>| value.is_some_and(|value| !is_sane(value));
             if let Some(at) = values.iter().position(refused) {
                 return Err(Error::Value {
                     metric: metric.name.clone(),

@@ -62,7 +62,7 @@ pub(crate) fn plan(comparison: &mut Comparison, threshold: f64, rules: &Rules) {
     let worse = target(effect, threshold, rules);
     let counts = match comparison.failing {
         Some(failing) => shares(comparison, failing, alike, worse, rules),
-        None => means(comparison, alike, worse, rules),
+        None => Some(means(comparison, alike, worse, rules)),
     };
     let Some((alike, worse)) = counts else {
         return;
@@ -116,12 +116,7 @@ fn shares(
 }
 
 /// Counts of a continuous metric.
-fn means(
-    comparison: &Comparison,
-    alike: Target,
-    worse: Target,
-    rules: &Rules,
-) -> Option<(Count, Count)> {
+fn means(comparison: &Comparison, alike: Target, worse: Target, rules: &Rules) -> (Count, Count) {
     let drives = comparison.drives as f64;
     let per_drive = comparison.scenes as f64 / drives;
     let least = rules.drives_min as f64;
@@ -134,13 +129,13 @@ fn means(
     };
     // One drive has no error to plan with: the smallest number that has one.
     let Some(error) = comparison.worsening_error else {
-        return Some((of_drives(least), of_drives(least)));
+        return (of_drives(least), of_drives(least));
     };
     let spread = error * drives.sqrt();
     let found = drives_for_mean(drives, error, worse).max(drives_that_can_reject(worse.alpha));
     let shown = drives_for_mean(drives, error, alike);
     let shown = shown.max(drives_for_bound(spread, WORST_DEVIATIONS * spread, alike));
-    Some((of_drives(shown), of_drives(found)))
+    (of_drives(shown), of_drives(found))
 }
 
 /// How far the worst of some dozens of drives lies above their mean, in standard deviations.

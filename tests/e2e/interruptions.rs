@@ -232,10 +232,10 @@ fn a_signal_is_handed_on_and_the_training_goes_on_from_its_last_moment() {
         let events = journal(&bench.path("lake"), "forecaster");
         let last = events.last().expect("an entry");
         assert_eq!(last["exit"]["exit"], "interrupted", "{last}");
-        let steps = events
+        let mut steps = events
             .iter()
             .filter(|event| event["event"] == "checkpointed");
-        let step = steps.last().expect("a checkpoint of the last moment")["step"].as_u64();
+        let step = steps.next_back().expect("a checkpoint of the last moment")["step"].as_u64();
         assert!(step.is_some_and(|step| step >= reached + 40), "{step:?}");
         reached = step.expect("a step");
     }
@@ -244,7 +244,7 @@ fn a_signal_is_handed_on_and_the_training_goes_on_from_its_last_moment() {
     assert_eq!(run.status, 0, "{}", run.stderr);
     let begun = |event: &&serde_json::Value| event["event"] == "stepping";
     let events = journal(&bench.path("lake"), "forecaster");
-    let last = events.iter().filter(begun).next_back().expect("an entry");
+    let last = events.iter().rfind(begun).expect("an entry");
     assert_eq!(
         last["step"].as_u64(),
         Some(reached),

@@ -63,9 +63,10 @@ pub(crate) fn orphaned(state: &State, folder: Option<&Path>, beat: Option<&Momen
         let noted_ns = modified_ns(&folder.join(ALIVE));
         let after_note_ns = |file_ns: Option<i64>| Some(file_ns?.saturating_sub(noted_ns?));
         let is_predicting = state.phase == Phase::Predicting;
-        let metrics = match is_predicting {
-            true => PredictFolder::of(folder).metrics(),
-            false => folder.join("metrics.jsonl"),
+        let metrics = if is_predicting {
+            PredictFolder::of(folder).metrics()
+        } else {
+            folder.join("metrics.jsonl")
         };
         let unnoted_ns = after_note_ns(modified_ns(&metrics)).unwrap_or_default();
         let noted_ns = state.elapsed_at_sign(&alive.at);

@@ -47,7 +47,7 @@ pub(crate) struct Driver<'a> {
     pub(crate) said_unused: BTreeSet<&'static str>,
 }
 
-impl<'a> Driver<'a> {
+impl Driver<'_> {
     /// Does one action after another, until the run is collected, given up or cancelled.
     pub(crate) async fn drive(mut self) -> Result<TrainReport> {
         loop {

@@ -154,9 +154,8 @@ fn background_fraction(source: &Source<'_>, is_still: bool, options: &FreezeOpti
     let selects = options.from_sql.is_some() || !options.scenarios.is_empty();
     match (source.edit.is_some(), selects) {
         (true, true) => 0.0,
-        (true, false) => options.background_fraction,
         (false, _) if is_still => options.background_fraction * options.still_fraction,
-        (false, _) => options.background_fraction,
+        _ => options.background_fraction,
     }
 }
 

@@ -188,10 +188,10 @@ async fn what_gpus_did_is_sampled_where_there_is_a_driver() {
 }
 
 /// Computes for a second of CPU time, by the trainer's own account of it.
-const COMPUTE: &str = r#"python3 -c '
+const COMPUTE: &str = r"python3 -c '
 import time
 while time.process_time() < 1.0: pass
-'"#;
+'";
 
 #[tokio::test]
 async fn cpu_time_is_what_the_processes_used() {

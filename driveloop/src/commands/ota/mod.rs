@@ -29,7 +29,7 @@ pub(crate) enum Verb {
 
 pub(crate) async fn run(context: &Context, verb: &Verb) -> Result<Exit> {
     match verb {
-        Verb::Validate(args) => validate::run(context, args).await,
+        Verb::Validate(args) => Box::pin(validate::run(context, args)).await,
         Verb::Keygen(args) => keygen::run(args),
         Verb::Verify(args) => verify::run(context, args),
     }
