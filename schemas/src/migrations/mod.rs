@@ -4,100 +4,29 @@
 //! written before it holds there. The store brings older rows up to date as it reads them, and adds the columns to the table itself
 //! with the first commit of the new version; files are not written anew. Columns are neither removed nor renamed, and keep their type.
 
-#[expect(
+#![expect(
     non_snake_case,
-    reason = "named by table, version before and version after"
+    reason = "the files are named by table, version before and version after"
 )]
+
 mod bus_frame__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod calibration__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod camera_frame__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod checkpoint__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod checkpoint__v2__to__v3;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod failure_slice__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod finding__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod finding__v2__to__v3;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod lane__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod lidar_sweep__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod map_area__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod object_track__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod sample__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod sample_metric__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod signal__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod slice_metric__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod synthetic_item__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod training_run__v1__to__v2;
-#[expect(
-    non_snake_case,
-    reason = "named by table, version before and version after"
-)]
 mod training_run__v2__to__v3;
 
 use std::sync::Arc;
