@@ -32,7 +32,7 @@ pub fn interval(clusters: &[Cluster], alpha: f64, resamples: u32, seed: u64) -> 
             drawn.push(studentised);
         }
     }
-    if drawn.len() < resamples as usize / 2 {
+    if drawn.is_empty() || drawn.len() < resamples as usize / 2 {
         return None;
     }
     drawn.sort_unstable_by(f64::total_cmp);
@@ -87,6 +87,16 @@ mod tests {
         assert!((low - (mean - 1.96 * error)).abs() < 0.1 * error, "{low}");
         assert!((high - (mean + 1.96 * error)).abs() < 0.1 * error, "{high}");
         assert_eq!(interval(&clusters, 0.025, 9_999, 3), Some((low, high)));
+    }
+
+    #[test]
+    fn without_a_usable_resample_there_is_no_interval() {
+        let drive = |drive: u8| Cluster {
+            scenes: 1.0,
+            sum: f64::from(drive),
+        };
+        let clusters: Vec<Cluster> = (0..10).map(drive).collect();
+        assert_eq!(interval(&clusters, 0.025, 0, 3), None);
     }
 
     #[test]
