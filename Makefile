@@ -36,7 +36,7 @@ bench: build
 	@tools/setup --bench
 	DRIVELOOP_BENCH=$(CACHE)/bench cargo test --workspace --locked --bench ingest --bench mining
 
-# Simulates thousands of releases and writes ota-validation/docs/calibration.md. Takes about half an hour.
+# Simulates thousands of releases and writes ota-validation/docs/calibration.md. Takes some minutes.
 calibration: setup
 	cargo test --workspace --locked --bench calibration
 

@@ -159,7 +159,7 @@ fn shares(comparison: &mut Comparison, failing: Failing, clusters: &[Cluster], r
     let (low, high) = if independent {
         discordance.interval(alpha)
     } else {
-        DriveBound::of_shares(clusters, rules.bad_drive_share).interval(alpha, 1.0)
+        DriveBound::of_shares(clusters, rules.bad_drive_share).interval(alpha)
     };
     tested(
         comparison,
@@ -185,7 +185,7 @@ fn shares(comparison: &mut Comparison, failing: Failing, clusters: &[Cluster], r
 }
 
 /// A continuous metric: the interval is the bootstrap's; what decides is the outermost of its upper end, Student's, and
-/// the bound for one more drive like the worst. Each is too short for some distributions with few drives, and which one
+/// the bound for one more drive, worse than most. Each is too short for some distributions with few drives, and which one
 /// cannot be told from few drives.
 fn means(comparison: &mut Comparison, clusters: &[Cluster], rules: &Rules, seed: u64) {
     let alpha = rules.noninferiority_alpha;
@@ -198,9 +198,7 @@ fn means(comparison: &mut Comparison, clusters: &[Cluster], rules: &Rules, seed:
         let ends = interval(clusters, alpha, rules.resamples, seed);
         comparison.worsening_low = ends.map(|(low, _)| low);
         comparison.worsening_high = ends.map(|(_, high)| high);
-        let of_drives = clusters.iter().map(|drive| drive.sum / drive.scenes);
-        let most = of_drives.fold(mean, f64::max);
-        let worst_drive = DriveBound::of_means(clusters).upper(alpha, most);
+        let worst_drive = DriveBound::of_means(clusters).upper(alpha);
         let student = student_interval(clusters, alpha);
         comparison.bound = ends
             .zip(student)

@@ -55,7 +55,7 @@ pub struct Paired {
 
 impl Paired {
     /// Pairs scenes and values. Their order has no influence on anything that follows.
-    /// `unanswered` are scenes that the baseline answers and the candidate does not.
+    /// `unanswered` are scenes of the suite, of score files those of the baseline, that the candidate does not answer.
     ///
     /// # Errors
     /// When a scene is there twice, a metric is not as long as the list of scenes, a value is not a number up to 1e100, or

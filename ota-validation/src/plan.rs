@@ -1,8 +1,9 @@
 //! How many scenes and drives would decide a comparison, at the thresholds that will decide it.
 
 use driveloop_statistics::{
-    Discordance, Target, drives_for_bound, drives_for_mean, drives_that_can_reject,
-    drives_to_meet_a_bad_one, scenes_for_no_worse, scenes_for_worse, worst_share,
+    Discordance, Target, WORST_DEVIATIONS, drives_for_bound, drives_for_mean,
+    drives_that_can_reject, drives_to_meet_a_bad_one, scenes_for_no_worse, scenes_for_worse,
+    worst_share,
 };
 
 use crate::rules::Rules;
@@ -137,6 +138,3 @@ fn means(comparison: &Comparison, alike: Target, worse: Target, rules: &Rules) -
     let shown = shown.max(drives_for_bound(spread, WORST_DEVIATIONS * spread, alike));
     (of_drives(shown), of_drives(found))
 }
-
-/// How far the worst of some dozens of drives lies above their mean, in standard deviations.
-const WORST_DEVIATIONS: f64 = 2.25;

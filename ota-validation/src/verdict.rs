@@ -48,7 +48,7 @@ pub struct Verdict {
     pub scenes: u64,
     /// Drives behind them.
     pub drives: u64,
-    /// Scenes that the baseline answers and the candidate does not.
+    /// Scenes of the suite, of score files those of the baseline, that the candidate does not answer.
     pub unanswered: u64,
 }
 
@@ -233,7 +233,7 @@ pub struct Comparison {
     pub scenes: u64,
     /// Drives behind them.
     pub drives: u64,
-    /// Scenes for which the baseline has a value and the candidate has none.
+    /// Such scenes for which the candidate has no value.
     pub unanswered: u64,
     /// Mean of the baseline.
     pub baseline_mean: f64,

@@ -9,6 +9,11 @@ use crate::saddlepoint::exponentials_tail;
 /// Steps to the end of an interval; some ten are taken.
 const STEPS_MAX: u32 = 100;
 
+/// How far above the mean of the drives the worst that a suite may have missed is assumed to lie, in their standard
+/// deviations. Chosen: of drives that differ with an exponential tail 0.7 % lie further out, and with twenty of them the
+/// bound then keeps its level (`ota-validation/docs/calibration.md`).
+pub const WORST_DEVIATIONS: f64 = 4.0;
+
 /// A mean worsening, drive by drive, and the worst that one drive can do.
 ///
 /// A regression may lie in a few drives of many, and the suite may hold none of them, or one: then the spread that is
@@ -42,10 +47,17 @@ struct Group {
 /// The worst drive that is assumed.
 #[derive(Debug, Clone, Copy)]
 struct Worst {
-    /// Its worsening, as a share of its scenes.
-    share: f64,
+    /// Its worsening, mean over its scenes, lies so far above `centre`.
+    reach: f64,
+    centre: f64,
     /// Its scenes: those of the drive that a scene at hand comes from, on the average.
     scenes: f64,
+}
+
+impl Worst {
+    fn mean(self, sign: f64) -> f64 {
+        sign * self.centre + self.reach
+    }
 }
 
 impl DriveBound {
@@ -53,22 +65,39 @@ impl DriveBound {
     /// adds to it where a drive has few scenes, and with one scene a drive it is 1.
     #[must_use]
     pub fn of_shares(clusters: &[Cluster], bad_drive_share: f64) -> Self {
-        let of_means = Self::of_means(clusters);
+        let of_groups = Self::of_groups(clusters);
         let squares: f64 = clusters.iter().map(|cluster| cluster.scenes.powi(2)).sum();
-        let per_drive = of_means.scenes / clusters.len() as f64;
+        let per_drive = of_groups.scenes / clusters.len() as f64;
         let worst = Worst {
-            share: worst_share(bad_drive_share, per_drive),
-            scenes: squares / of_means.scenes,
+            reach: worst_share(bad_drive_share, per_drive),
+            centre: 0.0,
+            scenes: squares / of_groups.scenes,
         };
         Self {
             worst: Some(worst),
-            ..of_means
+            ..of_groups
         }
     }
 
-    /// Of a mean whose values have no known limit: the worst drive is one more like the worst at hand.
+    /// Of a mean whose values have no known limit: the worst drive lies `WORST_DEVIATIONS` above the mean, or is one more
+    /// like the worst at hand where that lies further out.
     #[must_use]
     pub fn of_means(clusters: &[Cluster]) -> Self {
+        let of_groups = Self::of_groups(clusters);
+        let (mean, error) = mean_and_error(clusters);
+        let drives = clusters.len() as f64;
+        let deviation = error * drives.sqrt();
+        let squares: f64 = clusters.iter().map(|cluster| cluster.scenes.powi(2)).sum();
+        let worst = deviation.is_finite().then(|| Worst {
+            reach: WORST_DEVIATIONS * deviation,
+            centre: mean,
+            scenes: squares / of_groups.scenes,
+        });
+        Self { worst, ..of_groups }
+    }
+
+    /// Of the drives at hand alone.
+    fn of_groups(clusters: &[Cluster]) -> Self {
         let mut drives = clusters.to_vec();
         drives.sort_unstable_by(|a, b| a.scenes.total_cmp(&b.scenes).then(a.sum.total_cmp(&b.sum)));
         let groups = drives.chunk_by(|a, b| a == b).map(|alike| Group {
@@ -89,19 +118,28 @@ impl DriveBound {
         self.chance(1.0, margin)
     }
 
-    /// The interval of the worsening, each side at level `alpha`, within `±limit`.
+    /// The interval of the worsening, each side at level `alpha`.
     #[must_use]
-    pub fn interval(&self, alpha: f64, limit: f64) -> (f64, f64) {
-        (
-            -self.bound(-1.0, alpha, limit),
-            self.bound(1.0, alpha, limit),
-        )
+    pub fn interval(&self, alpha: f64) -> (f64, f64) {
+        (-self.bound(-1.0, alpha), self.bound(1.0, alpha))
     }
 
     /// The upper end of the interval.
     #[must_use]
-    pub fn upper(&self, alpha: f64, limit: f64) -> f64 {
-        self.bound(1.0, alpha, limit)
+    pub fn upper(&self, alpha: f64) -> f64 {
+        self.bound(1.0, alpha)
+    }
+
+    /// The worst drive, seen or assumed: no mean lies beyond it.
+    fn limit(&self, sign: f64) -> f64 {
+        let assumed = self
+            .worst
+            .map_or(f64::NEG_INFINITY, |worst| worst.mean(sign));
+        let seen = self
+            .groups
+            .iter()
+            .map(|group| sign * group.drive.sum / group.drive.scenes);
+        seen.fold(assumed, f64::max)
     }
 
     fn chance(&self, sign: f64, margin: f64) -> f64 {
@@ -117,7 +155,7 @@ impl DriveBound {
             })
             .collect();
         let assumed = self.worst.map_or(f64::NEG_INFINITY, |worst| {
-            excess(worst.share * worst.scenes, worst.scenes)
+            excess(worst.mean(sign) * worst.scenes, worst.scenes)
         });
         // What was seen is possible.
         let worst = terms.iter().map(|term| term.0).fold(assumed, f64::max);
@@ -127,10 +165,10 @@ impl DriveBound {
 
     /// The least margin that is refused at `alpha`, by the Illinois method (Dowell and Jarratt 1971, *BIT* 11:168) on the
     /// logarithm of the p-value, which falls smoothly.
-    fn bound(&self, sign: f64, alpha: f64, limit: f64) -> f64 {
+    fn bound(&self, sign: f64, alpha: f64) -> f64 {
         let excess = |margin: f64| self.chance(sign, margin).ln() - alpha.ln();
         let mean = sign * self.sum / self.scenes;
-        let (mut inside, mut outside) = (mean, limit);
+        let (mut inside, mut outside) = (mean, self.limit(sign));
         let (mut over, mut under) = (excess(inside), excess(outside));
         let mut last = 0;
         for _ in 0..STEPS_MAX {
@@ -205,7 +243,7 @@ mod tests {
         ] {
             // So many scenes a drive that chance adds nothing to the worst share.
             let clusters = drives(bad, of, 1e9, 0.25);
-            let (_, high) = DriveBound::of_shares(&clusters, 0.25).interval(0.025, 1.0);
+            let (_, high) = DriveBound::of_shares(&clusters, 0.25).interval(0.025);
             assert!(
                 (high / (0.25 * expected) - 1.0).abs() < 0.01,
                 "{bad} of {of}: {high}"
@@ -222,7 +260,7 @@ mod tests {
             })
             .collect();
         let (mean, error) = crate::mean_and_error(&clusters);
-        let (low, high) = DriveBound::of_shares(&clusters, 0.25).interval(0.025, 1.0);
+        let (low, high) = DriveBound::of_shares(&clusters, 0.25).interval(0.025);
         assert!((high - mean - 1.96 * error).abs() < 0.1 * error, "{high}");
         assert!((mean - low - 1.96 * error).abs() < 0.1 * error, "{low}");
     }
@@ -231,7 +269,7 @@ mod tests {
     fn the_p_value_and_the_bound_agree() {
         let clusters = drives(3, 120, 40.0, 0.2);
         let shares = DriveBound::of_shares(&clusters, 0.25);
-        let (_, high) = shares.interval(0.025, 1.0);
+        let (_, high) = shares.interval(0.025);
         assert!((shares.p_worse_by(high) - 0.025).abs() < 1e-4);
         assert!(shares.p_worse_by(2.0 * high) < 0.025);
     }
@@ -247,7 +285,7 @@ mod tests {
         assert_eq!(student_interval(&clusters[..1], 0.025), None);
     }
 
-    /// One more drive like the worst: with few drives the bound lies beyond Student's where one stands out.
+    /// With few drives the bound lies beyond Student's where one stands out.
     #[test]
     fn a_mean_with_one_bad_drive_has_a_wider_bound() {
         let clusters: Vec<Cluster> = (0..20)
@@ -257,9 +295,26 @@ mod tests {
             })
             .collect();
         let (_, student) = student_interval(&clusters, 0.025).unwrap();
-        let (_, high) = DriveBound::of_means(&clusters).interval(0.025, 5.0);
-        // scipy.stats.beta.ppf(0.975, 2, 19), times the 5 of the bad drive.
+        let (low, high) = DriveBound::of_means(&clusters).interval(0.025);
+        // scipy.stats.beta.ppf(0.975, 2, 19), times the 5 of the bad drive, which is the worst there is.
         assert!((high / (5.0 * 0.248_732_8) - 1.0).abs() < 0.01, "{high}");
         assert!(high > student);
+        // numpy, two million draws of weights uniform over the simplex of 21: one of 5, one of the 0.25 − 4 · 1.118 that is
+        // assumed.
+        assert!((low / -0.570_7 - 1.0).abs() < 0.02, "{low}");
+    }
+
+    /// Drives that hardly differ: the worst is assumed four deviations off.
+    #[test]
+    fn a_mean_without_a_bad_drive_allows_for_one() {
+        let clusters: Vec<Cluster> = (0..20)
+            .map(|at| Cluster {
+                scenes: 10.0,
+                sum: if at % 2 == 0 { 10.0 } else { -10.0 },
+            })
+            .collect();
+        let (low, high) = DriveBound::of_means(&clusters).interval(0.025);
+        assert!((high / 0.793_4 - 1.0).abs() < 0.02, "{high}");
+        assert!((high + low).abs() < 1e-6);
     }
 }

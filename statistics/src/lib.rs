@@ -42,7 +42,7 @@ mod text;
 
 pub use bootstrap::{DRIVES_MIN, interval};
 pub use cluster::{Cluster, mean_and_error};
-pub use drive_bound::{DriveBound, student_interval, worst_share};
+pub use drive_bound::{DriveBound, WORST_DEVIATIONS, student_interval, worst_share};
 pub use flips::{Flips, Method, Side, flip_counts, flip_sums, flip_test, mcnemar};
 pub use multiple::{benjamini_hochberg, holm};
 pub use normal::{normal_quantile, normal_tail};
