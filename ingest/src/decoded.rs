@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::facts::{DriveFacts, Facts};
 use crate::findings::Findings;
 use crate::sink::Spilled;
+use crate::topics::Apart;
 
 /// What a format says about a drive as a whole.
 #[derive(Debug, Clone)]
@@ -47,6 +48,8 @@ pub(crate) struct DecodedDrive {
     pub(crate) records_used: u64,
     /// Whether the log itself is torn or damaged, whether or not records were lost by it.
     pub(crate) is_damaged: bool,
+    /// Records of another time, where there are any: the drive has to be read again without them.
+    pub(crate) apart: Option<Apart>,
 }
 
 /// Identity of a drive, known before it is decoded.

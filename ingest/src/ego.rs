@@ -1,9 +1,12 @@
 //! The ego's way: its states, and its pose at any stamp.
 
-use driveloop_schemas::pose::{Pose, Quat};
-use driveloop_schemas::time::{Day, seconds_between};
-use driveloop_schemas::{EgoState, LogId};
+use driveloop_schemas::pose::{Pose, Quat, wrap_rad};
+use driveloop_schemas::time::{Day, NS_PER_S, seconds_between};
+use driveloop_schemas::{EgoState, LogId, Severity};
 
+use crate::findings::{Findings, Found};
+pub(crate) use crate::frames::PoseAt;
+use crate::frames::between;
 use crate::motion::{GAP_MAX_NS, HALF_WINDOW_NS, smoothed_rate, unwrapped};
 
 /// A pose of the ego, with what the log measured beside it.
@@ -22,6 +25,9 @@ pub(crate) struct EgoTrack {
     samples: Vec<EgoSample>,
 }
 
+/// Share by which a measured rate may differ from the poses, and share of the seconds that may.
+const DISAGREE_SHARE: f64 = 0.2;
+
 /// Further from the origin of any map than a place on Earth can be: such positions are none, and no sum of them overflows.
 const POSITION_MAX_M: f64 = 1e9;
 
@@ -35,15 +41,6 @@ pub(crate) fn checked_pose([w, x, y, z]: [f64; 4], translation: [f64; 3]) -> Opt
     })
 }
 
-/// How a pose at a stamp was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PoseAt {
-    /// The log has a pose of that stamp.
-    Exact,
-    /// Between two poses, or next to the first or last.
-    Interpolated,
-}
-
 impl EgoTrack {
     /// The samples of a drive, each stamp once, in any order.
     pub(crate) fn new(mut samples: Vec<(i64, EgoSample)>) -> Self {
@@ -52,8 +49,13 @@ impl EgoTrack {
         Self { stamps_ns, samples }
     }
 
-    /// The pose at a stamp: that of the log; else interpolated (positions linearly, orientations by normalised linear
-    /// interpolation) between poses at most [`GAP_MAX_NS`] apart; else the nearest within [`HALF_WINDOW_NS`].
+    /// The poses, by stamp.
+    pub(crate) fn poses(&self) -> impl Iterator<Item = (i64, Pose)> + '_ {
+        let poses = self.samples.iter().map(|sample| sample.map_from_ego);
+        self.stamps_ns.iter().copied().zip(poses)
+    }
+
+    /// The pose at a stamp: that of the log; else interpolated (positions linearly, orientations along the great circle) between poses at most [`GAP_MAX_NS`] apart; else the nearest within [`HALF_WINDOW_NS`].
     pub(crate) fn pose_at(&self, stamp_ns: i64) -> Option<(Pose, PoseAt)> {
         let after = match self.stamps_ns.binary_search(&stamp_ns) {
             Ok(index) => return Some((self.samples[index].map_from_ego, PoseAt::Exact)),
@@ -78,6 +80,38 @@ impl EgoTrack {
             part,
         )?;
         Some((pose, PoseAt::Interpolated))
+    }
+
+    /// Compares the speeds and turn rates that the log measured with what its poses say, second by second, and forgets those that the
+    /// poses contradict: a twist that was left at zero, or that is given in another frame.
+    pub(crate) fn check_measured(&mut self, findings: &mut Findings, subject: &str) {
+        let steps = |of: fn(Pose, Pose) -> f64| -> Vec<f64> {
+            let pairs = self.samples.windows(2);
+            pairs
+                .map(|pair| of(pair[0].map_from_ego, pair[1].map_from_ego))
+                .collect()
+        };
+        let speeds: Vec<_> = self.samples.iter().map(|sample| sample.speed_mps).collect();
+        let rates: Vec<_> = self
+            .samples
+            .iter()
+            .map(|sample| sample.yaw_rate_radps)
+            .collect();
+        let stamps = &self.stamps_ns;
+        let speed = contradiction(stamps, &steps(along_heading), &speeds, 1.0);
+        let turn = contradiction(stamps, &steps(turned), &rates, 0.1);
+        if let Some(found) = speed {
+            found.report(findings, ("speed_disagrees", subject), "m in a second");
+            self.samples
+                .iter_mut()
+                .for_each(|sample| sample.speed_mps = None);
+        }
+        if let Some(found) = turn {
+            found.report(findings, ("yaw_rate_disagrees", subject), "rad in a second");
+            self.samples
+                .iter_mut()
+                .for_each(|sample| sample.yaw_rate_radps = None);
+        }
     }
 
     /// The rows of `ego_state`. Speed and yaw rate are the log's where it measured them at every stamp, else derived:
@@ -160,27 +194,84 @@ impl EgoTrack {
     }
 }
 
-fn between(a: Pose, b: Pose, part: f64) -> Option<Pose> {
-    let mix = |x: f64, y: f64| x + (y - x) * part;
-    let (p, q) = (a.rotation, b.rotation);
-    // A quaternion and its negative are the same rotation: go the short way.
-    let side = if p.w * q.w + p.x * q.x + p.y * q.y + p.z * q.z < 0.0 {
-        -1.0
-    } else {
-        1.0
-    };
-    let rotation = Quat {
-        w: mix(p.w, side * q.w),
-        x: mix(p.x, side * q.x),
-        y: mix(p.y, side * q.y),
-        z: mix(p.z, side * q.z),
-    };
-    let (t, u) = (a.translation, b.translation);
-    let translation = [mix(t[0], u[0]), mix(t[1], u[1]), mix(t[2], u[2])];
-    Some(Pose {
-        translation,
-        rotation: rotation.normalized()?,
-    })
+/// How far the ego went along its heading, from one pose to the next.
+fn along_heading(from: Pose, to: Pose) -> f64 {
+    let (sin, cos) = from.rotation.yaw_rad().sin_cos();
+    let along = |axis: usize| to.translation[axis] - from.translation[axis];
+    along(0) * cos + along(1) * sin
+}
+
+/// How far the ego turned, from one pose to the next.
+fn turned(from: Pose, to: Pose) -> f64 {
+    wrap_rad(to.rotation.yaw_rad() - from.rotation.yaw_rad())
+}
+
+/// Seconds in which a measured rate and the poses differ.
+struct Contradiction {
+    seconds: usize,
+    span_ns: (i64, i64),
+    /// What the poses did in the first of them, and what the rate adds up to.
+    first: (f64, f64),
+}
+
+/// Whether a measured rate contradicts the steps between poses: in more than a fifth of the seconds in which either is larger than
+/// `least` they differ by more than that and by more than a fifth. Poses that stand still to the last bit are no witness.
+fn contradiction(
+    stamps_ns: &[i64],
+    steps: &[f64],
+    rates: &[Option<f64>],
+    least: f64,
+) -> Option<Contradiction> {
+    let (mut compared, mut found) = (0, None::<Contradiction>);
+    let mut from = 0;
+    while from < steps.len() {
+        let (mut to, mut went, mut measured) = (from, 0.0, 0.0);
+        while to < steps.len() && stamps_ns[to] - stamps_ns[from] < NS_PER_S {
+            let seconds = seconds_between(stamps_ns[to], stamps_ns[to + 1]);
+            let mean = rates[to]
+                .zip(rates[to + 1])
+                .map(|(a, b)| f64::midpoint(a, b));
+            went += steps[to];
+            measured += mean.map_or(f64::NAN, |mean| mean * seconds);
+            to += 1;
+        }
+        let seconds = seconds_between(stamps_ns[from], stamps_ns[to]);
+        let span_ns = (stamps_ns[from], stamps_ns[to]);
+        let is_witness = steps[from..to].iter().any(|step| *step != 0.0);
+        from = to;
+        let (went, measured) = (went / seconds, measured / seconds);
+        let larger = went.abs().max(measured.abs());
+        if !(0.5..2.0).contains(&seconds) || !is_witness || measured.is_nan() || larger <= least {
+            continue;
+        }
+        compared += 1;
+        if (went - measured).abs() > least.max(DISAGREE_SHARE * larger) {
+            let found = found.get_or_insert(Contradiction {
+                seconds: 0,
+                span_ns,
+                first: (went, measured),
+            });
+            found.seconds += 1;
+            found.span_ns.1 = span_ns.1;
+        }
+    }
+    found.filter(|found| found.seconds as f64 > DISAGREE_SHARE * f64::from(compared))
+}
+
+impl Contradiction {
+    fn report(&self, findings: &mut Findings, (check, subject): (&'static str, &str), unit: &str) {
+        let found = Found::several(
+            check,
+            Severity::Warning,
+            subject,
+            self.span_ns,
+            self.seconds,
+        );
+        let (went, measured) = self.first;
+        findings.add(found, || {
+            format!("the poses say {went:.2} {unit}, the message {measured:.2}: what is stored is derived from the poses")
+        });
+    }
 }
 
 #[cfg(test)]

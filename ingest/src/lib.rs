@@ -28,17 +28,21 @@
 
 mod actors;
 mod argoverse;
+mod assembly;
 mod blob;
 mod commit;
+mod container;
 mod dbc;
 mod decoded;
 mod ego;
+mod encoding;
 mod error;
 mod facts;
 mod findings;
 mod frame;
+mod frames;
 mod limits;
-mod mcap;
+mod media;
 mod motion;
 mod pipeline;
 mod polyline;
@@ -47,11 +51,13 @@ mod report;
 mod sink;
 mod source;
 mod stamps;
+mod targets;
+mod topics;
 
 pub use dbc::{CanDatabase, CanMessage, CanValue};
 pub use error::{Error, Result};
 pub use limits::Limits;
-pub use mcap::DEFAULT_MAPPING;
 pub use pipeline::{IngestOptions, ingest};
 pub use report::{DriveOutcome, DriveReport, IngestEvent, IngestReport};
 pub use source::fingerprint;
+pub use topics::DEFAULT_MAPPING;

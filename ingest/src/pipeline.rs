@@ -17,10 +17,10 @@ use crate::dbc::CanDatabase;
 use crate::decoded::{Identity, ReadDrive};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
-use crate::mcap::{DEFAULT_MAPPING, Ros2Mcap};
 use crate::report::{DriveOutcome, DriveReport, IngestEvent, IngestReport};
 use crate::sink::LakeSink;
 use crate::source::{DriveFiles, LogSource, Registry, list};
+use crate::topics::{Apart, DEFAULT_MAPPING, Ros2Mcap};
 
 /// How to ingest.
 #[derive(Debug, Clone)]
@@ -282,19 +282,26 @@ impl Run {
         );
         let log_id = identity.log_id.to_string();
         let task = tokio::task::spawn_blocking(move || {
-            let read = |day| {
+            let read = |day, apart: Option<&Apart>| {
                 let (log_id, transaction) = (&identity.log_id, identity.transaction());
                 let runtime = Handle::current();
                 let mut sink = LakeSink::new(lake.clone(), log_id, transaction, day, runtime);
-                let decoded = format.decode(&files, &blobs, &limits, &mut sink)?;
-                decoded.finish(identity.clone(), sink.finish()?)
+                let decoded = format.decode(&files, &blobs, &limits, &mut sink, apart)?;
+                Ok::<_, Error>((decoded, sink))
             };
-            let first = read(None)?;
-            // Rows were sent ahead before the earliest stamp was met, and that is of another day: what was sent is left to the vacuum.
-            match first.wrong_day() {
-                Some(day) => read(Some(day)),
-                None => Ok(first),
+            let (mut decoded, mut sink) = read(None, None)?;
+            // Records of another time are found at the end; what was sent ahead by then is left to the vacuum.
+            let apart = decoded.apart.take();
+            if apart.is_some() {
+                (decoded, sink) = read(None, apart.as_ref())?;
             }
+            let first = decoded.finish(identity.clone(), sink.finish()?)?;
+            // Rows were sent ahead before the earliest stamp was met, and that is of another day: the same.
+            let Some(day) = first.wrong_day() else {
+                return Ok(first);
+            };
+            let (decoded, sink) = read(Some(day), apart.as_ref())?;
+            decoded.finish(identity, sink.finish()?)
         });
         task.await.map_err(|error| Error::Decoder {
             log_id,

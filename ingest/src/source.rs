@@ -10,6 +10,7 @@ use crate::decoded::DecodedDrive;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::sink::DriveSink;
+use crate::topics::Apart;
 
 /// The files of one drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,13 +73,14 @@ pub(crate) trait LogSource: Send + Sync {
         limits: &Limits,
         source_digest: &str,
     ) -> Result<String>;
-    /// Reads the drive.
+    /// Reads the drive. What an earlier reading found to lie in another time is set `apart`.
     fn decode(
         &self,
         drive: &DriveFiles,
         blobs: &Blobs,
         limits: &Limits,
         sink: &mut dyn DriveSink,
+        apart: Option<&Apart>,
     ) -> Result<DecodedDrive>;
 }
 

@@ -1,6 +1,15 @@
-//! Which record is the first of its stamp.
+//! Stamps of records: from their parts, and which record is the first of its stamp.
 
 use std::collections::HashSet;
+
+use driveloop_schemas::time::stamp_ns_from_sec_nanosec;
+
+/// Nanoseconds from the parts of a stamp, where those are in range.
+pub(crate) fn stamp_ns(sec: i64, nanosec: i64) -> Option<i64> {
+    let nanosec = u32::try_from(nanosec).ok()?;
+    let fits = nanosec < 1_000_000_000;
+    fits.then(|| stamp_ns_from_sec_nanosec(sec, nanosec))?
+}
 
 /// Tells the first record of a stamp from those after it. While stamps ascend that costs a comparison; a set of them is only made once
 /// they go back.

@@ -10,7 +10,7 @@ use driveloop_schemas::{ObjectTrack, Row as _, TableSpec};
 use super::motion::Motion;
 use super::{Actor, ActorColumns, Track};
 use crate::error::Result;
-use crate::facts::{Columns, DriveKey, Facts, NameId, Runs, repeated, span_of};
+use crate::facts::{Columns, DriveKey, Facts, Runs, repeated, span_of};
 
 /// Numbers that every row has.
 const KNOWN: [&str; 15] = [
@@ -128,7 +128,7 @@ impl ActorColumns {
     ) -> impl Iterator<Item = (&str, &Track, Range<usize>)> + Clone {
         let runs = self.runs.within(rows);
         runs.map(|(track, own)| {
-            let name = self.names.get(NameId(track as u32));
+            let name = self.track_ids[track].as_str();
             (name, &self.tracks[track], own)
         })
     }
@@ -146,7 +146,8 @@ impl Facts for ActorColumns {
     fn bytes(&self) -> usize {
         let sightings = self.sightings.len() * (size_of::<super::Sighting>() + 88);
         let tracks = self.tracks.len() * size_of::<Track>();
-        self.rows * size_of::<Actor>() + sightings + tracks + self.names.bytes()
+        let names: usize = self.identities.iter().map(|(names, _)| names.bytes()).sum();
+        self.rows * size_of::<Actor>() + sightings + tracks + names
     }
 
     fn span_ns(&self) -> Option<(i64, i64)> {
@@ -160,7 +161,8 @@ impl Facts for ActorColumns {
             track.actors.sort_by_key(|actor| self.stamp_ns(actor));
         }
         self.tracks = tracks;
-        let name = |at: usize| self.names.get(NameId(at as u32));
+        self.name_tracks();
+        let name = |at: usize| self.track_ids[at].as_str();
         let mut names: Vec<usize> = (0..self.tracks.len()).collect();
         names.sort_by(|a, b| name(*a).cmp(name(*b)));
         let count = |at: usize| (at, self.tracks[at].actors.len());

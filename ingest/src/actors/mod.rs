@@ -5,6 +5,8 @@ mod motion;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+
 use driveloop_schemas::pose::Pose;
 use driveloop_schemas::{EGO_CATEGORY, EGO_TRACK_ID};
 
@@ -16,6 +18,8 @@ use crate::stamps::FirstOfStamp;
 pub(crate) enum Frame {
     Map,
     Ego,
+    /// One of the log's, which has to be brought to the ego before the actors are placed.
+    Named(NameId),
 }
 
 /// What was seen at once: the actors of a message, or of a stamp.
@@ -89,8 +93,13 @@ pub(crate) struct ActorColumns {
     /// Categories as the log spells them, and as driveloop does.
     source_categories: Names,
     categories: Vec<String>,
-    names: Names,
+    /// Names of frames.
+    frames: Names,
+    /// Of each subject: identities, and their tracks. Identity belongs to a subject: two sensors never make one track.
+    identities: Vec<(Names, Vec<usize>)>,
     tracks: Vec<Track>,
+    /// Names of the tracks, once sorted.
+    track_ids: Vec<String>,
     rows: usize,
     /// Tracks in the order of the table, once sorted.
     runs: Runs<usize>,
@@ -98,6 +107,9 @@ pub(crate) struct ActorColumns {
 
 #[derive(Debug, Default)]
 struct Track {
+    subject: u32,
+    /// Among the identities of the subject.
+    identity: u32,
     actors: Vec<Actor>,
     stamps: FirstOfStamp,
 }
@@ -135,15 +147,22 @@ impl ActorColumns {
         CategoryId(id.0)
     }
 
+    /// A frame by its name.
+    pub(crate) fn frame(&mut self, name: &str) -> Frame {
+        Frame::Named(self.frames.id(name))
+    }
+
+    pub(crate) fn frame_name(&self, id: NameId) -> &str {
+        self.frames.get(id)
+    }
+
     /// Adds an actor; false where its track has one of that stamp already.
-    pub(crate) fn push(&mut self, track_id: &str, actor: Actor) -> bool {
-        let at = self.names.id(track_id).0 as usize;
-        if self.tracks.len() <= at {
-            self.tracks.push(Track::default());
-        }
+    pub(crate) fn push(&mut self, identity: &str, actor: Actor) -> bool {
+        let subject = self.sighting_of(&actor).subject;
+        let at = self.track(subject, identity);
         let stamp_ns = self.stamp_ns(&actor);
         let sightings = &self.sightings;
-        let Track { actors, stamps } = &mut self.tracks[at];
+        let Track { actors, stamps, .. } = &mut self.tracks[at];
         let stamp_of = |actor: &Actor| sightings[actor.sighting.0 as usize].stamp_ns;
         let is_first = stamps.is_first(stamp_ns, || actors.iter().map(stamp_of));
         if is_first {
@@ -151,6 +170,80 @@ impl ActorColumns {
             self.rows += 1;
         }
         is_first
+    }
+
+    fn track(&mut self, subject: NameId, identity: &str) -> usize {
+        let of_subject = subject.0 as usize;
+        if self.identities.len() <= of_subject {
+            self.identities
+                .resize_with(of_subject + 1, Default::default);
+        }
+        let (names, tracks) = &mut self.identities[of_subject];
+        let identity = names.id(identity);
+        if tracks.len() <= identity.0 as usize {
+            tracks.push(self.tracks.len());
+            self.tracks.push(Track {
+                subject: subject.0,
+                identity: identity.0,
+                ..Track::default()
+            });
+        }
+        tracks[identity.0 as usize]
+    }
+
+    /// The identity that a track's subject gives it.
+    fn identity(&self, track: &Track) -> &str {
+        let (names, _) = &self.identities[track.subject as usize];
+        names.get(NameId(track.identity))
+    }
+
+    /// Subject, identity and category of each actor.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.tracks.iter().flat_map(move |track| {
+            let (subject, identity) = (NameId(track.subject), self.identity(track));
+            let subject = self.subjects.get(subject);
+            let actors = track.actors.iter();
+            actors.map(move |actor| (subject, identity, self.category_name(actor)))
+        })
+    }
+
+    /// Brings actors that were seen in a frame of the log to the map or the ego: `to` gives that frame and the transform to it, from
+    /// a frame's name and a stamp. What it does not know stays where it is, and cannot be placed.
+    pub(crate) fn bring(&mut self, mut to: impl FnMut(&str, i64) -> Option<(Frame, Pose)>) {
+        let frames = &self.frames;
+        let known = |sighting: &Sighting| match sighting.frame {
+            Frame::Named(id) => to(frames.get(id), sighting.stamp_ns),
+            Frame::Map | Frame::Ego => None,
+        };
+        let known: Vec<Option<(Frame, Pose)>> = self.sightings.iter().map(known).collect();
+        for actor in self.tracks.iter_mut().flat_map(|track| &mut track.actors) {
+            if let Some((_, transform)) = known[actor.sighting.index()] {
+                actor.frame_from_object = transform.times(actor.frame_from_object);
+            }
+        }
+        for (sighting, known) in self.sightings.iter_mut().zip(known) {
+            sighting.frame = known.map_or(sighting.frame, |(frame, _)| frame);
+        }
+    }
+
+    /// The names of the tracks: the identity alone where no other subject has it, else with the subject before it.
+    fn name_tracks(&mut self) {
+        let mut subjects: HashMap<&str, usize> = HashMap::new();
+        let kept = || self.tracks.iter().filter(|track| !track.actors.is_empty());
+        for track in kept() {
+            *subjects.entry(self.identity(track)).or_default() += 1;
+        }
+        let name = |track: &Track| {
+            let identity = self.identity(track);
+            let subject = self.subjects.get(NameId(track.subject));
+            let is_ego = subject == EGO_TRACK_ID;
+            if is_ego || (identity != EGO_TRACK_ID && subjects.get(identity) == Some(&1)) {
+                identity.to_owned()
+            } else {
+                format!("{subject}/{identity}")
+            }
+        };
+        self.track_ids = self.tracks.iter().map(name).collect();
     }
 
     fn stamp_ns(&self, actor: &Actor) -> i64 {
@@ -230,6 +323,7 @@ impl ActorColumns {
         Some(match self.sighting_of(actor).frame {
             Frame::Map => (pose, ego.map_from_ego.inverse().times(pose), ego),
             Frame::Ego => (ego.map_from_ego.times(pose), pose, ego),
+            Frame::Named(_) => return None,
         })
     }
 }

@@ -31,7 +31,7 @@ fn scene(frame: Frame, measured: bool, stamps: i64) -> ActorColumns {
             size_m: [0.5, 0.5, 1.8],
             frame_from_object: match frame {
                 Frame::Map => map_from_object,
-                Frame::Ego => map_from_ego.inverse().times(map_from_object),
+                Frame::Ego | Frame::Named(_) => map_from_ego.inverse().times(map_from_object),
             },
             velocity_mps: measured.then_some(along),
             accel_mps2: None,

@@ -84,6 +84,7 @@ impl LogSource for Argoverse2 {
         blobs: &Blobs,
         limits: &Limits,
         sink: &mut dyn DriveSink,
+        _apart: Option<&crate::topics::Apart>,
     ) -> Result<DecodedDrive> {
         let mut out = DecodedDrive {
             about: about(drive),

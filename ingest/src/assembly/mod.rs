@@ -1,0 +1,226 @@
+//! A drive while it is put together from its topics: what targets gather, and what is made of it once the log was read.
+
+mod about;
+mod actors;
+mod sensors;
+mod way;
+
+use std::collections::BTreeMap;
+
+use driveloop_schemas::Severity;
+
+use crate::dbc::CanDatabase;
+use crate::decoded::DecodedDrive;
+use crate::facts::Facts as _;
+use crate::findings::Found;
+use crate::frames::{FrameNames, Frames, Naming, TransformError};
+use crate::limits::Limits;
+use crate::sink::DriveSink;
+use driveloop_schemas::pose::Pose;
+
+pub(crate) use sensors::{Lens, Sensors};
+pub(crate) use way::{Poses, Stated, Way};
+
+/// A position on the globe.
+pub(crate) struct Fix {
+    pub(crate) topic: String,
+    pub(crate) stamp_ns: i64,
+    pub(crate) latitude_deg: f64,
+    pub(crate) longitude_deg: f64,
+    /// Above the ellipsoid, where the log says it.
+    pub(crate) altitude_m: Option<f64>,
+}
+
+/// How much a topic of objects says of who is who: of two topics that see the same world the lower one is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ObjectsRank {
+    /// Followed over time.
+    Tracked,
+    /// Tracks with a guess at their future: a copy of tracks.
+    Predicted,
+    /// Recognised in each message anew, with an identity of the sensor's own.
+    Identified,
+    /// Recognised in each message anew.
+    Anonymous,
+}
+
+/// A drive while it is put together.
+pub(crate) struct Assembly<'a> {
+    /// The drive's own path, for findings about it as a whole.
+    pub(crate) subject: &'a str,
+    pub(crate) limits: &'a Limits,
+    pub(crate) naming: &'a Naming,
+    /// CAN databases by which bus frames become signals.
+    pub(crate) databases: &'a [CanDatabase],
+    pub(crate) sink: &'a mut dyn DriveSink,
+    pub(crate) out: DecodedDrive,
+    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) frames: Frames,
+    /// Topics with poses of the ego.
+    pub(crate) poses: BTreeMap<String, Poses>,
+    pub(crate) fixes: Vec<Fix>,
+    pub(crate) sensors: Sensors,
+    /// Topics with objects.
+    pub(crate) objects: BTreeMap<String, ObjectsRank>,
+    /// Messages of topics with transforms.
+    pub(crate) transforms: BTreeMap<String, u64>,
+}
+
+impl<'a> Assembly<'a> {
+    pub(crate) fn new(
+        subject: &'a str,
+        limits: &'a Limits,
+        (naming, databases): (&'a Naming, &'a [CanDatabase]),
+        sink: &'a mut dyn DriveSink,
+    ) -> Self {
+        Self {
+            subject,
+            limits,
+            naming,
+            databases,
+            sink,
+            out: DecodedDrive::default(),
+            metadata: BTreeMap::new(),
+            frames: Frames::default(),
+            poses: BTreeMap::new(),
+            fixes: Vec::new(),
+            sensors: Sensors::default(),
+            objects: BTreeMap::new(),
+            transforms: BTreeMap::new(),
+        }
+    }
+
+    /// Reports a record that is not stored.
+    pub(crate) fn refuse(&mut self, subject: &str, stamp_ns: Option<i64>, refused: Refused) {
+        let found = Found::dropped(refused.check, refused.severity, subject, stamp_ns);
+        self.out.findings.add(found, || refused.reason);
+    }
+
+    /// Records that were taken, and of which nothing came.
+    fn unused(&mut self, topic: &str, count: u64, span_ns: Option<(i64, i64)>, why: &str) {
+        self.out.records_used = self.out.records_used.saturating_sub(count);
+        let found = Found {
+            check: "unused_topic",
+            severity: Severity::Info,
+            subject: topic,
+            span_ns,
+            count,
+            dropped: count,
+        };
+        self.out.findings.add(found, || why.to_owned());
+    }
+
+    /// About how much memory is held besides the rows.
+    pub(crate) fn bytes(&self) -> usize {
+        let poses: usize = self.poses.values().map(Poses::bytes).sum();
+        poses + self.frames.bytes() + self.fixes.len() * size_of::<Fix>()
+    }
+
+    /// States where a frame stands in another.
+    pub(crate) fn stand(
+        &mut self,
+        parent: &str,
+        child: &str,
+        parent_from_child: Pose,
+    ) -> Result<(), TransformError> {
+        let max = self.limits.frames_max;
+        self.frames.stand(parent, child, parent_from_child, max)
+    }
+
+    /// States where a frame was in another.
+    pub(crate) fn moved(
+        &mut self,
+        pair: (&str, &str),
+        stamp_ns: i64,
+        parent_from_child: Pose,
+    ) -> Result<(), TransformError> {
+        let max = self.limits.frames_max;
+        self.frames.moved(pair, stamp_ns, parent_from_child, max)
+    }
+
+    /// Makes of what was gathered what needs the whole drive: the ego's way, positions on it, the actors around it, the sensors.
+    pub(crate) fn finish(mut self) -> DecodedDrive {
+        self.out.about = about::about(&self.metadata);
+        self.frames.settle();
+        let names = self.frame_names();
+        let way = self.ego_way(&names);
+        self.place_fixes();
+        self.place_actors(&way, &names);
+        self.calibrate(&names);
+        self.unused_transforms();
+        self.out
+    }
+
+    fn frame_names(&self) -> FrameNames {
+        let frames: Vec<&str> = self.frames.names().collect();
+        let mut children: BTreeMap<&str, usize> = BTreeMap::new();
+        for poses in self.poses.values() {
+            let child = poses.stated.child.as_str();
+            if !child.is_empty() {
+                *children.entry(child).or_default() += poses.samples.len();
+            }
+        }
+        let mut children: Vec<(&str, usize)> = children.into_iter().collect();
+        children.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        let children: Vec<&str> = children.into_iter().map(|(child, _)| child).collect();
+        let parents = self.sensors.parents(&self.frames);
+        FrameNames::find(self.naming, &frames, &children, &parents)
+    }
+
+    /// Transforms of which nothing came: neither poses, nor places of sensors or objects.
+    fn unused_transforms(&mut self) {
+        if self.out.facts.calibrations.is_empty()
+            && self.out.facts.ego_states.is_empty()
+            && self.out.facts.actors.len() == 0
+        {
+            for (topic, messages) in std::mem::take(&mut self.transforms) {
+                let why = "no sensor, object or pose of the log is placed by these transforms";
+                self.unused(&topic, messages, None, why);
+            }
+        }
+    }
+}
+
+/// Why a record is not stored.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) check: &'static str,
+    pub(crate) severity: Severity,
+    pub(crate) reason: String,
+}
+
+impl Refused {
+    /// A message without a usable value that its table needs.
+    pub(crate) fn field(path: &str) -> Self {
+        Self::error(
+            "message_damaged",
+            format!("expected a usable field `{path}`, got none"),
+        )
+    }
+
+    pub(crate) fn error(check: &'static str, reason: String) -> Self {
+        Self {
+            check,
+            severity: Severity::Error,
+            reason,
+        }
+    }
+
+    pub(crate) fn info(check: &'static str, reason: String) -> Self {
+        Self {
+            check,
+            severity: Severity::Info,
+            reason,
+        }
+    }
+
+    pub(crate) fn duplicate(stamp_ns: i64) -> Self {
+        let reason =
+            format!("expected one record a stamp, got another at {stamp_ns}; the first was kept");
+        Self {
+            check: "duplicate_stamp",
+            severity: Severity::Warning,
+            reason,
+        }
+    }
+}

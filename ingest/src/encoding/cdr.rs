@@ -1,0 +1,489 @@
+//! Runs a program over a message: the wanted values go into slots that are used again for the next message.
+
+use super::definition::Scalar;
+use super::program::{Program, Step, Take, What};
+use super::wants::{Bytes, Integer, List, MESSAGE, Number, Text};
+use crate::limits::Limits;
+
+/// The encapsulation header before each CDR message.
+const ENCAPSULATION_BYTES: usize = 4;
+
+/// The wanted values of one message.
+#[derive(Debug, Default)]
+pub(crate) struct Slots {
+    /// Rows of each scope, one behind the other.
+    scopes: Vec<Vec<u64>>,
+    widths: Vec<usize>,
+}
+
+/// A message, or an element of a list, with its values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row<'a> {
+    slots: &'a [u64],
+    all: &'a Slots,
+    body: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    pub(crate) fn number(&self, slot: Number) -> f64 {
+        f64::from_bits(self.slots[usize::from(slot.0)])
+    }
+
+    pub(crate) fn integer(&self, slot: Integer) -> i64 {
+        self.slots[usize::from(slot.0)] as i64
+    }
+
+    /// A text; it was seen to be UTF-8 when the program ran.
+    pub(crate) fn text(&self, slot: Text) -> &'a str {
+        std::str::from_utf8(self.range(slot.0)).unwrap_or_default()
+    }
+
+    pub(crate) fn bytes(&self, slot: Bytes) -> &'a [u8] {
+        self.range(slot.0)
+    }
+
+    /// The elements of a list.
+    pub(crate) fn list(&self, list: List) -> impl ExactSizeIterator<Item = Row<'a>> + use<'a> {
+        let (start, count) = unpacked(self.slots[usize::from(list.slot)]);
+        let (all, body) = (self.all, self.body);
+        let (rows, width) = (&all.scopes[list.scope.0], all.widths[list.scope.0]);
+        (0..count).map(move |at| Row {
+            slots: &rows[start + at * width..start + (at + 1) * width],
+            all,
+            body,
+        })
+    }
+
+    fn range(&self, slot: u16) -> &'a [u8] {
+        let (start, length) = unpacked(self.slots[usize::from(slot)]);
+        &self.body[start..start + length]
+    }
+}
+
+/// Where a text, octets or a list begin, and how long they are, in one slot. Both fit: a body is no longer than 32 bits count.
+fn packed(start: usize, length: usize) -> u64 {
+    ((start as u64) << 32) | length as u64
+}
+
+fn unpacked(slot: u64) -> (usize, usize) {
+    ((slot >> 32) as usize, (slot & 0xffff_ffff) as usize)
+}
+
+impl Program {
+    /// Takes the wanted values of a message. The error says what was expected, and at which byte of the message.
+    pub(crate) fn run<'a>(
+        &self,
+        message: &'a [u8],
+        limits: &Limits,
+        slots: &'a mut Slots,
+    ) -> Result<Row<'a>, String> {
+        let Some((header, body)) = message.split_at_checked(ENCAPSULATION_BYTES) else {
+            return Err(format!(
+                "expected {ENCAPSULATION_BYTES} bytes of encapsulation, got {}",
+                message.len()
+            ));
+        };
+        if u32::try_from(body.len()).is_err() {
+            return Err(format!(
+                "expected a message of fewer than 4 GiB, got {} bytes",
+                body.len()
+            ));
+        }
+        slots.reset(self);
+        match [header[0], header[1]] {
+            [0, 0] => self.body::<false>(body, limits, slots)?,
+            [0, 1] => self.body::<true>(body, limits, slots)?,
+            other => {
+                return Err(format!(
+                    "expected the encapsulation CDR (0x0000 or 0x0001), got 0x{}",
+                    hex::encode(other)
+                ));
+            }
+        }
+        let slots: &'a Slots = slots;
+        let row = &slots.scopes[MESSAGE.0];
+        Ok(Row {
+            slots: row,
+            all: slots,
+            body,
+        })
+    }
+
+    fn body<const LITTLE: bool>(
+        &self,
+        body: &[u8],
+        limits: &Limits,
+        slots: &mut Slots,
+    ) -> Result<(), String> {
+        let mut walk = Walk::<LITTLE> {
+            program: self,
+            body,
+            at: 0,
+            values_left: limits.message_values_max,
+            slots,
+        };
+        let done = walk.steps(&self.steps, MESSAGE.0, 0);
+        done.map_err(|what| format!("at byte {}: {what}", walk.at + ENCAPSULATION_BYTES))
+    }
+}
+
+impl Slots {
+    fn reset(&mut self, program: &Program) {
+        self.scopes.resize_with(program.slots.len(), Vec::new);
+        self.scopes.iter_mut().for_each(Vec::clear);
+        self.widths.clear();
+        self.widths
+            .extend(program.slots.iter().map(|slots| usize::from(*slots)));
+        self.scopes[MESSAGE.0].resize(self.widths[MESSAGE.0], 0);
+    }
+}
+
+struct Walk<'a, const LITTLE: bool> {
+    program: &'a Program,
+    body: &'a [u8],
+    at: usize,
+    values_left: usize,
+    slots: &'a mut Slots,
+}
+
+impl<const LITTLE: bool> Walk<'_, LITTLE> {
+    /// Takes steps; the slots of the scope's row begin at `row`.
+    fn steps(&mut self, steps: &[Step], scope: usize, row: usize) -> Result<(), String> {
+        let mut next = 0;
+        while let Some(step) = steps.get(next) {
+            next += 1;
+            match *step {
+                Step::Fixed {
+                    align,
+                    bytes,
+                    takes,
+                } => {
+                    let start = self.advance(align, bytes)?;
+                    let program = self.program;
+                    for take in &program.takes[takes.0..takes.1] {
+                        let value = self.take(take, start);
+                        self.slots.scopes[scope][row + usize::from(take.slot)] = value;
+                    }
+                }
+                Step::Text { slot } => self.text(slot, scope, row)?,
+                Step::Scalars { bytes, slot } => self.scalars(bytes, slot, scope, row)?,
+                Step::List {
+                    count,
+                    steps: length,
+                    values,
+                    wanted,
+                } => {
+                    let body = &steps[next..next + length];
+                    next += length;
+                    let count = match count {
+                        Some(count) => count,
+                        None => self.count()?,
+                    };
+                    self.spend(count, values)?;
+                    match wanted {
+                        None => (0..count).try_for_each(|_| self.steps(body, usize::MAX, 0))?,
+                        Some((elements, slot)) => {
+                            let start = self.elements(body, elements.0, count)?;
+                            self.slots.scopes[scope][row + usize::from(slot)] =
+                                packed(start, count);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads wanted elements; returns where their rows begin.
+    fn elements(&mut self, body: &[Step], scope: usize, count: usize) -> Result<usize, String> {
+        let width = self.slots.widths[scope];
+        let start = self.slots.scopes[scope].len();
+        for at in 0..count {
+            // The rows grow as they are read, so that an invented count reserves no memory.
+            let row = start + at * width;
+            self.slots.scopes[scope].resize(row + width, 0);
+            self.steps(body, scope, row)?;
+        }
+        Ok(start)
+    }
+
+    fn text(&mut self, slot: Option<u16>, scope: usize, row: usize) -> Result<(), String> {
+        let length = self.length()?;
+        let start = self.advance(1, length)?;
+        let Some(slot) = slot else { return Ok(()) };
+        let text = &self.body[start..start + length];
+        let text = text.strip_suffix(&[0]).unwrap_or(text);
+        if let Err(error) = std::str::from_utf8(text) {
+            self.at = start + error.valid_up_to();
+            return Err("expected a text in UTF-8, got other bytes".to_owned());
+        }
+        self.slots.scopes[scope][row + usize::from(slot)] = packed(start, text.len());
+        Ok(())
+    }
+
+    fn scalars(
+        &mut self,
+        size: usize,
+        slot: Option<u16>,
+        scope: usize,
+        row: usize,
+    ) -> Result<(), String> {
+        let count = self.length()?;
+        // Without elements, there is nothing to align.
+        let align = if count == 0 { 1 } else { size };
+        let start = self.advance(align, count.saturating_mul(size))?;
+        if let Some(slot) = slot {
+            self.slots.scopes[scope][row + usize::from(slot)] = packed(start, count);
+        }
+        Ok(())
+    }
+
+    /// The count of a list whose elements take a byte each at least.
+    fn count(&mut self) -> Result<usize, String> {
+        let count = self.length()?;
+        let left = self.body.len() - self.at;
+        if count > left {
+            return Err(format!("expected {count} elements, got {left} bytes"));
+        }
+        Ok(count)
+    }
+
+    fn spend(&mut self, count: usize, values: usize) -> Result<(), String> {
+        let spent = count.saturating_mul(values);
+        let left = self.values_left.checked_sub(spent);
+        self.values_left = left.ok_or_else(|| {
+            format!(
+                "the message has too many values: {spent} where {} are left of message_values_max",
+                self.values_left
+            )
+        })?;
+        Ok(())
+    }
+
+    fn length(&mut self) -> Result<usize, String> {
+        let start = self.advance(4, 4)?;
+        Ok(u32::from_ne_bytes(self.array(start)) as usize)
+    }
+
+    /// Goes over so many bytes from the next multiple of `align` on; returns where they begin.
+    #[inline]
+    fn advance(&mut self, align: usize, bytes: usize) -> Result<usize, String> {
+        let start = (self.at + align - 1) & !(align - 1);
+        match start.checked_add(bytes) {
+            Some(end) if end <= self.body.len() => {
+                self.at = end;
+                Ok(start)
+            }
+            _ => Err(self.short(start, bytes)),
+        }
+    }
+
+    #[cold]
+    fn short(&self, start: usize, bytes: usize) -> String {
+        let left = self.body.len().saturating_sub(start);
+        format!("expected {bytes} bytes, got {left}")
+    }
+
+    /// So many bytes, in the order of this machine. The caller has seen that they are there.
+    #[inline]
+    fn array<const N: usize>(&self, start: usize) -> [u8; N] {
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(&self.body[start..start + N]);
+        if LITTLE != cfg!(target_endian = "little") {
+            bytes.reverse();
+        }
+        bytes
+    }
+
+    #[inline]
+    fn take(&self, take: &Take, start: usize) -> u64 {
+        let at = start + take.offset;
+        match take.what {
+            What::Number(scalar) => self.number(scalar, at).to_bits(),
+            What::Integer(scalar) => self.integer(scalar, at) as u64,
+            What::Bytes(count) => packed(at, count),
+        }
+    }
+
+    #[inline]
+    fn number(&self, scalar: Scalar, at: usize) -> f64 {
+        match scalar {
+            Scalar::F64 => f64::from_ne_bytes(self.array(at)),
+            Scalar::F32 => f32::from_ne_bytes(self.array(at)).into(),
+            Scalar::U64 => u64::from_ne_bytes(self.array(at)) as f64,
+            Scalar::Bool => f64::from(u8::from(self.body[at] != 0)),
+            other => self.integer(other, at) as f64,
+        }
+    }
+
+    #[inline]
+    fn integer(&self, scalar: Scalar, at: usize) -> i64 {
+        match scalar {
+            Scalar::I8 => self.body[at].cast_signed().into(),
+            Scalar::U8 | Scalar::Bool => self.body[at].into(),
+            Scalar::I16 => i16::from_ne_bytes(self.array(at)).into(),
+            Scalar::U16 => u16::from_ne_bytes(self.array(at)).into(),
+            Scalar::I32 => i32::from_ne_bytes(self.array(at)).into(),
+            Scalar::U32 => u32::from_ne_bytes(self.array(at)).into(),
+            Scalar::I64 => i64::from_ne_bytes(self.array(at)),
+            // Beyond 63 bits no stamp or number that is asked for has a meaning: the most there is.
+            Scalar::U64 => i64::try_from(u64::from_ne_bytes(self.array(at))).unwrap_or(i64::MAX),
+            // The definition was asked for whole numbers only.
+            Scalar::F32 | Scalar::F64 => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use re_cdr::{ByteOrder, CdrWriter};
+
+    use super::*;
+    use crate::encoding::definition::Definition;
+    use crate::encoding::wants::Wants;
+
+    const TEXT: &str = "std_msgs/Header header\nItem[] items\nuint8[] data\nfloat64[3] xyz\nuint8[4] uuid\nbool last\n\
+        ================\nMSG: std_msgs/Header\nbuiltin_interfaces/Time stamp\nstring frame_id\n\
+        ================\nMSG: my_msgs/Item\nint16 a\nbool b\nfloat64[] more\nPart[] parts\n\
+        ================\nMSG: my_msgs/Part\nstring name\nfloat32 share\n";
+
+    fn message<B: ByteOrder>(encapsulation: u8) -> Vec<u8> {
+        let mut body = Vec::new();
+        let mut w = CdrWriter::<B>::new(&mut body);
+        w.write_i32(-12);
+        w.write_u32(34);
+        w.write_string("map");
+        w.write_sequence_length(2);
+        for (a, b, more, parts) in [(-5, true, 0, 2), (7, false, 3, 1)] {
+            w.write_i16(a);
+            w.write_bool(b);
+            w.write_sequence_length(more);
+            (0..more).for_each(|k| w.write_f64(k as f64));
+            w.write_sequence_length(parts);
+            for part in 0..parts {
+                w.write_string(&format!("part-{a}-{part}"));
+                w.write_f32(0.25 * part as f32);
+            }
+        }
+        w.write_bytes(&[1, 2, 3]);
+        for x in [0.5, 1.5, 2.5] {
+            w.write_f64(x);
+        }
+        (4..8).for_each(|byte| w.write_u8(byte));
+        w.write_bool(true);
+        [&[0, encapsulation, 0, 0], body.as_slice()].concat()
+    }
+
+    fn definition() -> Definition {
+        Definition::from_ros2msg("my_msgs/msg/Thing", TEXT.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_wanted_values_are_those_that_were_written() {
+        let definition = definition();
+        let mut wants = Wants::new(&definition);
+        let sec = wants.integer(MESSAGE, "header.stamp.sec").unwrap();
+        let frame = wants.text(MESSAGE, "header.frame_id").unwrap();
+        let items = wants.list(MESSAGE, "items").unwrap();
+        let a = wants.number(items.scope, "a").unwrap();
+        let b = wants.truth(items.scope, "b").unwrap();
+        let parts = wants.list(items.scope, "parts").unwrap();
+        let name = wants.text(parts.scope, "name").unwrap();
+        let share = wants.number(parts.scope, "share").unwrap();
+        let more = wants.list(items.scope, "more").unwrap();
+        let each = wants.number(more.scope, "").unwrap();
+        let data = wants.bytes(MESSAGE, "data").unwrap();
+        let y = wants.number(MESSAGE, "xyz.1").unwrap();
+        let uuid = wants.bytes(MESSAGE, "uuid").unwrap();
+        let last = wants.truth(MESSAGE, "last").unwrap();
+        let program = Program::compile(&wants, &Limits::default()).unwrap();
+        let mut slots = Slots::default();
+        let messages = [
+            message::<re_cdr::BigEndian>(0),
+            message::<re_cdr::LittleEndian>(1),
+        ];
+        for message in messages {
+            let row = program
+                .run(&message, &Limits::default(), &mut slots)
+                .unwrap();
+            assert_eq!((row.integer(sec), row.text(frame)), (-12, "map"));
+            let items: Vec<_> = row
+                .list(items)
+                .map(|item| {
+                    let parts: Vec<_> = item
+                        .list(parts)
+                        .map(|part| (part.text(name).to_owned(), part.number(share)))
+                        .collect();
+                    let more: f64 = item.list(more).map(|value| value.number(each)).sum();
+                    (item.number(a), item.number(b), parts, more)
+                })
+                .collect();
+            let part = |name: &str, share: f64| (name.to_owned(), share);
+            let first = vec![part("part--5-0", 0.0), part("part--5-1", 0.25)];
+            assert_eq!(items[0], (-5.0, 1.0, first, 0.0));
+            assert_eq!(items[1], (7.0, 0.0, vec![part("part-7-0", 0.0)], 3.0));
+            assert_eq!(row.bytes(data), [1, 2, 3]);
+            assert_eq!((row.number(y), row.number(last)), (1.5, 1.0));
+            assert_eq!(row.bytes(uuid), [4, 5, 6, 7]);
+        }
+    }
+
+    #[test]
+    fn a_message_cut_anywhere_is_an_error_and_one_flipped_no_panic() {
+        let definition = definition();
+        let mut wants = Wants::new(&definition);
+        let data = wants.bytes(MESSAGE, "data").unwrap();
+        let program = Program::compile(&wants, &Limits::default()).unwrap();
+        let message = message::<re_cdr::LittleEndian>(1);
+        let mut slots = Slots::default();
+        for length in 0..message.len() {
+            let error = program.run(&message[..length], &Limits::default(), &mut slots);
+            let error = error.unwrap_err();
+            assert!(
+                error.contains("expected") && error.contains("got"),
+                "{error}"
+            );
+        }
+        for at in 0..message.len() {
+            let mut flipped = message.clone();
+            flipped[at] ^= 0xff;
+            if let Ok(row) = program.run(&flipped, &Limits::default(), &mut slots) {
+                assert!(row.bytes(data).len() < flipped.len());
+            }
+        }
+    }
+
+    #[test]
+    fn depth_size_and_counts_are_bounded() {
+        let compile = |text: &str| {
+            let definition = Definition::from_ros2msg("p/msg/Root", text.as_bytes()).unwrap();
+            Program::compile(&Wants::new(&definition), &Limits::default())
+        };
+        let cycle = "A a\n================\nMSG: p/A\nA[] a\n";
+        assert!(compile(cycle).unwrap_err().contains("cycle"));
+        // Each level has the next one eight times: 8^15 fields.
+        let mut wide = "L0 a\n".to_owned();
+        for level in 0..15 {
+            wide += &format!("================\nMSG: p/L{level}\n");
+            (0..8).for_each(|k| wide += &format!("L{} f{k}\n", level + 1));
+        }
+        wide += "================\nMSG: p/L15\nfloat64 x\nstring y\n";
+        let error = compile(&wide).unwrap_err();
+        assert!(error.contains("definition_steps_max") || error.contains("depth_max"));
+        let list = compile("A[] a\n================\nMSG: p/A\nstring s\n").unwrap();
+        let mut slots = Slots::default();
+        let hostile = [0, 1, 0, 0, 0xff, 0xff, 0xff, 0xff];
+        let error = list
+            .run(&hostile, &Limits::default(), &mut slots)
+            .unwrap_err();
+        assert!(error.contains("4294967295 elements"), "{error}");
+        let few = Limits {
+            message_values_max: 2,
+            ..Limits::default()
+        };
+        let three = [&[0, 1, 0, 0, 3, 0, 0, 0], [0; 12].as_slice()].concat();
+        assert!(list.run(&three, &Limits::default(), &mut slots).is_ok());
+        let error = list.run(&three, &few, &mut slots).unwrap_err();
+        assert!(error.contains("too many"), "{error}");
+    }
+}

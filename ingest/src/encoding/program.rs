@@ -1,0 +1,254 @@
+//! A definition and the wanted fields, compiled into steps over the bytes of a message.
+//!
+//! Fields of fixed size that follow each other are one step: where each lies in it is known ahead, because CDR aligns a value to its
+//! own size, counted from the start of the message body, and a step begins at the alignment of its first field.
+
+use super::definition::{Kind, Scalar};
+use super::wants::{Form, Rows, Scope, Wants};
+use crate::limits::Limits;
+
+/// The largest alignment of CDR; the message body begins at it.
+const ALIGNMENT_MAX: usize = 8;
+
+/// The steps over a message.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) takes: Vec<Take>,
+    /// Slots of a row of each scope.
+    pub(crate) slots: Vec<u16>,
+}
+
+/// One step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Fields of fixed size: aligned, so many bytes, some of them taken.
+    Fixed {
+        align: usize,
+        bytes: usize,
+        takes: (usize, usize),
+    },
+    /// A text.
+    Text { slot: Option<u16> },
+    /// Counted values of one size.
+    Scalars { bytes: usize, slot: Option<u16> },
+    /// Elements, counted where `count` is none; the next `steps` steps are those of one element. `scope` and slot where they are wanted.
+    List {
+        count: Option<usize>,
+        steps: usize,
+        values: usize,
+        wanted: Option<(Scope, u16)>,
+    },
+}
+
+/// A value within a step of fixed size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Take {
+    pub(crate) offset: usize,
+    pub(crate) what: What,
+    pub(crate) slot: u16,
+}
+
+/// How a value is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    Number(Scalar),
+    Integer(Scalar),
+    /// So many octets.
+    Bytes(usize),
+}
+
+impl Program {
+    /// Compiles. The error says why the definition cannot be read: cycles and definitions that grow past the limits, wide texts.
+    pub(crate) fn compile(wants: &Wants<'_>, limits: &Limits) -> Result<Self, String> {
+        let mut compiler = Compiler {
+            wants,
+            limits,
+            program: Self {
+                steps: Vec::new(),
+                takes: Vec::new(),
+                slots: wants.scopes.iter().map(|rows| rows.slots).collect(),
+            },
+            open: None,
+        };
+        // The body begins at the largest alignment.
+        compiler.begin(ALIGNMENT_MAX);
+        compiler.walk(&Kind::Struct(0), &mut Vec::new(), 0, 0)?;
+        Ok(compiler.program)
+    }
+}
+
+struct Compiler<'a> {
+    wants: &'a Wants<'a>,
+    limits: &'a Limits,
+    program: Program,
+    /// The step of fixed size that may still grow.
+    open: Option<usize>,
+}
+
+impl Compiler<'_> {
+    /// Adds the steps over a value; returns how many values it has at least.
+    fn walk(
+        &mut self,
+        kind: &Kind,
+        place: &mut Vec<usize>,
+        scope: usize,
+        depth: usize,
+    ) -> Result<usize, String> {
+        if depth > self.limits.depth_max {
+            let max = self.limits.depth_max;
+            return Err(format!(
+                "expected at most {max} messages within messages (depth_max), got more: too deep, or a cycle"
+            ));
+        }
+        if self.program.steps.len() + self.program.takes.len() > self.limits.definition_steps_max {
+            let max = self.limits.definition_steps_max;
+            return Err(format!(
+                "expected a definition of at most {max} steps (definition_steps_max), got more"
+            ));
+        }
+        match kind {
+            Kind::Scalar(scalar) => self.scalars(*scalar, 1, place, scope),
+            Kind::Text => {
+                let slot = self.slot(place, scope, Form::Text);
+                self.push(Step::Text { slot });
+            }
+            Kind::WideText => return Err("wide texts are not supported".to_owned()),
+            Kind::Struct(at) => {
+                let mut values = 0;
+                for (index, field) in self.wants.definition.structs[*at].fields.iter().enumerate() {
+                    place.push(index);
+                    values += self.walk(&field.kind, place, scope, depth + 1)?;
+                    place.pop();
+                }
+                return Ok(values.max(1));
+            }
+            Kind::Array(element, count) => match element.as_ref() {
+                Kind::Scalar(scalar) if self.elements(place, scope).is_none() => {
+                    self.scalars(*scalar, *count, place, scope);
+                }
+                element => return self.list(element, Some(*count), place, scope, depth),
+            },
+            Kind::Sequence(element) => match element.as_ref() {
+                Kind::Scalar(scalar) if self.elements(place, scope).is_none() => {
+                    let slot = self.slot(place, scope, Form::Bytes);
+                    let bytes = scalar.bytes();
+                    self.push(Step::Scalars { bytes, slot });
+                }
+                element => return self.list(element, None, place, scope, depth),
+            },
+        }
+        Ok(1)
+    }
+
+    fn list(
+        &mut self,
+        element: &Kind,
+        count: Option<usize>,
+        place: &[usize],
+        scope: usize,
+        depth: usize,
+    ) -> Result<usize, String> {
+        let wanted = self.elements(place, scope);
+        let at = self.push(Step::List {
+            count,
+            steps: 0,
+            values: 0,
+            wanted,
+        });
+        // Elements of a list that is not wanted lie in no scope: nothing of them is taken.
+        let inner = wanted.map_or(usize::MAX, |(scope, _)| scope.0);
+        let element_values = self.walk(element, &mut Vec::new(), inner, depth + 1)?;
+        let length = self.program.steps.len() - at - 1;
+        if let Step::List { steps, values, .. } = &mut self.program.steps[at] {
+            (*steps, *values) = (length, element_values);
+        }
+        self.open = None;
+        Ok(1)
+    }
+
+    /// Values of fixed size, one behind the other.
+    fn scalars(&mut self, scalar: Scalar, count: usize, place: &[usize], scope: usize) {
+        let size = scalar.bytes();
+        if count == 0 {
+            return;
+        }
+        let at = match self.open {
+            Some(at) if self.align(at) >= size => at,
+            _ => self.begin(size),
+        };
+        let Step::Fixed { bytes, .. } = &mut self.program.steps[at] else {
+            return;
+        };
+        let start = bytes.next_multiple_of(size);
+        *bytes = start.saturating_add(size.saturating_mul(count));
+        let wants = self.wants;
+        let Some(rows) = wants.scopes.get(scope) else {
+            return;
+        };
+        self.take(rows, place, start, scalar, count);
+        // Elements of a fixed array that are wanted by their index.
+        let below = rows.wanted.range(place.to_vec()..);
+        for (element, _) in below.take_while(|(wanted, _)| wanted.starts_with(place)) {
+            if let [index] = element[place.len()..] {
+                self.take(rows, element, start + index * size, scalar, 1);
+            }
+        }
+        if let Step::Fixed { takes, .. } = &mut self.program.steps[at] {
+            takes.1 = self.program.takes.len();
+        }
+    }
+
+    fn take(&mut self, rows: &Rows, place: &[usize], offset: usize, scalar: Scalar, count: usize) {
+        for (form, slot) in rows.wanted.get(place).into_iter().flatten() {
+            let what = match form {
+                Form::Number => What::Number(scalar),
+                Form::Integer => What::Integer(scalar),
+                Form::Bytes => What::Bytes(count),
+                Form::Text | Form::List(_) => continue,
+            };
+            let slot = *slot;
+            self.program.takes.push(Take { offset, what, slot });
+        }
+    }
+
+    fn slot(&self, place: &[usize], scope: usize, form: Form) -> Option<u16> {
+        let forms = self.wants.scopes.get(scope)?.wanted.get(place)?;
+        let found = forms.iter().find(|(wanted, _)| *wanted == form);
+        found.map(|(_, slot)| *slot)
+    }
+
+    /// Scope and slot of a list that is wanted element by element.
+    fn elements(&self, place: &[usize], scope: usize) -> Option<(Scope, u16)> {
+        let forms = self.wants.scopes.get(scope)?.wanted.get(place)?;
+        forms.iter().find_map(|(form, slot)| match form {
+            Form::List(elements) => Some((*elements, *slot)),
+            _ => None,
+        })
+    }
+
+    fn align(&self, at: usize) -> usize {
+        match self.program.steps[at] {
+            Step::Fixed { align, .. } => align,
+            _ => 0,
+        }
+    }
+
+    /// Begins a step of fixed size.
+    fn begin(&mut self, align: usize) -> usize {
+        let takes = self.program.takes.len();
+        let at = self.push(Step::Fixed {
+            align,
+            bytes: 0,
+            takes: (takes, takes),
+        });
+        self.open = Some(at);
+        at
+    }
+
+    fn push(&mut self, step: Step) -> usize {
+        self.open = None;
+        self.program.steps.push(step);
+        self.program.steps.len() - 1
+    }
+}

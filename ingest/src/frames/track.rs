@@ -1,0 +1,122 @@
+//! Poses over time.
+
+use driveloop_schemas::pose::{Pose, Quat};
+use driveloop_schemas::time::{NS_PER_S, seconds_between};
+
+use crate::motion::HALF_WINDOW_NS;
+
+/// Two statements about a frame that lie further apart say nothing about the time between. A listener of `tf2` keeps ten seconds, so
+/// that nobody who sent less often could have been understood.
+const GAP_MAX_NS: i64 = 10 * NS_PER_S;
+/// Below this angle between two orientations the great circle is a line to the last digit, and its formula divides by zero.
+const LINE_COSINE: f64 = 1.0 - 1e-12;
+
+/// How a pose at a stamp was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PoseAt {
+    /// The log has a pose of that stamp.
+    Exact,
+    /// Between two poses, or next to the first or last.
+    Interpolated,
+}
+
+impl PoseAt {
+    /// How a pose was found that two others make.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Exact, Self::Exact) => Self::Exact,
+            _ => Self::Interpolated,
+        }
+    }
+}
+
+/// Where a frame was in another.
+#[derive(Debug, Default)]
+pub(crate) struct PoseTrack {
+    samples: Vec<(i64, Pose)>,
+    /// Whether a sample came that is not later than the one before it.
+    is_unsorted: bool,
+}
+
+impl PoseTrack {
+    pub(crate) fn push(&mut self, stamp_ns: i64, pose: Pose) {
+        let last = self.samples.last();
+        self.is_unsorted |= last.is_some_and(|(last_ns, _)| *last_ns >= stamp_ns);
+        self.samples.push((stamp_ns, pose));
+    }
+
+    /// Sorts by stamp; of one stamp the last sample stays.
+    pub(crate) fn settle(&mut self) {
+        if !std::mem::take(&mut self.is_unsorted) {
+            return;
+        }
+        self.samples.sort_by_key(|(stamp_ns, _)| *stamp_ns);
+        self.samples.reverse();
+        self.samples.dedup_by_key(|(stamp_ns, _)| *stamp_ns);
+        self.samples.reverse();
+    }
+
+    pub(crate) fn stamps(&self) -> impl Iterator<Item = i64> + '_ {
+        self.samples.iter().map(|(stamp_ns, _)| *stamp_ns)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.samples.capacity() * size_of::<(i64, Pose)>()
+    }
+
+    /// The pose at a stamp: that of the log; else between two that are at most ten seconds apart; else the nearest within a tenth
+    /// of a second. The track is settled.
+    pub(crate) fn at(&self, stamp_ns: i64) -> Option<(Pose, PoseAt)> {
+        let found = self
+            .samples
+            .binary_search_by_key(&stamp_ns, |(stamp, _)| *stamp);
+        let after = match found {
+            Ok(at) => return Some((self.samples[at].1, PoseAt::Exact)),
+            Err(after) => after,
+        };
+        let before = after.checked_sub(1).and_then(|at| self.samples.get(at));
+        let after = self.samples.get(after);
+        if let (Some((a_ns, a)), Some((b_ns, b))) = (before, after)
+            && b_ns.saturating_sub(*a_ns) <= GAP_MAX_NS
+        {
+            let part = seconds_between(*a_ns, stamp_ns) / seconds_between(*a_ns, *b_ns);
+            return Some((between(*a, *b, part)?, PoseAt::Interpolated));
+        }
+        let near = |sample: &&(i64, Pose)| sample.0.abs_diff(stamp_ns) <= HALF_WINDOW_NS as u64;
+        let nearest = before.filter(near).or(after.filter(near))?;
+        Some((nearest.1, PoseAt::Interpolated))
+    }
+}
+
+/// The pose at a part of the way from `a` to `b`: on the line between the positions, on the great circle between the orientations.
+pub(crate) fn between(a: Pose, b: Pose, part: f64) -> Option<Pose> {
+    let mix = |x: f64, y: f64| x + (y - x) * part;
+    let (p, q) = (a.rotation, b.rotation);
+    let cosine = p.w * q.w + p.x * q.x + p.y * q.y + p.z * q.z;
+    // A quaternion and its negative are the same rotation: go the short way.
+    let side = if cosine < 0.0 { -1.0 } else { 1.0 };
+    let (of_p, of_q) = weights(cosine.abs(), part);
+    let blend = |x: f64, y: f64| of_p * x + side * of_q * y;
+    let rotation = Quat {
+        w: blend(p.w, q.w),
+        x: blend(p.x, q.x),
+        y: blend(p.y, q.y),
+        z: blend(p.z, q.z),
+    };
+    let (t, u) = (a.translation, b.translation);
+    Some(Pose {
+        translation: [mix(t[0], u[0]), mix(t[1], u[1]), mix(t[2], u[2])],
+        rotation: rotation.normalized()?,
+    })
+}
+
+/// How much of each of two orientations whose quaternions have that product.
+fn weights(cosine: f64, part: f64) -> (f64, f64) {
+    if cosine > LINE_COSINE {
+        return (1.0 - part, part);
+    }
+    let angle = cosine.acos();
+    let sine = angle.sin();
+    let of_p = ((1.0 - part) * angle).sin() / sine;
+    (of_p, (part * angle).sin() / sine)
+}

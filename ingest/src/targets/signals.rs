@@ -1,0 +1,180 @@
+//! Numbers and texts of messages, a row each.
+
+use driveloop_schemas::Severity;
+use serde::Deserialize;
+
+use super::{Asked, Message, Taken, Target};
+use crate::assembly::{Assembly, Refused};
+use crate::encoding::wants::{MESSAGE, Number, Text, Wants};
+use crate::error::Result;
+use crate::facts::SeriesId;
+use crate::findings::Found;
+use crate::stamps::FirstOfStamp;
+
+/// A field that becomes a signal.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Field {
+    pub(crate) path: String,
+    pub(crate) unit: Option<String>,
+}
+
+/// The fields of a message that become signals.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// None: the rule is for another table.
+    #[default]
+    None,
+    /// Every number, or truth value, that lies in no list.
+    All,
+    /// These.
+    Listed(Vec<Field>),
+}
+
+impl Values {
+    /// The fields that are named.
+    pub(crate) fn listed(&self) -> &[Field] {
+        match self {
+            Self::Listed(fields) => fields,
+            Self::None | Self::All => &[],
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> std::result::Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected \"all\" or a list of fields")]
+        enum Written {
+            Word(Word),
+            Listed(Vec<Field>),
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Word {
+            All,
+        }
+        Ok(match Written::deserialize(deserializer)? {
+            Written::Word(Word::All) => Self::All,
+            Written::Listed(fields) if fields.is_empty() => Self::None,
+            Written::Listed(fields) => Self::Listed(fields),
+        })
+    }
+}
+
+/// Fields that become signals, each with its series.
+pub(super) struct Signals {
+    numbers: Vec<(Number, SeriesId)>,
+    texts: Vec<(Text, SeriesId)>,
+    strictness: Strictness,
+    first: FirstOfStamp,
+}
+
+/// Whether a value that is not finite costs the whole message, or only itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strictness {
+    Message,
+    Value,
+}
+
+impl Signals {
+    pub(super) fn of(
+        asked: &Asked<'_>,
+        wants: &mut Wants<'_>,
+        drive: &mut Assembly<'_>,
+    ) -> Result<Self, String> {
+        match asked.values {
+            Values::All => Self::every_number(asked, wants, drive),
+            Values::Listed(_) | Values::None => Self::listed(asked, wants, drive),
+        }
+    }
+
+    /// The fields that a rule names.
+    fn listed(
+        asked: &Asked<'_>,
+        wants: &mut Wants<'_>,
+        drive: &mut Assembly<'_>,
+    ) -> Result<Self, String> {
+        let (mut numbers, mut texts) = (Vec::new(), Vec::new());
+        for field in asked.values.listed() {
+            let name = format!("{}.{}", asked.topic, field.path);
+            let signals = &mut drive.out.facts.signals;
+            let mut series = || signals.series(&name, field.unit.as_deref(), asked.topic);
+            if let Ok(text) = wants.text(MESSAGE, &field.path) {
+                texts.push((text, series()));
+            } else {
+                numbers.push((wants.number(MESSAGE, &field.path)?, series()));
+            }
+        }
+        Ok(Self {
+            numbers,
+            texts,
+            strictness: Strictness::Message,
+            first: FirstOfStamp::default(),
+        })
+    }
+
+    /// All numbers of a message, but for those in lists and its stamp.
+    fn every_number(
+        asked: &Asked<'_>,
+        wants: &mut Wants<'_>,
+        drive: &mut Assembly<'_>,
+    ) -> Result<Self, String> {
+        let mut numbers = Vec::new();
+        let stamp = format!("{}.", asked.stamp);
+        let limits = drive.limits;
+        for path in wants.numbers(limits.topic_signals_max, limits.depth_max) {
+            if path.starts_with(&stamp) {
+                continue;
+            }
+            let series = &mut drive.out.facts.signals;
+            let series = series.series(&format!("{}.{path}", asked.topic), None, asked.topic);
+            numbers.push((wants.number(MESSAGE, &path)?, series));
+        }
+        if numbers.is_empty() {
+            return Err("expected a number outside of lists, got none".to_owned());
+        }
+        Ok(Self {
+            numbers,
+            texts: Vec::new(),
+            strictness: Strictness::Value,
+            first: FirstOfStamp::default(),
+        })
+    }
+}
+
+impl Target for Signals {
+    fn take(&mut self, message: &Message<'_>, drive: &mut Assembly<'_>) -> Result<Taken> {
+        let row = &message.row;
+        let finite = |slot| row.number(slot).is_finite();
+        let all_finite = self.numbers.iter().all(|(slot, _)| finite(*slot));
+        if !all_finite && self.strictness == Strictness::Message {
+            let reason = "expected finite numbers, got another".to_owned();
+            return Ok(Err(Refused::error("value_not_usable", reason)));
+        }
+        let earlier = || message.earlier_ns.iter().copied();
+        if !self.first.is_first(message.stamp_ns, earlier) {
+            return Ok(Err(Refused::duplicate(message.stamp_ns)));
+        }
+        let signals = &mut drive.out.facts.signals;
+        for (slot, series) in &self.numbers {
+            let value = row.number(*slot);
+            if value.is_finite() {
+                signals.push(*series, message.stamp_ns, value);
+            }
+        }
+        for (slot, series) in &self.texts {
+            signals.push_text(*series, message.stamp_ns, None, row.text(*slot));
+        }
+        if !all_finite {
+            let stamp = Some(message.stamp_ns);
+            let found = Found::one("value_not_usable", Severity::Info, message.topic, stamp);
+            drive.out.findings.add(found, || {
+                "expected finite numbers, got others: those are left out".to_owned()
+            });
+        }
+        Ok(Ok(()))
+    }
+}

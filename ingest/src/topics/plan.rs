@@ -1,0 +1,91 @@
+//! What is done with the messages of a channel: worked out once, from its definition and the mapping's rule.
+
+use super::mapping::{Mapping, Rule};
+use super::stamp::{HEADER, Stamp};
+use crate::assembly::Assembly;
+use crate::container::Channel;
+use crate::encoding::definition;
+use crate::encoding::program::Program;
+use crate::encoding::wants::Wants;
+use crate::targets::{Asked, Kind, Target, Values, target};
+
+/// What to do with the messages of a channel.
+pub(super) enum Plan {
+    Decode {
+        program: Program,
+        /// Where messages have their stamp.
+        stamp: Option<Stamp>,
+        target: Box<dyn Target>,
+    },
+    /// No table takes them.
+    Unmapped(String),
+    /// A table would take them, but they cannot be read.
+    Unreadable(String),
+}
+
+impl Plan {
+    /// Works out what to do with a channel. `steps` counts those of all programs of a log.
+    pub(super) fn of(
+        channel: &Channel,
+        mapping: &Mapping,
+        drive: &mut Assembly<'_>,
+        steps: &mut usize,
+    ) -> Self {
+        let (topic, schema) = (channel.topic.as_str(), channel.schema.name.as_str());
+        let Some(rule) = mapping.rule(schema, topic) else {
+            return Self::Unmapped(format!(
+                "no rule of the mapping fits the message type `{schema}`"
+            ));
+        };
+        if rule.into == Kind::Nothing {
+            return Self::Unmapped("a rule of the mapping passes over it".to_owned());
+        }
+        match Self::decode(rule, channel, drive, steps) {
+            Ok(plan) => plan,
+            // Whatever has numbers was asked for: what has none is not missed.
+            Err(reason) if rule.values == Values::All => Self::Unmapped(reason),
+            Err(reason) => Self::Unreadable(format!("`{schema}`: {reason}")),
+        }
+    }
+
+    fn decode(
+        rule: &Rule,
+        channel: &Channel,
+        drive: &mut Assembly<'_>,
+        steps: &mut usize,
+    ) -> Result<Self, String> {
+        let definition = definition(channel)?;
+        let mut wants = Wants::new(&definition);
+        let asked = Asked {
+            kind: rule.into,
+            topic: &channel.topic,
+            stamp: rule.stamp.as_deref().unwrap_or(HEADER),
+            values: &rule.values,
+        };
+        let target = target(&asked, &mut wants, drive)?;
+        let stamp = match &rule.stamp {
+            Some(path) => Some(Stamp::of(&mut wants, path, rule.stamp_unit)?),
+            None => Stamp::of(&mut wants, HEADER, None).ok(),
+        };
+        let program = Program::compile(&wants, drive.limits)?;
+        *steps += program.steps.len() + program.takes.len();
+        let (max, actual) = (drive.limits.log_steps_max, *steps);
+        if actual > max {
+            return Err(format!(
+                "expected definitions of at most {max} steps in a log (log_steps_max), got {actual}"
+            ));
+        }
+        let signals = &drive.out.facts.signals;
+        let (max, actual) = (drive.limits.signals_max, signals.series_count());
+        if actual > max {
+            return Err(format!(
+                "expected at most {max} signals in a log (signals_max), got {actual}"
+            ));
+        }
+        Ok(Self::Decode {
+            program,
+            stamp,
+            target,
+        })
+    }
+}

@@ -1,0 +1,318 @@
+//! Messages to rows: takes what a container holds, decodes it, and hands it to the target that the mapping names.
+
+use std::collections::BTreeMap;
+
+use driveloop_schemas::Severity;
+
+use super::TopicOptions;
+use super::apart::{Apart, Witness};
+use super::plan::Plan;
+use crate::assembly::{Assembly, Refused};
+use crate::container::{Channel, Damage, RawMessage, Visitor};
+use crate::decoded::DecodedDrive;
+use crate::encoding::cdr::Slots;
+use crate::error::{Error, Result};
+use crate::findings::Found;
+use crate::quality::{ClockOffset, check_coverage, check_stamps};
+use crate::targets::Message;
+
+/// Messages between two looks at how much memory the drive takes.
+const MESSAGES_BETWEEN_LOOKS: u64 = 64;
+
+/// A log while it is read.
+pub(super) struct Reader<'a> {
+    /// The file that is read.
+    file: String,
+    options: &'a TopicOptions,
+    apart: Option<&'a Apart>,
+    drive: Assembly<'a>,
+    /// Place of each channel's topic, by the channel's id in the file.
+    channels: Vec<Option<usize>>,
+    topics: Vec<Topic>,
+    /// Places of the topics by name; of several message types under one name each has its own.
+    by_name: BTreeMap<String, Vec<usize>>,
+    slots: Slots,
+    /// Steps of all programs.
+    steps: usize,
+    /// The first and last stamp of a message.
+    span_ns: Option<(i64, i64)>,
+    messages: u64,
+}
+
+/// A topic and what to do with its messages.
+struct Topic {
+    channel: Channel,
+    plan: Plan,
+    /// In the order of the log.
+    stamps_ns: Vec<i64>,
+    clock: ClockOffset,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        options: &'a TopicOptions,
+        apart: Option<&'a Apart>,
+        drive: Assembly<'a>,
+    ) -> Self {
+        Self {
+            file: String::new(),
+            options,
+            apart,
+            drive,
+            channels: Vec::new(),
+            topics: Vec::new(),
+            by_name: BTreeMap::new(),
+            slots: Slots::default(),
+            steps: 0,
+            span_ns: None,
+            messages: 0,
+        }
+    }
+
+    /// The drive, once the log was read.
+    pub(super) fn finish(mut self) -> DecodedDrive {
+        let apart = match self.apart {
+            Some(_) => None,
+            None => self.look_for_other_times(),
+        };
+        let drive_ns = self.span_ns.unwrap_or_default();
+        let findings = &mut self.drive.out.findings;
+        for (name, places) in &self.by_name {
+            let mut stamps = Vec::new();
+            for at in places {
+                let topic = &mut self.topics[*at];
+                stamps.append(&mut topic.stamps_ns);
+                std::mem::take(&mut topic.clock).report(findings, name);
+            }
+            check_stamps(findings, name, &stamps);
+            check_coverage(findings, name, &stamps, drive_ns);
+        }
+        self.drive.out.facts.signals.report_frozen(findings);
+        for topic in self.topics {
+            if let Plan::Decode { target, .. } = topic.plan {
+                target.finish(&topic.channel.topic, &mut self.drive);
+            }
+        }
+        let mut drive = self.drive.finish();
+        drive.apart = apart;
+        drive
+    }
+
+    fn look_for_other_times(&self) -> Option<Apart> {
+        let poses = &self.drive.poses;
+        Apart::of(self.topics.iter().map(|topic| {
+            let name = topic.channel.topic.as_str();
+            let witness = if poses.contains_key(name) || self.drive.transforms.contains_key(name) {
+                Witness::Ego
+            } else {
+                Witness::Other
+            };
+            (name, topic.stamps_ns.as_slice(), witness)
+        }))
+    }
+
+    fn take(&mut self, at: usize, message: &RawMessage<'_>) -> Result<()> {
+        let topic = &mut self.topics[at];
+        let Channel {
+            topic: name,
+            schema,
+            ..
+        } = &topic.channel;
+        let drive = &mut self.drive;
+        let (program, stamp, target) = match &mut topic.plan {
+            Plan::Decode {
+                program,
+                stamp,
+                target,
+            } => (program, stamp, target),
+            Plan::Unmapped(reason) => {
+                drive.refuse(name, None, Refused::info("unmapped_topic", reason.clone()));
+                return Ok(());
+            }
+            Plan::Unreadable(reason) => {
+                let refused = Refused::error("unreadable_definition", reason.clone());
+                drive.refuse(name, None, refused);
+                return Ok(());
+            }
+        };
+        let row = match program.run(message.data, drive.limits, &mut self.slots) {
+            Ok(row) => row,
+            Err(reason) => {
+                drive.refuse(name, None, Refused::error("message_damaged", reason));
+                return Ok(());
+            }
+        };
+        let stamped = stamp
+            .as_ref()
+            .map_or(Ok(None), |stamp| stamp.of_message(&row));
+        let stamp_ns = match in_range(stamped, message.log_time) {
+            Ok(stamp_ns) => stamp_ns,
+            Err(refused) => {
+                drive.refuse(name, None, refused);
+                return Ok(());
+            }
+        };
+        if let Some(refused) = self.apart.and_then(|apart| apart.refusal(name, stamp_ns)) {
+            drive.refuse(name, None, refused);
+            return Ok(());
+        }
+        let log_time_ns = i64::try_from(message.log_time).unwrap_or(i64::MAX);
+        topic.clock.push(stamp_ns, log_time_ns);
+        let (first, last) = self.span_ns.unwrap_or((stamp_ns, stamp_ns));
+        self.span_ns = Some((first.min(stamp_ns), last.max(stamp_ns)));
+        let done = target.take(
+            &Message {
+                topic: name,
+                schema: &schema.name,
+                stamp_ns,
+                earlier_ns: &topic.stamps_ns,
+                row,
+                data: message.data,
+            },
+            drive,
+        )?;
+        topic.stamps_ns.push(stamp_ns);
+        match done {
+            Ok(()) => drive.out.records_used += 1,
+            Err(refused) => drive.refuse(name, Some(stamp_ns), refused),
+        }
+        Ok(())
+    }
+
+    /// Sends rows ahead where they take too much memory, and gives up a drive that does all the same.
+    fn look_at_memory(&mut self) -> Result<()> {
+        let drive = &mut self.drive;
+        let facts = &mut drive.out.facts;
+        let spillable: usize = facts.spillable().iter().map(|facts| facts.bytes()).sum();
+        if spillable > drive.limits.spill_bytes_max {
+            let first_ns = self.span_ns.map_or(0, |span| span.0);
+            drive.sink.spill(facts, first_ns)?;
+        }
+        let stamps: usize = self.topics.iter().map(|topic| topic.stamps_ns.len()).sum();
+        let held = drive.out.facts.bytes() + stamps * size_of::<i64>() + drive.bytes();
+        let max = drive.limits.drive_bytes_max;
+        self.bound("drive_bytes_max", max as u64, held as u64)
+    }
+
+    fn bound(&self, limit: &'static str, max: u64, actual: u64) -> Result<()> {
+        if actual <= max {
+            return Ok(());
+        }
+        Err(Error::Limit {
+            subject: self.file.clone(),
+            limit,
+            max,
+            actual,
+        })
+    }
+}
+
+impl Visitor for Reader<'_> {
+    fn file(&mut self, path: &str) {
+        path.clone_into(&mut self.file);
+        self.channels.clear();
+    }
+
+    fn channel(&mut self, id: u16, channel: &Channel) {
+        let places = self.by_name.entry(channel.topic.clone()).or_default();
+        let known = places
+            .iter()
+            .copied()
+            .find(|at| self.topics[*at].channel == *channel);
+        let at = known.unwrap_or(self.topics.len());
+        if known.is_none() {
+            places.push(at);
+            let mapping = &self.options.mapping;
+            let plan = Plan::of(channel, mapping, &mut self.drive, &mut self.steps);
+            self.topics.push(Topic {
+                channel: channel.clone(),
+                plan,
+                stamps_ns: Vec::new(),
+                clock: ClockOffset::default(),
+            });
+        }
+        let id = usize::from(id);
+        if self.channels.len() <= id {
+            self.channels.resize(id + 1, None);
+        }
+        self.channels[id] = Some(at);
+    }
+
+    fn message(&mut self, message: &RawMessage<'_>) -> Result<()> {
+        self.drive.out.records_in += 1;
+        self.messages += 1;
+        let (max, actual) = (self.drive.limits.records_max, self.drive.out.records_in);
+        self.bound("records_max", max, actual)?;
+        if self.messages.is_multiple_of(MESSAGES_BETWEEN_LOOKS) {
+            self.look_at_memory()?;
+        }
+        let id = usize::from(message.channel_id);
+        let Some(at) = self.channels.get(id).copied().flatten() else {
+            let reason = format!("expected a channel {id}, got none before its message");
+            let refused = Refused::error("unknown_channel", reason);
+            self.drive.refuse(&self.file, None, refused);
+            return Ok(());
+        };
+        self.take(at, message)
+    }
+
+    fn metadata(&mut self, name: &str, values: BTreeMap<String, String>) {
+        if name == super::METADATA {
+            self.drive.metadata = values;
+        }
+    }
+
+    fn attachment(&mut self, name: &str) {
+        self.drive.out.records_in += 1;
+        let reason = "attachments have no table".to_owned();
+        let refused = Refused::info("unmapped_attachment", reason);
+        self.drive.refuse(name, None, refused);
+    }
+
+    fn damage(&mut self, damage: Damage) {
+        let out = &mut self.drive.out;
+        // Records that were never seen count as read, so that they show as dropped.
+        out.records_in += damage.lost;
+        out.is_damaged = true;
+        let severity = if damage.lost > 0 || damage.check != "truncated" {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
+        let found = Found {
+            check: damage.check,
+            severity,
+            subject: &self.file,
+            span_ns: None,
+            count: damage.lost.max(1),
+            dropped: damage.lost,
+        };
+        out.findings.add_at(found, Some(damage.offset), || {
+            format!(
+                "at byte {}: {}; messages lost there, as far as known: {}",
+                damage.offset, damage.reason, damage.lost
+            )
+        });
+    }
+}
+
+/// The stamp of a message, else the time at which it was logged.
+fn in_range(stamped: Result<Option<i64>, String>, log_time: u64) -> Result<i64, Refused> {
+    let stamp_ns = match stamped {
+        Ok(Some(stamp_ns)) => Ok(stamp_ns),
+        Ok(None) => i64::try_from(log_time).map_err(|_| format!("{log_time} ns")),
+        Err(actual) => Err(actual),
+    };
+    let stamp_ns = stamp_ns.and_then(|stamp_ns| {
+        let is_in_range = stamp_ns >= 0;
+        is_in_range
+            .then_some(stamp_ns)
+            .ok_or_else(|| format!("{stamp_ns} ns"))
+    });
+    stamp_ns.map_err(|actual| {
+        Refused::error(
+            "stamp_out_of_range",
+            format!("expected nanoseconds since 1970 in 63 bits, got {actual}"),
+        )
+    })
+}
