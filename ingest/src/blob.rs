@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
 
 use bytes::Bytes;
 use driveloop_lake::{ObjectEntry, Store};
@@ -82,6 +83,27 @@ impl Blobs {
             });
         }
         self.range(file, 0, file.size)
+    }
+
+    /// A file of the local disk as an object, which counts as read where this one's are.
+    pub(crate) fn of_disk(&self, path: &Path) -> Result<(Self, ObjectEntry)> {
+        let folder = path.parent().unwrap_or(path).to_string_lossy();
+        let store = Store::open(&folder)?;
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let entry = self.runtime.block_on(store.list(&name))?.into_iter().next();
+        let entry = entry.ok_or_else(|| Error::SourceMissing {
+            uri: path.to_string_lossy().into_owned(),
+        })?;
+        let blobs = Self {
+            store,
+            runtime: self.runtime.clone(),
+            progress: self.progress.clone(),
+        };
+        Ok((blobs, entry))
     }
 
     /// A reader that goes through the object from its start.

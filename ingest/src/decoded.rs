@@ -96,9 +96,11 @@ impl DecodedDrive {
         let spans = [self.facts.span_ns(), spilled.span_ns];
         let spans = spans.into_iter().flatten();
         let span = spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let reasons = || self.findings.most_frequent();
         let span = span.ok_or_else(|| Error::NoRecords {
             log_id: log_id.to_string(),
             records,
+            reasons: reasons().unwrap_or_else(|| "the log has none".to_owned()),
         })?;
         let day = day_from_stamp_ns(span.0);
         self.facts.findings = std::mem::take(&mut self.findings).rows(log_id, day).into();

@@ -59,12 +59,16 @@ pub enum Error {
         actual: u64,
     },
     /// The log has no record with a usable stamp, so that it has no place in time.
-    #[error("`{log_id}`: no record with a usable stamp among {records}")]
+    #[error(
+        "`{log_id}`: nothing of it is in the lake, of {records} records none can be used: {reasons}"
+    )]
     NoRecords {
         /// The drive.
         log_id: String,
         /// Records that were read.
         records: u64,
+        /// What most of them were dropped by.
+        reasons: String,
     },
     /// The lake has another log of this name: rename the log, or remove the drive.
     #[error("the lake has a drive `{log_id}` of other bytes (digest {there}, this one {here})")]

@@ -74,6 +74,8 @@ impl<'a> Found<'a> {
 
 /// Findings of a drive: stops logs that name a million topics, classes or attachments. More are added up under [`OTHERS`].
 const FINDINGS_MAX: usize = 10_000;
+/// Findings that an error names.
+const REASONS_MAX: usize = 3;
 /// Subject of findings beyond [`FINDINGS_MAX`].
 const OTHERS: &str = "others";
 
@@ -132,6 +134,24 @@ impl Findings {
     /// Records that were dropped.
     pub(crate) fn dropped(&self) -> u64 {
         self.found.values().map(|gathered| gathered.dropped).sum()
+    }
+
+    /// The findings that most records were dropped by, in words; none where none was.
+    pub(crate) fn most_frequent(&self) -> Option<String> {
+        let dropped = self.found.iter().filter(|(_, found)| found.dropped > 0);
+        let mut dropped: Vec<_> = dropped.collect();
+        dropped.sort_by_key(|(_, found)| std::cmp::Reverse(found.dropped));
+        let each = dropped
+            .iter()
+            .take(REASONS_MAX)
+            .map(|((check, subject), found)| {
+                format!(
+                    "{} of `{subject}` ({check}: {})",
+                    found.dropped, found.message
+                )
+            });
+        let each: Vec<String> = each.collect();
+        (!each.is_empty()).then(|| each.join("; "))
     }
 
     /// The rows of the table, by check and subject.

@@ -44,6 +44,7 @@ mod frames;
 mod limits;
 mod media;
 mod motion;
+mod ondisk;
 mod pipeline;
 mod polyline;
 mod quality;

@@ -30,6 +30,8 @@ pub struct Limits {
     pub topic_signals_max: usize,
     /// Signals of a log: stops thousands of topics of which each has some hundred.
     pub signals_max: usize,
+    /// Bytes of a part of a recording that is unpacked to, or copied to, the local disk: stops parts that fill it.
+    pub unpacked_bytes_max: u64,
     /// Frames that the transforms of a log name: stops transforms that name a new one each.
     pub frames_max: usize,
     /// Bytes of a file that is read whole (tables, maps, images): stops files that do not fit in memory.
@@ -61,6 +63,7 @@ impl Default for Limits {
             depth_max: 16,
             topic_signals_max: 256,
             signals_max: 100_000,
+            unpacked_bytes_max: 64 << 30,
             frames_max: 10_000,
             file_bytes_max: 1 << 30,
             records_max: 50_000_000,

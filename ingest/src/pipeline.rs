@@ -20,7 +20,7 @@ use crate::limits::Limits;
 use crate::report::{DriveOutcome, DriveReport, IngestEvent, IngestReport};
 use crate::sink::LakeSink;
 use crate::source::{DriveFiles, LogSource, Registry, list};
-use crate::topics::{Apart, DEFAULT_MAPPING, Ros2Mcap};
+use crate::topics::{Apart, DEFAULT_MAPPING, File, Folder, TopicOptions};
 
 /// How to ingest.
 #[derive(Debug, Clone)]
@@ -87,13 +87,16 @@ pub async fn ingest(
     options: &IngestOptions,
     on_event: &(dyn Fn(&IngestEvent) + Send + Sync),
 ) -> Result<IngestReport> {
+    let topics = Arc::new(TopicOptions::new(
+        options.mapping(),
+        options.can_databases()?,
+        options.all_signals,
+    )?);
     let registry = Registry::new(vec![
         Arc::new(Argoverse2),
-        Arc::new(Ros2Mcap::new(
-            options.mapping(),
-            options.can_databases()?,
-            options.all_signals,
-        )?),
+        Arc::new(Folder::new(Arc::clone(&topics))),
+        Arc::new(File::mcap(Arc::clone(&topics))),
+        Arc::new(File::bag(topics)),
     ]);
     let listing = list(source).await?;
     let (files, example) = (listing.files.len(), listing.files[0].path.clone());

@@ -159,22 +159,30 @@ fn calibration(sensor: &str, ego_from_sensor: Pose, lens: Option<&Lens>) -> Cali
 /// `rational_polynomial` as k1, k2, p1, p2, k3, k4, k5, k6 (`sensor_msgs/distortion_models.hpp`; `OpenCV`, camera calibration).
 fn distortion(lens: &Lens) -> (Option<String>, Vec<f64>) {
     let given = lens.distortion.as_slice();
-    let named = |model: &str, given: &[f64]| (Some(model.to_owned()), given.to_vec());
-    match (lens.model.as_str(), given) {
-        ("" | "none", []) => (None, Vec::new()),
-        (_, given) if given.iter().all(|value| *value == 0.0) => (None, Vec::new()),
-        ("plumb_bob" | "rational_polynomial", [k1, k2, p1, p2, rest @ ..])
-            if [p1, p2]
-                .into_iter()
-                .chain(rest.iter().skip(1))
-                .all(|value| *value == 0.0) =>
-        {
-            let k3 = rest.first().copied().unwrap_or_default();
-            named("radial", &[*k1, *k2, k3])
-        }
-        ("plumb_bob", given) => named("brown_conrady", given),
-        ("rational_polynomial", given) => named("rational", given),
-        ("equidistant" | "fisheye" | "kannala_brandt", given) => named("fisheye", given),
-        (model, given) => named(model, given),
+    if given.iter().all(|value| *value == 0.0) {
+        return (None, Vec::new());
     }
+    let radial_first = |[k1, k2, p1, p2]: [f64; 4], more: &[f64], radial: usize| {
+        let mut ordered = vec![k1, k2];
+        ordered.extend(more);
+        ordered.resize(radial, 0.0);
+        if [p1, p2] != [0.0, 0.0] {
+            ordered.extend([p1, p2]);
+        }
+        ordered
+    };
+    let (name, ordered) = match (lens.model.as_str(), given) {
+        ("plumb_bob", [k1, k2, p1, p2, more @ ..]) if more.len() <= 1 => {
+            ("radial", radial_first([*k1, *k2, *p1, *p2], more, 3))
+        }
+        ("rational_polynomial", [k1, k2, p1, p2, more @ ..]) if more.len() <= 4 => {
+            ("rational", radial_first([*k1, *k2, *p1, *p2], more, 6))
+        }
+        ("equidistant" | "fisheye" | "kannala_brandt", given) => ("fisheye", given.to_vec()),
+        (model, given) => (model, given.to_vec()),
+    };
+    (
+        Some(name.to_owned()).filter(|name| !name.is_empty()),
+        ordered,
+    )
 }

@@ -3,7 +3,12 @@
 //! A container gives a [`Visitor`] its channels, messages, metadata and damage, in the order of the file. It knows neither what
 //! a message says (that is an encoding) nor what becomes of it (that is a target).
 
+pub(crate) mod bag;
+mod input;
+mod known;
 pub(crate) mod mcap;
+pub(crate) mod rosbag2;
+pub(crate) mod sqlite;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

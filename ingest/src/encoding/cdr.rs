@@ -1,10 +1,14 @@
 //! Runs a program over a message: the wanted values go into slots that are used again for the next message.
 
 use super::definition::Scalar;
-use super::program::{Program, Step, Take, What};
+use super::program::{Program, Programs, Step, Take, What, Wire};
 use super::wants::{Bytes, Integer, List, MESSAGE, Number, Text};
 use crate::limits::Limits;
 
+/// Bytes of a unit of wide texts: of those of 16 bits, and of those that Fast CDR writes.
+const WIDE_UNIT_BYTES: [usize; 2] = [2, 4];
+/// Writers fill a message up to a multiple of four bytes, some of eight.
+const PADDING_BYTES_MAX: usize = 8;
 /// The encapsulation header before each CDR message.
 const ENCAPSULATION_BYTES: usize = 4;
 
@@ -69,7 +73,7 @@ fn unpacked(slot: u64) -> (usize, usize) {
     ((slot >> 32) as usize, (slot & 0xffff_ffff) as usize)
 }
 
-impl Program {
+impl Programs {
     /// Takes the wanted values of a message. The error says what was expected, and at which byte of the message.
     pub(crate) fn run<'a>(
         &self,
@@ -77,28 +81,31 @@ impl Program {
         limits: &Limits,
         slots: &'a mut Slots,
     ) -> Result<Row<'a>, String> {
-        let Some((header, body)) = message.split_at_checked(ENCAPSULATION_BYTES) else {
-            return Err(format!(
-                "expected {ENCAPSULATION_BYTES} bytes of encapsulation, got {}",
-                message.len()
-            ));
-        };
+        let (program, order, body) = self.layout(message)?;
         if u32::try_from(body.len()).is_err() {
             return Err(format!(
                 "expected a message of fewer than 4 GiB, got {} bytes",
                 body.len()
             ));
         }
-        slots.reset(self);
-        match [header[0], header[1]] {
-            [0, 0] => self.body::<false>(body, limits, slots)?,
-            [0, 1] => self.body::<true>(body, limits, slots)?,
-            other => {
-                return Err(format!(
-                    "expected the encapsulation CDR (0x0000 or 0x0001), got 0x{}",
-                    hex::encode(other)
-                ));
+        let start = message.len() - body.len();
+        let mut run = |wide: usize| {
+            slots.reset(program);
+            let done = match order {
+                Order::Big => program.body::<false>(body, wide, limits, slots),
+                Order::Little => program.body::<true>(body, wide, limits, slots),
+            };
+            done.map_err(|(at, what)| format!("at byte {}: {what}", at + start))
+        };
+        let end = run(WIDE_UNIT_BYTES[0]);
+        if self.has_wide_text {
+            // Which units a writer uses is said nowhere: with the right ones the message ends where its bytes do.
+            let is_whole = |end: usize| body.len() - end < PADDING_BYTES_MAX;
+            if !end.is_ok_and(is_whole) {
+                run(WIDE_UNIT_BYTES[1])?;
             }
+        } else {
+            end?;
         }
         let slots: &'a Slots = slots;
         let row = &slots.scopes[MESSAGE.0];
@@ -109,22 +116,58 @@ impl Program {
         })
     }
 
+    /// The program for a message, its order of bytes, and the message without what says so.
+    fn layout<'a>(&self, message: &'a [u8]) -> Result<(&Program, Order, &'a [u8]), String> {
+        if self.wire == Wire::Ros1 {
+            return Ok((&self.aligned, Order::Little, message));
+        }
+        let Some((header, body)) = message.split_at_checked(ENCAPSULATION_BYTES) else {
+            return Err(format!(
+                "expected {ENCAPSULATION_BYTES} bytes of encapsulation, got {}",
+                message.len()
+            ));
+        };
+        match ([header[0], header[1]], &self.half_aligned) {
+            ([0, 0], _) => Ok((&self.aligned, Order::Big, body)),
+            ([0, 1], _) => Ok((&self.aligned, Order::Little, body)),
+            ([0, 6], Some(program)) => Ok((program, Order::Big, body)),
+            ([0, 7], Some(program)) => Ok((program, Order::Little, body)),
+            (other, _) => Err(format!(
+                "expected the encapsulation CDR (0x0000, 0x0001) or plain CDR2 (0x0006, 0x0007), got 0x{}",
+                hex::encode(other)
+            )),
+        }
+    }
+}
+
+impl Program {
+    /// Says where the message ends, or where it cannot be read.
     fn body<const LITTLE: bool>(
         &self,
         body: &[u8],
+        wide: usize,
         limits: &Limits,
         slots: &mut Slots,
-    ) -> Result<(), String> {
+    ) -> Result<usize, (usize, String)> {
         let mut walk = Walk::<LITTLE> {
             program: self,
             body,
             at: 0,
+            wide,
             values_left: limits.message_values_max,
             slots,
         };
         let done = walk.steps(&self.steps, MESSAGE.0, 0);
-        done.map_err(|what| format!("at byte {}: {what}", walk.at + ENCAPSULATION_BYTES))
+        done.map_err(|what| (walk.at, what))?;
+        Ok(walk.at)
     }
+}
+
+/// The order of the bytes of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Big,
+    Little,
 }
 
 impl Slots {
@@ -142,6 +185,8 @@ struct Walk<'a, const LITTLE: bool> {
     program: &'a Program,
     body: &'a [u8],
     at: usize,
+    /// Bytes of a unit of wide texts.
+    wide: usize,
     values_left: usize,
     slots: &'a mut Slots,
 }
@@ -166,13 +211,30 @@ impl<const LITTLE: bool> Walk<'_, LITTLE> {
                     }
                 }
                 Step::Text { slot } => self.text(slot, scope, row)?,
-                Step::Scalars { bytes, slot } => self.scalars(bytes, slot, scope, row)?,
+                Step::WideText => {
+                    let units = self.length()?;
+                    let align = if units == 0 { 1 } else { self.wide };
+                    self.advance(align, units.saturating_mul(self.wide))?;
+                }
+                Step::Scalars { bytes, align, slot } => {
+                    let count = self.length()?;
+                    // Without elements, there is nothing to align.
+                    let align = if count == 0 { 1 } else { align };
+                    let start = self.advance(align, count.saturating_mul(bytes))?;
+                    if let Some(slot) = slot {
+                        self.slots.scopes[scope][row + usize::from(slot)] = packed(start, count);
+                    }
+                }
                 Step::List {
                     count,
                     steps: length,
                     values,
+                    delimiter_bytes,
                     wanted,
                 } => {
+                    if delimiter_bytes > 0 {
+                        self.advance(delimiter_bytes, delimiter_bytes)?;
+                    }
                     let body = &steps[next..next + length];
                     next += length;
                     let count = match count {
@@ -221,23 +283,6 @@ impl<const LITTLE: bool> Walk<'_, LITTLE> {
         Ok(())
     }
 
-    fn scalars(
-        &mut self,
-        size: usize,
-        slot: Option<u16>,
-        scope: usize,
-        row: usize,
-    ) -> Result<(), String> {
-        let count = self.length()?;
-        // Without elements, there is nothing to align.
-        let align = if count == 0 { 1 } else { size };
-        let start = self.advance(align, count.saturating_mul(size))?;
-        if let Some(slot) = slot {
-            self.slots.scopes[scope][row + usize::from(slot)] = packed(start, count);
-        }
-        Ok(())
-    }
-
     /// The count of a list whose elements take a byte each at least.
     fn count(&mut self) -> Result<usize, String> {
         let count = self.length()?;
@@ -261,7 +306,7 @@ impl<const LITTLE: bool> Walk<'_, LITTLE> {
     }
 
     fn length(&mut self) -> Result<usize, String> {
-        let start = self.advance(4, 4)?;
+        let start = self.advance(self.program.align_max.min(4), 4)?;
         Ok(u32::from_ne_bytes(self.array(start)) as usize)
     }
 
@@ -396,7 +441,7 @@ mod tests {
         let y = wants.number(MESSAGE, "xyz.1").unwrap();
         let uuid = wants.bytes(MESSAGE, "uuid").unwrap();
         let last = wants.truth(MESSAGE, "last").unwrap();
-        let program = Program::compile(&wants, &Limits::default()).unwrap();
+        let program = Programs::compile(&wants, Wire::Cdr, &Limits::default()).unwrap();
         let mut slots = Slots::default();
         let messages = [
             message::<re_cdr::BigEndian>(0),
@@ -433,7 +478,7 @@ mod tests {
         let definition = definition();
         let mut wants = Wants::new(&definition);
         let data = wants.bytes(MESSAGE, "data").unwrap();
-        let program = Program::compile(&wants, &Limits::default()).unwrap();
+        let program = Programs::compile(&wants, Wire::Cdr, &Limits::default()).unwrap();
         let message = message::<re_cdr::LittleEndian>(1);
         let mut slots = Slots::default();
         for length in 0..message.len() {
@@ -457,7 +502,7 @@ mod tests {
     fn depth_size_and_counts_are_bounded() {
         let compile = |text: &str| {
             let definition = Definition::from_ros2msg("p/msg/Root", text.as_bytes()).unwrap();
-            Program::compile(&Wants::new(&definition), &Limits::default())
+            Programs::compile(&Wants::new(&definition), Wire::Cdr, &Limits::default())
         };
         let cycle = "A a\n================\nMSG: p/A\nA[] a\n";
         assert!(compile(cycle).unwrap_err().contains("cycle"));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::ros2msg::{self, Dialect};
 use re_ros_msg::MessageSchema;
 use re_ros_msg::message_spec::{
     ArraySize, BuiltInType, ComplexType, MessageSpecification, Type, message_package,
@@ -75,9 +76,18 @@ impl Scalar {
 impl Definition {
     /// Reads a definition in the `ros2msg` text form. The error says what is wrong with it.
     pub(crate) fn from_ros2msg(name: &str, text: &[u8]) -> Result<Self, String> {
-        let text =
-            std::str::from_utf8(text).map_err(|_| "the definition is not UTF-8".to_owned())?;
-        let schema = MessageSchema::parse(name, text).map_err(|error| format!("{error:#}"))?;
+        Self::from_msg(name, text, Dialect::Ros2)
+    }
+
+    /// The same for the `ros1msg` form.
+    pub(crate) fn from_ros1msg(name: &str, text: &[u8]) -> Result<Self, String> {
+        Self::from_msg(name, text, Dialect::Ros1)
+    }
+
+    fn from_msg(name: &str, text: &[u8], dialect: Dialect) -> Result<Self, String> {
+        // Comments may be in any encoding.
+        let text = ros2msg::plain(&String::from_utf8_lossy(text), dialect);
+        let schema = MessageSchema::parse(name, &text).map_err(|error| format!("{error:#}"))?;
         let specs: Vec<&MessageSpecification> = std::iter::once(&schema.spec)
             .chain(&schema.dependencies)
             .collect();
@@ -87,7 +97,7 @@ impl Definition {
         }
         let mut structs = Vec::with_capacity(specs.len() + 1);
         for spec in &specs {
-            structs.push(fields(spec, &index, specs.len())?);
+            structs.push(fields(spec, &index, specs.len(), dialect)?);
         }
         structs.push(Struct::stamp());
         Ok(Self { structs })
@@ -119,8 +129,9 @@ fn fields(
     spec: &MessageSpecification,
     index: &BTreeMap<String, usize>,
     stamp: usize,
+    dialect: Dialect,
 ) -> Result<Struct, String> {
-    if spec.fields.is_empty() {
+    if spec.fields.is_empty() && dialect == Dialect::Ros2 {
         // A message of constants alone is one octet on the wire.
         let (name, kind) = (String::new(), Kind::Scalar(Scalar::U8));
         return Ok(Struct {

@@ -7,8 +7,58 @@ use super::definition::{Kind, Scalar};
 use super::wants::{Form, Rows, Scope, Wants};
 use crate::limits::Limits;
 
-/// The largest alignment of CDR; the message body begins at it.
-const ALIGNMENT_MAX: usize = 8;
+/// The largest array of fixed size: no message is longer.
+const ARRAY_BYTES_MAX: usize = u32::MAX as usize;
+
+/// The largest alignment of XCDR2.
+const XCDR2_ALIGN_MAX: usize = 4;
+
+/// How messages are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// CDR of ROS 2, with four bytes before each message that say which order of bytes it has.
+    Cdr,
+    /// ROS 1: little-endian, one value behind the other.
+    Ros1,
+}
+
+/// A program for each alignment that messages of a channel may have.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    pub(super) wire: Wire,
+    /// Values are aligned to their size (XCDR1).
+    pub(super) aligned: Program,
+    /// Values are aligned to four bytes at most (XCDR2, DDS-XTypes 1.3, 7.4.2).
+    pub(super) half_aligned: Option<Program>,
+    /// Whether a wide text is among the fields: whose units have two bytes with some writers, and four with others.
+    pub(super) has_wide_text: bool,
+}
+
+impl Programs {
+    /// Compiles. The error says why the definition cannot be read: cycles and definitions that grow past the limits.
+    pub(crate) fn compile(wants: &Wants<'_>, wire: Wire, limits: &Limits) -> Result<Self, String> {
+        let aligned = match wire {
+            Wire::Cdr => Program::compile(wants, 8, limits)?,
+            Wire::Ros1 => Program::compile(wants, 1, limits)?,
+        };
+        let has_wide_text = aligned.steps.contains(&Step::WideText);
+        let half_aligned = match wire {
+            Wire::Cdr => Some(Program::compile(wants, XCDR2_ALIGN_MAX, limits)?),
+            Wire::Ros1 => None,
+        };
+        Ok(Self {
+            wire,
+            aligned,
+            half_aligned,
+            has_wide_text,
+        })
+    }
+
+    /// Steps and values, as a measure of how large the definition is.
+    pub(crate) fn size(&self) -> usize {
+        self.aligned.steps.len() + self.aligned.takes.len()
+    }
+}
 
 /// The steps over a message.
 #[derive(Debug)]
@@ -17,6 +67,8 @@ pub(crate) struct Program {
     pub(crate) takes: Vec<Take>,
     /// Slots of a row of each scope.
     pub(crate) slots: Vec<u16>,
+    /// The largest alignment.
+    pub(crate) align_max: usize,
 }
 
 /// One step.
@@ -30,13 +82,21 @@ pub(crate) enum Step {
     },
     /// A text.
     Text { slot: Option<u16> },
+    /// A text of wide units; nothing takes it.
+    WideText,
     /// Counted values of one size.
-    Scalars { bytes: usize, slot: Option<u16> },
+    Scalars {
+        bytes: usize,
+        align: usize,
+        slot: Option<u16>,
+    },
     /// Elements, counted where `count` is none; the next `steps` steps are those of one element. `scope` and slot where they are wanted.
     List {
         count: Option<usize>,
         steps: usize,
         values: usize,
+        /// Bytes before the list that say how long it is: XCDR2 writes them where elements are no numbers.
+        delimiter_bytes: usize,
         wanted: Option<(Scope, u16)>,
     },
 }
@@ -59,20 +119,21 @@ pub(crate) enum What {
 }
 
 impl Program {
-    /// Compiles. The error says why the definition cannot be read: cycles and definitions that grow past the limits, wide texts.
-    pub(crate) fn compile(wants: &Wants<'_>, limits: &Limits) -> Result<Self, String> {
+    fn compile(wants: &Wants<'_>, align_max: usize, limits: &Limits) -> Result<Self, String> {
         let mut compiler = Compiler {
             wants,
             limits,
+            align_max,
             program: Self {
                 steps: Vec::new(),
                 takes: Vec::new(),
                 slots: wants.scopes.iter().map(|rows| rows.slots).collect(),
+                align_max,
             },
             open: None,
         };
         // The body begins at the largest alignment.
-        compiler.begin(ALIGNMENT_MAX);
+        compiler.begin(align_max);
         compiler.walk(&Kind::Struct(0), &mut Vec::new(), 0, 0)?;
         Ok(compiler.program)
     }
@@ -81,6 +142,8 @@ impl Program {
 struct Compiler<'a> {
     wants: &'a Wants<'a>,
     limits: &'a Limits,
+    /// Values are aligned to their size, or to this where that is less; the body begins at it.
+    align_max: usize,
     program: Program,
     /// The step of fixed size that may still grow.
     open: Option<usize>,
@@ -113,7 +176,9 @@ impl Compiler<'_> {
                 let slot = self.slot(place, scope, Form::Text);
                 self.push(Step::Text { slot });
             }
-            Kind::WideText => return Err("wide texts are not supported".to_owned()),
+            Kind::WideText => {
+                self.push(Step::WideText);
+            }
             Kind::Struct(at) => {
                 let mut values = 0;
                 for (index, field) in self.wants.definition.structs[*at].fields.iter().enumerate() {
@@ -124,6 +189,11 @@ impl Compiler<'_> {
                 return Ok(values.max(1));
             }
             Kind::Array(element, count) => match element.as_ref() {
+                Kind::Scalar(scalar) if count.saturating_mul(scalar.bytes()) > ARRAY_BYTES_MAX => {
+                    return Err(format!(
+                        "expected an array of at most 4 GiB, got {count} elements"
+                    ));
+                }
                 Kind::Scalar(scalar) if self.elements(place, scope).is_none() => {
                     self.scalars(*scalar, *count, place, scope);
                 }
@@ -133,7 +203,8 @@ impl Compiler<'_> {
                 Kind::Scalar(scalar) if self.elements(place, scope).is_none() => {
                     let slot = self.slot(place, scope, Form::Bytes);
                     let bytes = scalar.bytes();
-                    self.push(Step::Scalars { bytes, slot });
+                    let align = bytes.min(self.align_max);
+                    self.push(Step::Scalars { bytes, align, slot });
                 }
                 element => return self.list(element, None, place, scope, depth),
             },
@@ -150,10 +221,13 @@ impl Compiler<'_> {
         depth: usize,
     ) -> Result<usize, String> {
         let wanted = self.elements(place, scope);
+        let is_delimited = self.align_max == XCDR2_ALIGN_MAX && !matches!(element, Kind::Scalar(_));
+        let delimiter_bytes = if is_delimited { XCDR2_ALIGN_MAX } else { 0 };
         let at = self.push(Step::List {
             count,
             steps: 0,
             values: 0,
+            delimiter_bytes,
             wanted,
         });
         // Elements of a list that is not wanted lie in no scope: nothing of them is taken.
@@ -173,14 +247,15 @@ impl Compiler<'_> {
         if count == 0 {
             return;
         }
+        let align = size.min(self.align_max);
         let at = match self.open {
-            Some(at) if self.align(at) >= size => at,
-            _ => self.begin(size),
+            Some(at) if self.align(at) >= align => at,
+            _ => self.begin(align),
         };
         let Step::Fixed { bytes, .. } = &mut self.program.steps[at] else {
             return;
         };
-        let start = bytes.next_multiple_of(size);
+        let start = bytes.checked_next_multiple_of(align).unwrap_or(usize::MAX);
         *bytes = start.saturating_add(size.saturating_mul(count));
         let wants = self.wants;
         let Some(rows) = wants.scopes.get(scope) else {
@@ -191,7 +266,8 @@ impl Compiler<'_> {
         let below = rows.wanted.range(place.to_vec()..);
         for (element, _) in below.take_while(|(wanted, _)| wanted.starts_with(place)) {
             if let [index] = element[place.len()..] {
-                self.take(rows, element, start + index * size, scalar, 1);
+                let offset = start.saturating_add(index.saturating_mul(size));
+                self.take(rows, element, offset, scalar, 1);
             }
         }
         if let Step::Fixed { takes, .. } = &mut self.program.steps[at] {

@@ -4,24 +4,19 @@
 //! the mapping says which topic becomes which table. A file that is torn or damaged gives what is sound, and findings for the rest.
 
 mod apart;
+mod file;
+mod folder;
 mod mapping;
 mod plan;
 mod reader;
 mod stamp;
 
-use driveloop_lake::ObjectEntry;
-
-use crate::assembly::Assembly;
-use crate::blob::Blobs;
-use crate::container::mcap;
 use crate::dbc::CanDatabase;
-use crate::decoded::DecodedDrive;
-use crate::error::{Error, Result};
-use crate::limits::Limits;
-use crate::sink::DriveSink;
-use crate::source::{DriveFiles, LogSource};
+use crate::error::Result;
 
 pub(crate) use apart::Apart;
+pub(crate) use file::File;
+pub(crate) use folder::Folder;
 pub use mapping::DEFAULT_MAPPING;
 
 /// Name of the metadata record that says what a log is.
@@ -34,13 +29,8 @@ pub(crate) struct TopicOptions {
     databases: Vec<CanDatabase>,
 }
 
-/// The format.
-pub(crate) struct Ros2Mcap {
-    options: TopicOptions,
-}
-
-impl Ros2Mcap {
-    /// The format with a mapping of topics to tables, as TOML; with `all_signals`, the numbers of what it does not map become signals.
+impl TopicOptions {
+    /// A mapping of topics to tables, as TOML; with `all_signals`, the numbers of what it does not map become signals.
     pub(crate) fn new(
         mapping: &str,
         databases: Vec<CanDatabase>,
@@ -50,83 +40,6 @@ impl Ros2Mcap {
         if all_signals {
             mapping = mapping.with_all_signals();
         }
-        Ok(Self {
-            options: TopicOptions { mapping, databases },
-        })
-    }
-}
-
-impl LogSource for Ros2Mcap {
-    fn format(&self) -> &'static str {
-        "mcap-ros2"
-    }
-
-    fn looks_like(&self) -> &'static str {
-        "files that end in .mcap"
-    }
-
-    fn claim(&self, files: &mut Vec<ObjectEntry>) -> Vec<DriveFiles> {
-        let (ours, left): (Vec<_>, Vec<_>) = files
-            .drain(..)
-            .partition(|file| file.path.ends_with(".mcap"));
-        *files = left;
-        ours.into_iter()
-            .map(|file| DriveFiles {
-                path: file.path.clone(),
-                files: vec![file],
-            })
-            .collect()
-    }
-
-    /// The `log_id` of the metadata record, else the file's name and the start of its digest.
-    fn log_id(
-        &self,
-        drive: &DriveFiles,
-        blobs: &Blobs,
-        limits: &Limits,
-        source_digest: &str,
-    ) -> Result<String> {
-        let file = &drive.files[0];
-        let mut metadata = mcap::metadata(blobs, file, limits, METADATA)?;
-        let log_id = metadata
-            .remove("log_id")
-            .filter(|log_id| !log_id.is_empty());
-        let (max, actual) = (
-            limits.name_bytes_max,
-            log_id.as_ref().map_or(0, String::len),
-        );
-        if actual > max {
-            return Err(Error::Limit {
-                subject: file.path.clone(),
-                limit: "name_bytes_max",
-                max: max as u64,
-                actual: actual as u64,
-            });
-        }
-        if let Some(log_id) = log_id {
-            return Ok(log_id);
-        }
-        let name = drive.name(blobs.store());
-        let stem = name.strip_suffix(".mcap").unwrap_or(&name);
-        // Room for the digest; object stores have names that are longer than any path is made for.
-        let end = stem.floor_char_boundary(limits.name_bytes_max.saturating_sub(9));
-        Ok(format!("{}-{}", &stem[..end], &source_digest[..8]))
-    }
-
-    fn decode(
-        &self,
-        drive: &DriveFiles,
-        blobs: &Blobs,
-        limits: &Limits,
-        sink: &mut dyn DriveSink,
-        apart: Option<&Apart>,
-    ) -> Result<DecodedDrive> {
-        let file = &drive.files[0];
-        let TopicOptions { mapping, databases } = &self.options;
-        let settings = (&mapping.frames, databases.as_slice());
-        let assembly = Assembly::new(&drive.path, limits, settings, sink);
-        let mut reader = reader::Reader::new(&self.options, apart, assembly);
-        mcap::scan(blobs, file, limits, &mut reader)?;
-        Ok(reader.finish())
+        Ok(Self { mapping, databases })
     }
 }

@@ -5,14 +5,14 @@ use super::stamp::{HEADER, Stamp};
 use crate::assembly::Assembly;
 use crate::container::Channel;
 use crate::encoding::definition;
-use crate::encoding::program::Program;
+use crate::encoding::program::Programs;
 use crate::encoding::wants::Wants;
 use crate::targets::{Asked, Kind, Target, Values, target};
 
 /// What to do with the messages of a channel.
 pub(super) enum Plan {
     Decode {
-        program: Program,
+        program: Programs,
         /// Where messages have their stamp.
         stamp: Option<Stamp>,
         target: Box<dyn Target>,
@@ -32,7 +32,7 @@ impl Plan {
         steps: &mut usize,
     ) -> Self {
         let (topic, schema) = (channel.topic.as_str(), channel.schema.name.as_str());
-        let Some(rule) = mapping.rule(schema, topic) else {
+        let Some(rule) = mapping.rule(&full_name(schema), topic) else {
             return Self::Unmapped(format!(
                 "no rule of the mapping fits the message type `{schema}`"
             ));
@@ -54,7 +54,7 @@ impl Plan {
         drive: &mut Assembly<'_>,
         steps: &mut usize,
     ) -> Result<Self, String> {
-        let definition = definition(channel)?;
+        let (definition, wire) = definition(channel)?;
         let mut wants = Wants::new(&definition);
         let asked = Asked {
             kind: rule.into,
@@ -67,8 +67,8 @@ impl Plan {
             Some(path) => Some(Stamp::of(&mut wants, path, rule.stamp_unit)?),
             None => Stamp::of(&mut wants, HEADER, None).ok(),
         };
-        let program = Program::compile(&wants, drive.limits)?;
-        *steps += program.steps.len() + program.takes.len();
+        let program = Programs::compile(&wants, wire, drive.limits)?;
+        *steps += program.size();
         let (max, actual) = (drive.limits.log_steps_max, *steps);
         if actual > max {
             return Err(format!(
@@ -87,5 +87,13 @@ impl Plan {
             stamp,
             target,
         })
+    }
+}
+
+/// The name of a message type as ROS 2 writes it: ROS 1 leaves the `msg` out.
+fn full_name(schema: &str) -> String {
+    match schema.split_once('/') {
+        Some((package, name)) if !name.contains('/') => format!("{package}/msg/{name}"),
+        _ => schema.to_owned(),
     }
 }

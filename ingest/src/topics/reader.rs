@@ -1,6 +1,8 @@
 //! Messages to rows: takes what a container holds, decodes it, and hands it to the target that the mapping names.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Read as _;
 
 use driveloop_schemas::Severity;
 
@@ -13,9 +15,12 @@ use crate::decoded::DecodedDrive;
 use crate::encoding::cdr::Slots;
 use crate::error::{Error, Result};
 use crate::findings::Found;
+use crate::limits::Limits;
 use crate::quality::{ClockOffset, check_coverage, check_stamps};
 use crate::targets::Message;
 
+/// The first bytes of a frame of Zstandard (RFC 8878).
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Messages between two looks at how much memory the drive takes.
 const MESSAGES_BETWEEN_LOOKS: u64 = 64;
 
@@ -37,6 +42,8 @@ pub(super) struct Reader<'a> {
     /// The first and last stamp of a message.
     span_ns: Option<(i64, i64)>,
     messages: u64,
+    /// Messages that damage is known to have cost.
+    lost: u64,
 }
 
 /// A topic and what to do with its messages.
@@ -66,6 +73,7 @@ impl<'a> Reader<'a> {
             steps: 0,
             span_ns: None,
             messages: 0,
+            lost: 0,
         }
     }
 
@@ -96,6 +104,29 @@ impl<'a> Reader<'a> {
         let mut drive = self.drive.finish();
         drive.apart = apart;
         drive
+    }
+
+    /// Compares the messages that were met with how many the log says it has; what is missing was lost before this reading.
+    pub(super) fn expect_messages(&mut self, subject: &str, expected: u64) {
+        let met = self.messages + self.lost;
+        if expected <= met {
+            return;
+        }
+        let missing = expected - met;
+        let out = &mut self.drive.out;
+        out.records_in += missing;
+        out.is_damaged = true;
+        let found = Found {
+            check: "messages_missing",
+            severity: Severity::Error,
+            subject,
+            span_ns: None,
+            count: missing,
+            dropped: missing,
+        };
+        out.findings.add(found, || {
+            format!("expected the {expected} messages that the log says it has, got {met}")
+        });
     }
 
     fn look_for_other_times(&self) -> Option<Apart> {
@@ -135,7 +166,13 @@ impl<'a> Reader<'a> {
                 return Ok(());
             }
         };
-        let row = match program.run(message.data, drive.limits, &mut self.slots) {
+        let data = unpacked(message.data, drive.limits);
+        let row = data.as_ref().map_err(String::clone);
+        let row = row.and_then(|data| {
+            let row = program.run(data, drive.limits, &mut self.slots)?;
+            Ok((row, data))
+        });
+        let (row, data) = match row {
             Ok(row) => row,
             Err(reason) => {
                 drive.refuse(name, None, Refused::error("message_damaged", reason));
@@ -167,7 +204,7 @@ impl<'a> Reader<'a> {
                 stamp_ns,
                 earlier_ns: &topic.stamps_ns,
                 row,
-                data: message.data,
+                data,
             },
             drive,
         )?;
@@ -273,6 +310,7 @@ impl Visitor for Reader<'_> {
         let out = &mut self.drive.out;
         // Records that were never seen count as read, so that they show as dropped.
         out.records_in += damage.lost;
+        self.lost += damage.lost;
         out.is_damaged = true;
         let severity = if damage.lost > 0 || damage.check != "truncated" {
             Severity::Error
@@ -294,6 +332,24 @@ impl Visitor for Reader<'_> {
             )
         });
     }
+}
+
+/// A message of a recording that packs each by itself (`rosbag2`, compression mode `message`); no encoding begins like that.
+fn unpacked<'m>(data: &'m [u8], limits: &Limits) -> Result<Cow<'m, [u8]>, String> {
+    if !data.starts_with(&ZSTD_MAGIC) {
+        return Ok(Cow::Borrowed(data));
+    }
+    let packed = zstd::Decoder::new(data).map_err(|error| error.to_string())?;
+    let max = limits.chunk_bytes_max;
+    let mut unpacked = Vec::new();
+    let read = packed.take(max + 1).read_to_end(&mut unpacked);
+    read.map_err(|error| format!("cannot unpack the message: {error}"))?;
+    if unpacked.len() as u64 > max {
+        return Err(format!(
+            "expected at most {max} unpacked bytes (chunk_bytes_max), got more"
+        ));
+    }
+    Ok(Cow::Owned(unpacked))
 }
 
 /// The stamp of a message, else the time at which it was logged.

@@ -9,6 +9,7 @@
 )]
 
 mod argoverse;
+mod cases;
 mod cdr;
 mod dbc;
 mod idl;

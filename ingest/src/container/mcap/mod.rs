@@ -3,7 +3,6 @@
 mod chunk;
 mod contents;
 mod declarations;
-mod input;
 mod records;
 mod scan;
 mod summary;

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use driveloop_lake::ObjectEntry;
 use mcap::records::op;
 
-use super::input::Input;
 use super::records::{self, HEAD_BYTES, Head};
 use super::summary::{Summary, check_magic, owned};
 use super::walk::Walk;
 use crate::blob::Blobs;
 use crate::container::Visitor;
+use crate::container::input::Input;
 use crate::error::Result;
 use crate::limits::Limits;
 

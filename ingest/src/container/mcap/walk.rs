@@ -6,12 +6,12 @@ use mcap::records::op;
 
 use super::chunk::Unpacker;
 use super::declarations::Declarations;
-use super::input::Input;
 use super::records::{
     CHUNK_HEAD_BYTES_MAX, Chunk, Fields, HEAD_BYTES, Head, attachment_name, message_index_count,
     metadata,
 };
 use super::summary::{Summary, owned};
+use crate::container::input::Input;
 use crate::container::{Damage, Visitor};
 use crate::error::Result;
 use crate::limits::Limits;

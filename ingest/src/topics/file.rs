@@ -1,0 +1,157 @@
+//! Logs of one file: MCAP, and bags of ROS 1.
+
+use std::sync::Arc;
+
+use driveloop_lake::ObjectEntry;
+
+use super::reader::Reader;
+use super::{Apart, METADATA, TopicOptions};
+use crate::assembly::Assembly;
+use crate::blob::Blobs;
+use crate::container::{bag, mcap};
+use crate::decoded::DecodedDrive;
+use crate::error::{Error, Result};
+use crate::limits::Limits;
+use crate::sink::DriveSink;
+use crate::source::{DriveFiles, LogSource};
+
+/// The container of a log of one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Container {
+    Mcap,
+    Bag,
+}
+
+/// Logs of one file each.
+pub(crate) struct File {
+    container: Container,
+    options: Arc<TopicOptions>,
+}
+
+impl File {
+    pub(crate) fn mcap(options: Arc<TopicOptions>) -> Self {
+        let container = Container::Mcap;
+        Self { container, options }
+    }
+
+    pub(crate) fn bag(options: Arc<TopicOptions>) -> Self {
+        let container = Container::Bag;
+        Self { container, options }
+    }
+
+    fn ending(&self) -> &'static str {
+        match self.container {
+            Container::Mcap => ".mcap",
+            Container::Bag => ".bag",
+        }
+    }
+}
+
+impl LogSource for File {
+    fn format(&self) -> &'static str {
+        match self.container {
+            Container::Mcap => "mcap-ros2",
+            Container::Bag => "rosbag1",
+        }
+    }
+
+    fn looks_like(&self) -> &'static str {
+        match self.container {
+            Container::Mcap => "files that end in .mcap",
+            Container::Bag => "files that end in .bag",
+        }
+    }
+
+    fn claim(&self, files: &mut Vec<ObjectEntry>) -> Vec<DriveFiles> {
+        let (ours, left): (Vec<_>, Vec<_>) = files
+            .drain(..)
+            .partition(|file| file.path.to_lowercase().ends_with(self.ending()));
+        *files = left;
+        ours.into_iter()
+            .map(|file| DriveFiles {
+                path: file.path.clone(),
+                files: vec![file],
+            })
+            .collect()
+    }
+
+    /// The `log_id` of the metadata record, else the file's name and the start of its digest.
+    fn log_id(
+        &self,
+        drive: &DriveFiles,
+        blobs: &Blobs,
+        limits: &Limits,
+        source_digest: &str,
+    ) -> Result<String> {
+        let file = &drive.files[0];
+        if self.container == Container::Mcap
+            && let Some(log_id) = said(blobs, file, limits)?
+        {
+            return Ok(log_id);
+        }
+        let name = drive.name(blobs.store());
+        let stem = name.len() - self.ending().len().min(name.len());
+        let stem = if name.to_lowercase().ends_with(self.ending()) && name.is_char_boundary(stem) {
+            &name[..stem]
+        } else {
+            &name
+        };
+        Ok(numbered(stem, source_digest, limits))
+    }
+
+    fn decode(
+        &self,
+        drive: &DriveFiles,
+        blobs: &Blobs,
+        limits: &Limits,
+        sink: &mut dyn DriveSink,
+        apart: Option<&Apart>,
+    ) -> Result<DecodedDrive> {
+        let file = &drive.files[0];
+        let assembly = self.options.assembly(&drive.path, limits, sink);
+        let mut reader = Reader::new(&self.options, apart, assembly);
+        match self.container {
+            Container::Mcap => mcap::scan(blobs, file, limits, &mut reader)?,
+            Container::Bag => bag::scan(blobs, file, limits, &mut reader)?,
+        }
+        Ok(reader.finish())
+    }
+}
+
+impl TopicOptions {
+    pub(super) fn assembly<'a>(
+        &'a self,
+        path: &'a str,
+        limits: &'a Limits,
+        sink: &'a mut dyn DriveSink,
+    ) -> Assembly<'a> {
+        let settings = (&self.mapping.frames, self.databases.as_slice());
+        Assembly::new(path, limits, settings, sink)
+    }
+}
+
+/// The name that the log gives itself.
+pub(super) fn said(blobs: &Blobs, file: &ObjectEntry, limits: &Limits) -> Result<Option<String>> {
+    let mut metadata = mcap::metadata(blobs, file, limits, METADATA)?;
+    let log_id = metadata.remove("log_id");
+    let log_id = log_id.filter(|log_id| !log_id.is_empty());
+    let (max, actual) = (
+        limits.name_bytes_max,
+        log_id.as_ref().map_or(0, String::len),
+    );
+    if actual > max {
+        return Err(Error::Limit {
+            subject: file.path.clone(),
+            limit: "name_bytes_max",
+            max: max as u64,
+            actual: actual as u64,
+        });
+    }
+    Ok(log_id)
+}
+
+/// A name with the start of a digest; object stores have names that are longer than any path is made for.
+pub(super) fn numbered(stem: &str, source_digest: &str, limits: &Limits) -> String {
+    let end = stem.floor_char_boundary(limits.name_bytes_max.saturating_sub(9));
+    format!("{}-{}", &stem[..end], &source_digest[..8])
+}
