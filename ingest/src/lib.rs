@@ -53,5 +53,5 @@ pub use error::{Error, Result};
 pub use limits::Limits;
 pub use mcap::DEFAULT_MAPPING;
 pub use pipeline::{IngestOptions, ingest};
-pub use report::{DriveOutcome, DriveReport, IngestEvent, IngestReport};
+pub use report::{DriveOutcome, DriveReport, IngestEvent, IngestReport, UnlistedEntry};
 pub use source::fingerprint;

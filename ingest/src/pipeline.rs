@@ -96,6 +96,12 @@ pub async fn ingest(
         )?),
     ]);
     let listing = list(source).await?;
+    for entry in &listing.unlisted {
+        on_event(&IngestEvent::Unlisted {
+            path: entry.path.clone(),
+            reason: entry.reason.clone(),
+        });
+    }
     let (files, example) = (listing.files.len(), listing.files[0].path.clone());
     let (drives, unrecognised) = registry.split(listing.files);
     if drives.is_empty() {
@@ -123,6 +129,7 @@ pub async fn ingest(
     Ok(IngestReport {
         drives: watched(drives, &mut read, on_event).await?,
         unrecognised,
+        unlisted: listing.unlisted.into_iter().map(Into::into).collect(),
         bytes,
     })
 }

@@ -34,7 +34,7 @@ use crate::decoded::DecodedDrive;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::sink::DriveSink;
-use crate::source::{DriveFiles, LogSource};
+use crate::source::{DriveFiles, LogSource, has_extension, stem};
 
 pub use mapping::DEFAULT_MAPPING;
 
@@ -82,7 +82,7 @@ impl LogSource for Ros2Mcap {
     fn claim(&self, files: &mut Vec<ObjectEntry>) -> Vec<DriveFiles> {
         let (ours, left): (Vec<_>, Vec<_>) = files
             .drain(..)
-            .partition(|file| file.path.ends_with(".mcap"));
+            .partition(|file| has_extension(&file.path, "mcap"));
         *files = left;
         ours.into_iter()
             .map(|file| DriveFiles {
@@ -121,7 +121,7 @@ impl LogSource for Ros2Mcap {
             return Ok(log_id);
         }
         let name = drive.name(blobs.store());
-        let stem = name.strip_suffix(".mcap").unwrap_or(&name);
+        let stem = stem(&name, "mcap").unwrap_or(&name);
         // Room for the digest; object stores have names that are longer than any path is made for.
         let end = stem.floor_char_boundary(limits.name_bytes_max.saturating_sub(9));
         Ok(format!("{}-{}", &stem[..end], &source_digest[..8]))

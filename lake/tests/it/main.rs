@@ -10,7 +10,9 @@
 mod conformance;
 mod costs;
 mod features;
+mod listing;
 mod migrations;
+mod names;
 mod plans;
 mod reading;
 mod rows;
