@@ -59,6 +59,7 @@ mod content;
 mod delta;
 mod digest;
 mod error;
+mod file_writer;
 mod history;
 mod journal;
 mod lake;
@@ -69,6 +70,7 @@ mod maintain;
 mod migrate;
 mod pack;
 mod pages;
+mod replace;
 mod resume;
 mod settle;
 mod stage;
@@ -88,7 +90,9 @@ pub use history::CommitRecord;
 pub use journal::Journal;
 pub use lake::{COMPOSED_SCHEMA, Lake};
 pub use listing::{Listed, ObjectEntry, Unlisted};
-pub use maintain::{CheckReport, Optimized, Problem, TableCheck, VacuumMode, Vacuumed, Wrong};
+pub use maintain::{
+    CheckDepth, CheckReport, Optimized, Problem, TableCheck, VacuumMode, Vacuumed, Wrong,
+};
 pub use pack::{PackRange, PackWriter};
 pub use stage::{Staged, TableStage};
 pub use store::Store;

@@ -7,6 +7,7 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod altered;
 mod conformance;
 mod costs;
 mod features;
