@@ -252,6 +252,12 @@ impl Lake {
             .collect()
     }
 
+    /// Forgets the digests of packs whose rows are committed.
+    pub(crate) fn forget_digests_of_packs(&self, names: &BTreeSet<String>) {
+        let mut packs = self.packs.lock().unwrap_or_else(PoisonError::into_inner);
+        packs.retain(|name, _| !names.contains(name));
+    }
+
     /// What is known of a table's log.
     pub(crate) fn log(&self, name: &str) -> SharedLog {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);

@@ -26,9 +26,12 @@ pub(crate) fn pages(
     root: &Path,
     limits: Limits,
 ) -> BoxStream<'static, Result<Met>> {
-    let folder = |path: &Path| match path.is_root() {
-        true => String::new(),
-        false => format!("{path}{DELIMITER}"),
+    let folder = |path: &Path| {
+        if path.is_root() {
+            String::new()
+        } else {
+            format!("{path}{DELIMITER}")
+        }
     };
     let pages = Pages {
         store,

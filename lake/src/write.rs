@@ -75,8 +75,11 @@ impl Lake {
             partition_by: Some(spec.partition_by.iter().map(|&c| c.to_owned()).collect()),
             predicate: None,
         };
-        self.commit_actions(spec, actions, operation, commit, content, notes)
-            .await
+        let committed = self
+            .commit_actions(spec, actions, operation, commit, content, notes)
+            .await?;
+        self.forget_digests_of_packs(&staged.packs);
+        Ok(committed)
     }
 
     /// Those of the transaction ids that are not in the table yet. The table's log is read once; then only what was added to it.
