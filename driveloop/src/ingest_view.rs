@@ -72,6 +72,9 @@ impl View {
         {
             self.bars.note(&found(*drives, *bytes, *unrecognised));
         }
+        if let IngestEvent::Unlisted { path, reason } = event {
+            self.bars.note(&format!("passed over: {path}: {reason}"));
+        }
         if let IngestEvent::Failed { log_id, reason, .. } = event {
             self.bars.note(&format!("failed: {log_id}: {reason}"));
         }
@@ -186,8 +189,13 @@ fn losses(report: &IngestReport) -> Vec<String> {
 
 /// How many drives became what, in a line.
 pub(crate) fn outcome(report: &IngestReport) -> String {
+    let passed_over = match report.unlisted.len() {
+        0 => String::new(),
+        1 => ", 1 entry passed over".to_owned(),
+        entries => format!(", {entries} entries passed over"),
+    };
     format!(
-        "{} new, {} there already, {} failed",
+        "{} new, {} there already, {} failed{passed_over}",
         count(report.committed(), "drive"),
         report.already_there(),
         report.failed()
@@ -242,6 +250,7 @@ mod tests {
         IngestReport {
             drives: vec![drive; drives],
             unrecognised: Vec::new(),
+            unlisted: Vec::new(),
             bytes: 500_000 * drives as u64,
         }
     }

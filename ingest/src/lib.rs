@@ -59,6 +59,6 @@ pub use dbc::{CanDatabase, CanMessage, CanValue};
 pub use error::{Error, Result};
 pub use limits::Limits;
 pub use pipeline::{IngestOptions, ingest};
-pub use report::{DriveOutcome, DriveReport, IngestEvent, IngestReport};
+pub use report::{DriveOutcome, DriveReport, IngestEvent, IngestReport, UnlistedEntry};
 pub use source::fingerprint;
 pub use topics::DEFAULT_MAPPING;

@@ -99,6 +99,12 @@ pub async fn ingest(
         Arc::new(File::bag(topics)),
     ]);
     let listing = list(source).await?;
+    for entry in &listing.unlisted {
+        on_event(&IngestEvent::Unlisted {
+            path: entry.path.clone(),
+            reason: entry.reason.clone(),
+        });
+    }
     let (files, example) = (listing.files.len(), listing.files[0].path.clone());
     let (drives, unrecognised) = registry.split(listing.files);
     if drives.is_empty() {
@@ -126,6 +132,7 @@ pub async fn ingest(
     Ok(IngestReport {
         drives: watched(drives, &mut read, on_event).await?,
         unrecognised,
+        unlisted: listing.unlisted.into_iter().map(Into::into).collect(),
         bytes,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use driveloop_lake::Unlisted;
 use serde::Serialize;
 
 /// What became of a drive.
@@ -44,6 +45,21 @@ pub struct DriveReport {
     pub bytes: u64,
 }
 
+/// An entry of the source that cannot be had: a broken link, a name that is not UTF-8, no permission, …
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnlistedEntry {
+    /// Where it lies in the source, as far as it can be written.
+    pub path: String,
+    /// Why it cannot be had.
+    pub reason: String,
+}
+
+impl From<Unlisted> for UnlistedEntry {
+    fn from(Unlisted { path, reason }: Unlisted) -> Self {
+        Self { path, reason }
+    }
+}
+
 /// What an ingest did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct IngestReport {
@@ -51,6 +67,8 @@ pub struct IngestReport {
     pub drives: Vec<DriveReport>,
     /// Files that belong to no drive.
     pub unrecognised: Vec<String>,
+    /// Entries that were passed over because they cannot be had: no drive was looked for in them.
+    pub unlisted: Vec<UnlistedEntry>,
     /// Bytes of all drives.
     pub bytes: u64,
 }
@@ -81,11 +99,12 @@ impl IngestReport {
     }
 
     /// Whether something is missing in the lake that the source was meant to give: a drive failed, a log is torn or damaged, or records
-    /// were lost.
+    /// were lost; or a part of the source cannot be had, whatever is in it.
     /// Topics and files without a place in the tables do not count.
     #[must_use]
     pub fn has_losses(&self) -> bool {
         self.failed() > 0
+            || !self.unlisted.is_empty()
             || self
                 .drives
                 .iter()
@@ -107,6 +126,13 @@ impl IngestReport {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IngestEvent {
+    /// An entry of the source cannot be had, and is passed over.
+    Unlisted {
+        /// Where it lies in the source.
+        path: String,
+        /// Why it cannot be had.
+        reason: String,
+    },
     /// The source was listed.
     Found {
         /// Drives in it.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use driveloop_lake::{ObjectEntry, Store, digest};
+use driveloop_lake::{Listed, ObjectEntry, Store, Unlisted, digest};
+use futures::TryStreamExt as _;
 
 use crate::blob::Blobs;
 use crate::decoded::DecodedDrive;
@@ -31,18 +32,13 @@ impl DriveFiles {
     pub(crate) fn name(&self, store: &Store) -> String {
         match self.path.rsplit('/').next() {
             Some(name) if !name.is_empty() => name.to_owned(),
-            _ => base_name(store),
+            _ => store.base_name().unwrap_or_default().to_owned(),
         }
     }
 
-    /// Where the drive lies, as an absolute URI.
+    /// Where the drive lies, as an absolute URI: [`Store::open`] leads back by it.
     pub(crate) fn uri(&self, store: &Store) -> String {
-        let root = store.url().as_str().trim_end_matches('/');
-        if self.path.is_empty() {
-            root.to_owned()
-        } else {
-            format!("{root}/{}", self.path)
-        }
+        store.object_url(&self.path).to_string()
     }
 
     /// The path of a file, below the drive's own.
@@ -120,31 +116,79 @@ impl Registry {
     }
 }
 
+/// Whether a file's name ends in an extension, however it is written: cameras and disks of some systems know capitals alone.
+pub(crate) fn has_extension(path: &str, extension: &str) -> bool {
+    stem(path, extension).is_some()
+}
+
+/// A file's name without an extension; `None` where it has another.
+pub(crate) fn stem<'a>(path: &'a str, extension: &str) -> Option<&'a str> {
+    let (stem, end) = path.rsplit_once('.')?;
+    end.eq_ignore_ascii_case(extension).then_some(stem)
+}
+
 /// A source that was opened and listed.
 pub(crate) struct Listing {
     pub(crate) store: Store,
+    /// The objects, by path; at least one.
     pub(crate) files: Vec<ObjectEntry>,
+    /// What cannot be had of the source, by path.
+    pub(crate) unlisted: Vec<Unlisted>,
 }
 
-/// Opens and lists a source: a folder, one file, or an object-store prefix.
+/// Opens and lists a source: a folder, one file, or an object-store prefix. What is held of an entry is its path, size and digest;
+/// the formats need all of them at once, because the files of a drive may lie anywhere in a listing.
 pub(crate) async fn list(uri: &str) -> Result<Listing> {
     let resolved = resolved(uri)?;
-    let uri = resolved.as_str();
-    let store = Store::open(uri)?;
-    let files = store.list("").await?;
-    if files.is_empty() {
-        return Err(Error::SourceMissing {
-            uri: uri.to_owned(),
+    let store = Store::open(&resolved)?;
+    let listing = entries(store).await?;
+    let is_one_object = matches!(listing.files.as_slice(), [file] if file.path.is_empty());
+    if is_one_object && let (Some(folder), Some(name)) = parent(&listing.store) {
+        // Listed from its folder, the object has the name by which its format is recognised.
+        let files = listing.files.into_iter();
+        let files = files.map(|file| ObjectEntry {
+            path: name.clone(),
+            ..file
+        });
+        return Ok(Listing {
+            store: folder,
+            files: files.collect(),
+            unlisted: listing.unlisted,
         });
     }
-    if files.iter().any(|file| !file.path.is_empty()) {
-        return Ok(Listing { store, files });
+    match (listing.files.first(), listing.unlisted.first()) {
+        (Some(_), _) => Ok(listing),
+        (None, Some(unlisted)) => Err(Error::Source {
+            file: unlisted.path.clone(),
+            source: unlisted.reason.clone().into(),
+        }),
+        (None, None) => Err(Error::SourceMissing {
+            uri: uri.to_owned(),
+        }),
     }
-    // The URI names one object. Listed from its folder, it has the name by which its format is recognised.
-    let (folder, name) = uri.rsplit_once('/').unwrap_or((".", uri));
-    let store = Store::open(if folder.is_empty() { "/" } else { folder })?;
-    let files = store.list(name).await?;
-    Ok(Listing { store, files })
+}
+
+/// The store of the folder above, and the store's own name in it.
+fn parent(store: &Store) -> (Option<Store>, Option<String>) {
+    (store.parent(), store.base_name().map(str::to_owned))
+}
+
+async fn entries(store: Store) -> Result<Listing> {
+    let (mut files, mut unlisted) = (Vec::new(), Vec::new());
+    let mut listed = store.entries("");
+    while let Some(listed) = listed.try_next().await? {
+        match listed {
+            Listed::Object(file) => files.push(file),
+            Listed::Unlisted(entry) => unlisted.push(entry),
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    unlisted.sort();
+    Ok(Listing {
+        store,
+        files,
+        unlisted,
+    })
 }
 
 /// A local path without `..` and links, which stores do not take; a URI as it is.
@@ -155,20 +199,11 @@ fn resolved(uri: &str) -> Result<String> {
     let path = std::fs::canonicalize(uri).map_err(|_| Error::SourceMissing {
         uri: uri.to_owned(),
     })?;
-    Ok(path.to_string_lossy().into_owned())
-}
-
-/// The last part of the store's own path.
-fn base_name(store: &Store) -> String {
-    let path = store
-        .local_path("")
-        .map(|path| path.to_string_lossy().into_owned());
-    let path = path.unwrap_or_else(|| store.url().path().to_owned());
-    path.trim_end_matches('/')
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    let path = path.into_os_string().into_string();
+    path.map_err(|path| Error::Source {
+        file: path.to_string_lossy().into_owned(),
+        source: "its name is not UTF-8".into(),
+    })
 }
 
 /// A digest of the source's listing: it changes when a file is added, removed or changed, and costs no reading of files.

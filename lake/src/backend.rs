@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::list::PaginatedListStore;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -16,10 +17,16 @@ use object_store::{
 use url::Url;
 
 use crate::config::{Config, Limits};
+use crate::listing::Lister;
+use crate::resume::Resumed;
 use crate::settle::Settled;
 
-/// A store, and the path within it.
-pub(crate) type Opened = (Arc<dyn ObjectStore>, Path);
+/// A store, the path within it, and how it is listed.
+pub(crate) struct Opened {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) prefix: Path,
+    pub(crate) lister: Lister,
+}
 
 /// The stores in memory of this process, by the host of their URL: who opens the same name sees the same objects.
 static IN_MEMORY: Mutex<BTreeMap<String, Arc<InMemory>>> = Mutex::new(BTreeMap::new());
@@ -27,49 +34,47 @@ static IN_MEMORY: Mutex<BTreeMap<String, Arc<InMemory>>> = Mutex::new(BTreeMap::
 /// Opens the store of a URL.
 pub(crate) fn open(url: &Url, config: &Config) -> Result<Opened> {
     if url.scheme() == "memory" {
-        return Ok((in_memory(url), Path::from_url_path(url.path())?));
+        return Ok(Opened {
+            store: in_memory(url),
+            prefix: Path::from_url_path(url.path())?,
+            lister: Lister::Stream,
+        });
     }
-    let (scheme, path) = ObjectStoreScheme::parse(url)?;
-    let store: Arc<dyn ObjectStore> = match scheme {
-        ObjectStoreScheme::Local => Arc::new(LocalFileSystem::new()),
+    let (scheme, prefix) = ObjectStoreScheme::parse(url)?;
+    let limits = &config.limits;
+    let (store, lister) = match scheme {
+        ObjectStoreScheme::Local => (Arc::new(LocalFileSystem::new()) as _, Lister::Disk),
         ObjectStoreScheme::AmazonS3 => {
             let builder = AmazonS3Builder::new()
                 .with_url(url.as_str())
-                .with_retry(retry(&config.limits))
-                .with_client_options(client(&config.limits));
+                .with_retry(retry(limits))
+                .with_client_options(client(limits));
             let set = |builder: AmazonS3Builder, (key, value): (AmazonS3ConfigKey, _)| {
                 builder.with_config(key, value)
             };
-            Arc::new(Settled::new(
-                settings("AWS_", config).fold(builder, set).build()?,
-                &config.limits,
-            ))
+            of_cloud(settings("AWS_", config).fold(builder, set).build()?, limits)
         }
         ObjectStoreScheme::GoogleCloudStorage => {
             let builder = GoogleCloudStorageBuilder::new()
                 .with_url(url.as_str())
-                .with_retry(retry(&config.limits))
-                .with_client_options(client(&config.limits));
+                .with_retry(retry(limits))
+                .with_client_options(client(limits));
             let set = |builder: GoogleCloudStorageBuilder, (key, value): (GoogleConfigKey, _)| {
                 builder.with_config(key, value)
             };
-            Arc::new(Settled::new(
-                settings("GOOGLE_", config).fold(builder, set).build()?,
-                &config.limits,
-            ))
+            let settings = settings("GOOGLE_", config);
+            of_cloud(settings.fold(builder, set).build()?, limits)
         }
         ObjectStoreScheme::MicrosoftAzure => {
             let builder = MicrosoftAzureBuilder::new()
                 .with_url(url.as_str())
-                .with_retry(retry(&config.limits))
-                .with_client_options(client(&config.limits));
+                .with_retry(retry(limits))
+                .with_client_options(client(limits));
             let set = |builder: MicrosoftAzureBuilder, (key, value): (AzureConfigKey, _)| {
                 builder.with_config(key, value)
             };
-            Arc::new(Settled::new(
-                settings("AZURE_", config).fold(builder, set).build()?,
-                &config.limits,
-            ))
+            let settings = settings("AZURE_", config);
+            of_cloud(settings.fold(builder, set).build()?, limits)
         }
         _ => {
             let source = "expected a path, or a `file`, `memory`, `s3`, `gs` or `az` URI".into();
@@ -79,7 +84,22 @@ pub(crate) fn open(url: &Url, config: &Config) -> Result<Opened> {
             });
         }
     };
-    Ok((store, path))
+    Ok(Opened {
+        store,
+        prefix,
+        lister,
+    })
+}
+
+/// The client of a cloud, with what it does not do by itself: answers that break off are asked for again, lost ones are settled.
+fn of_cloud<S>(client: S, limits: &Limits) -> (Arc<dyn ObjectStore>, Lister)
+where
+    S: ObjectStore + PaginatedListStore,
+{
+    let client = Arc::new(client);
+    let lister = Lister::Pages(Arc::clone(&client) as _);
+    let store = Settled::new(Resumed::new(client, limits), limits);
+    (Arc::new(store), lister)
 }
 
 fn in_memory(url: &Url) -> Arc<dyn ObjectStore> {

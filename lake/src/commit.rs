@@ -58,8 +58,8 @@ impl Commit {
     }
 
     /// What the log says of the commit. Its id makes the entry unlike any other: a writer who lost the store's answer knows its own.
-    pub(crate) fn metadata(&self) -> BTreeMap<String, Value> {
-        let record = json!({
+    pub(crate) fn metadata(&self, notes: &Notes) -> BTreeMap<String, Value> {
+        let mut record = json!({
             "stage": self.stage,
             "toolVersion": env!("CARGO_PKG_VERSION"),
             "paramsDigest": self.params_digest,
@@ -69,6 +69,12 @@ impl Commit {
             "transactions": self.transactions,
             "commitId": uuid::Uuid::new_v4().to_string(),
         });
+        if !notes.packs.is_empty() {
+            record["packs"] = json!(notes.packs);
+        }
+        if !notes.beside.is_empty() {
+            record["beside"] = json!(notes.beside);
+        }
         [(LINEAGE_KEY.to_owned(), record)].into()
     }
 
@@ -81,12 +87,21 @@ impl Commit {
     /// For operations of Delta's own: one attempt, no housekeeping; the lake does both.
     pub(crate) fn properties(&self, content: Content) -> CommitProperties {
         CommitProperties::default()
-            .with_metadata(self.metadata())
+            .with_metadata(self.metadata(&Notes::default()))
             .with_application_transactions(self.delta_transactions(content))
             .with_max_retries(0)
             .with_create_checkpoint(false)
             .with_cleanup_expired_logs(Some(false))
     }
+}
+
+/// What the log says of a commit besides its lineage, so that what is lost or altered later is found.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Notes {
+    /// BLAKE3 of the packs that the rows name, as far as this process wrote them.
+    pub(crate) packs: BTreeMap<String, String>,
+    /// Tables that have all of the commit's transactions already, with their versions.
+    pub(crate) beside: Versions,
 }
 
 /// What a commit did.

@@ -34,10 +34,10 @@ impl Config {
 /// Bounds of a lake. Each says what it prevents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Times that one request is sent again after the store failed (5xx, reset, timeout): a store that is down ends in an error,
-    /// not in a hang.
+    /// Times that one request is sent again after the store failed (5xx, reset, timeout), and that what is missing of a body is asked
+    /// for again before more of it arrives: a store that is down ends in an error, not in a hang.
     pub request_retries_max: usize,
-    /// Time that one request may take with all its retries, for the same reason.
+    /// Time that one request may take with all its retries, and that may pass before more of a body arrives, for the same reason.
     pub request_time_max: Duration,
     /// Time that one try of a request may take: a connection that is silent is given up.
     pub try_time_max: Duration,
@@ -45,6 +45,9 @@ pub struct Limits {
     pub backoff_first: Duration,
     /// Longest wait between two retries.
     pub backoff_max: Duration,
+    /// Entries of one listing: stops disks and buckets that do not end, and links that multiply. With this bound a listing takes less
+    /// than about 300 MiB.
+    pub list_entries_max: usize,
     /// Attempts of a commit against other writers: one that never wins ends in an error.
     pub commit_attempts_max: u32,
     /// Wait before the second attempt of a commit; each further one waits longer by as much.
@@ -68,6 +71,7 @@ impl Default for Limits {
             try_time_max: Duration::from_secs(30),
             backoff_first: Duration::from_millis(100),
             backoff_max: Duration::from_secs(15),
+            list_entries_max: 1_000_000,
             commit_attempts_max: 30,
             commit_backoff: Duration::from_millis(20),
             checkpoint_interval: 32,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::DataType;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use datafusion::parquet::schema::types::ColumnPath;
@@ -20,6 +20,7 @@ use object_store::prefix::PrefixStore;
 use crate::commit::Commit;
 use crate::config::Limits;
 use crate::content::Content;
+use crate::file_writer::FileWriter;
 use crate::store::Store;
 
 /// Folder of the tables below the lake's URI.
@@ -88,13 +89,13 @@ pub(crate) fn stats_property(spec: &TableSpec) -> (String, String) {
     (key, names.join(","))
 }
 
-/// A writer of data files of a table, with the statistics that its settings ask for.
+/// A writer of data files of a table, with the statistics that its settings ask for and a digest of each file.
 pub(crate) fn file_writer(
     log_store: &dyn LogStore,
     definition: &Snapshot,
     spec: &TableSpec,
     limits: &Limits,
-) -> DeltaResult<(DeltaWriter, SchemaRef)> {
+) -> DeltaResult<FileWriter> {
     use deltalake::kernel::engine::arrow_conversion::TryIntoArrow as _;
     let settings = definition.table_properties();
     let schema: arrow::datatypes::Schema = definition.schema().as_ref().try_into_arrow()?;
@@ -109,8 +110,10 @@ pub(crate) fn file_writer(
         settings.num_indexed_cols(),
         stats.map(|columns| columns.iter().map(ToString::to_string).collect()),
     );
-    let writer = DeltaWriter::new(log_store.object_store(None), config);
-    Ok((writer, schema))
+    let store = log_store.object_store(None);
+    Ok(FileWriter::new(store, schema, |store| {
+        DeltaWriter::new(store, config)
+    }))
 }
 
 /// Whether files can be added without asking Delta's library, as to any table that lakes alone have written to.

@@ -1,5 +1,7 @@
 //! What the log of a table says of its commits.
 
+use std::collections::BTreeMap;
+
 use deltalake::kernel::CommitInfo;
 use deltalake::logstore::LogStore;
 use deltalake::{DeltaResult, DeltaTableError};
@@ -68,13 +70,22 @@ pub struct CommitRecord {
     pub inputs: Versions,
     /// Transaction ids.
     pub transactions: Vec<String>,
+    /// Other tables that had all of its transactions when it was made, with their versions.
+    pub beside: Versions,
+    /// BLAKE3 of the packs that its rows name, in hexadecimal, as far as they were written with it.
+    pub packs: BTreeMap<String, String>,
 }
 
 impl CommitRecord {
     fn new(version: i64, info: &CommitInfo) -> Self {
         let record = info.info.get(LINEAGE_KEY).unwrap_or(&Value::Null);
         let text = |key: &str| record[key].as_str().unwrap_or_default().to_owned();
-        let inputs = record["inputs"].as_object().into_iter().flatten();
+        let versions = |key: &str| {
+            let versions = record[key].as_object().into_iter().flatten();
+            let versions = versions.filter_map(|(table, v)| Some((table.clone(), v.as_i64()?)));
+            versions.collect()
+        };
+        let packs = record["packs"].as_object().into_iter().flatten();
         let transactions = record["transactions"].as_array().into_iter().flatten();
         Self {
             version,
@@ -85,8 +96,10 @@ impl CommitRecord {
             params_digest: text("paramsDigest"),
             seed: record["seed"].as_i64(),
             run_id: text("runId"),
-            inputs: inputs
-                .filter_map(|(table, v)| Some((table.clone(), v.as_i64()?)))
+            inputs: versions("inputs"),
+            beside: versions("beside"),
+            packs: packs
+                .filter_map(|(pack, digest)| Some((pack.clone(), digest.as_str()?.to_owned())))
                 .collect(),
             transactions: transactions
                 .filter_map(|v| Some(v.as_str()?.to_owned()))

@@ -1,6 +1,6 @@
 //! The lake: opening, reading, versions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::record_batch::RecordBatch;
@@ -28,10 +28,12 @@ pub struct Lake {
     config: Arc<Config>,
     shown: AsOf,
     logs: Arc<Mutex<BTreeMap<String, SharedLog>>>,
+    /// BLAKE3 of the packs that this process wrote, until their rows are committed.
+    packs: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 /// The log of a table, one reader or writer of this process at a time.
-type SharedLog = Arc<tokio::sync::Mutex<TableLog>>;
+pub(crate) type SharedLog = Arc<tokio::sync::Mutex<TableLog>>;
 
 impl Lake {
     /// Opens a lake at a URI, with the settings of the environment. A lake that does not exist yet is empty; the first commit
@@ -75,6 +77,7 @@ impl Lake {
             config: Arc::new(config),
             shown,
             logs: Arc::default(),
+            packs: Arc::default(),
         }
     }
 
@@ -224,6 +227,35 @@ impl Lake {
     /// The Delta table at its latest version; `None` where it does not exist.
     pub(crate) async fn table(&self, name: &str) -> Result<Option<DeltaTable>> {
         self.log(name).lock().await.table().await
+    }
+
+    /// The logs that this process has looked at.
+    pub(crate) fn known_logs(&self) -> Vec<(String, SharedLog)> {
+        let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        let logs = logs.iter();
+        logs.map(|(name, log)| (name.clone(), Arc::clone(log)))
+            .collect()
+    }
+
+    /// Keeps the digest of a pack that is closed.
+    pub(crate) fn keep_digest_of_pack(&self, pack: String, hash: &blake3::Hasher) {
+        let mut packs = self.packs.lock().unwrap_or_else(PoisonError::into_inner);
+        packs.insert(pack, hash.finalize().to_hex().to_string());
+    }
+
+    /// The digests of some packs, as far as this process wrote them.
+    pub(crate) fn digests_of_packs(&self, names: &BTreeSet<String>) -> BTreeMap<String, String> {
+        let packs = self.packs.lock().unwrap_or_else(PoisonError::into_inner);
+        let digests = names.iter();
+        digests
+            .filter_map(|name| Some((name.clone(), packs.get(name)?.clone())))
+            .collect()
+    }
+
+    /// Forgets the digests of packs whose rows are committed.
+    pub(crate) fn forget_digests_of_packs(&self, names: &BTreeSet<String>) {
+        let mut packs = self.packs.lock().unwrap_or_else(PoisonError::into_inner);
+        packs.retain(|name, _| !names.contains(name));
     }
 
     /// What is known of a table's log.

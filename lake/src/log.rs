@@ -10,7 +10,7 @@ use deltalake::protocol::DeltaOperation;
 use deltalake::{DeltaResult, DeltaTable, DeltaTableError};
 
 use crate::as_of::{AsOf, version_at};
-use crate::commit::Commit;
+use crate::commit::{Commit, Notes};
 use crate::content::Content;
 use crate::delta::{is_plain, log_store, table_path};
 use crate::error::{Error, Result};
@@ -66,6 +66,13 @@ impl TableLog {
         };
         let made = tokio::fs::create_dir_all(folder).await;
         made.map_err(|source| Error::storage("create", folder.display().to_string(), source))
+    }
+
+    /// The version of the table where it is known to have all of some ids.
+    pub(crate) fn version_with(&self, ids: &[String]) -> Option<u64> {
+        let there = self.ids.as_ref()?;
+        let has_all = !ids.is_empty() && ids.iter().all(|id| there.contains(id));
+        self.version.filter(|_| has_all)
     }
 
     /// The latest version that is known; `None` where no table was found yet.
@@ -142,6 +149,7 @@ impl TableLog {
         operation: DeltaOperation,
         commit: &Commit,
         content: Content,
+        notes: &Notes,
     ) -> Result<Option<u64>> {
         let (Some(definition), Some(version)) = (self.definition().await?, self.version) else {
             return Err(Error::table(&self.name, DeltaTableError::NotInitialized));
@@ -150,7 +158,7 @@ impl TableLog {
             self.check_features(version, &actions, &operation).await?;
         }
         let fail = |error| Error::table(&self.name, error);
-        let metadata = commit.metadata().into_iter().collect();
+        let metadata = commit.metadata(notes).into_iter().collect();
         let data = CommitData::new(
             actions,
             operation,

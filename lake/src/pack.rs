@@ -30,13 +30,15 @@ pub struct PackRange {
 /// Writes the media of one sensor of one drive into packs, in the order given.
 ///
 /// The names of packs follow from drive and sensor, so that a repeated ingest writes the same objects again.
-/// A pack is there once it is closed; one that was never finished is not.
+/// A pack is there once it is closed; one that was never finished is not. Its digest goes into the commit of the rows that name it,
+/// where that is made by the same process.
 pub struct PackWriter {
     lake: Lake,
     folder: String,
     index: u32,
     written: u64,
     buffer: Vec<u8>,
+    hash: blake3::Hasher,
     upload: Option<Box<dyn MultipartUpload>>,
 }
 
@@ -51,6 +53,7 @@ impl PackWriter {
             index: 0,
             written: 0,
             buffer: Vec::new(),
+            hash: blake3::Hasher::new(),
             upload: None,
         }
     }
@@ -69,6 +72,7 @@ impl PackWriter {
             length: bytes.len() as i64,
         };
         self.written += bytes.len() as u64;
+        self.hash.update(bytes);
         let mut rest = bytes;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(PART_BYTES - self.buffer.len()));
@@ -128,6 +132,9 @@ impl PackWriter {
                 upload.complete().await.map_err(fail)?;
             }
         }
+        // The commit of the rows that name the pack says its digest.
+        self.lake.keep_digest_of_pack(pack, &self.hash);
+        self.hash.reset();
         self.index += 1;
         self.written = 0;
         Ok(())

@@ -1,10 +1,11 @@
 //! Rows that are in the store before anybody sees them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, AsArray as _};
 use arrow::compute::{cast, partition};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use deltalake::datafile::writer::DeltaWriter;
 use deltalake::kernel::Add;
@@ -14,6 +15,7 @@ use driveloop_schemas::TableSpec;
 
 use crate::delta::file_writer;
 use crate::error::{Error, Result};
+use crate::file_writer::FileWriter;
 use crate::lake::Lake;
 
 /// Writes rows of one table into data files that no version of the table names yet.
@@ -23,7 +25,8 @@ use crate::lake::Lake;
 pub struct TableStage {
     lake: Lake,
     spec: &'static TableSpec,
-    open: Option<(DeltaWriter, SchemaRef)>,
+    open: Option<FileWriter>,
+    packs: BTreeSet<String>,
     rows: u64,
     has_failed: bool,
 }
@@ -33,6 +36,8 @@ pub struct TableStage {
 pub struct Staged {
     pub(crate) spec: &'static TableSpec,
     pub(crate) files: Vec<Add>,
+    /// Packs that the rows name.
+    pub(crate) packs: BTreeSet<String>,
     rows: u64,
 }
 
@@ -42,6 +47,7 @@ impl TableStage {
             lake: lake.clone(),
             spec,
             open: None,
+            packs: BTreeSet::new(),
             rows: 0,
             has_failed: false,
         }
@@ -60,24 +66,25 @@ impl TableStage {
         if self.has_failed {
             return Err(failed(spec));
         }
-        let (writer, schema) = match &mut self.open {
+        let writer = match &mut self.open {
             Some(open) => open,
             none => none.insert(open(&self.lake, spec).await?),
         };
-        let written = match conform(spec, batch, schema) {
-            Ok(batch) => write_runs(writer, spec, &batch)
+        let written = match conform(spec, batch, writer.schema()) {
+            Ok(batch) => writer
+                .write(spec, &batch)
                 .await
                 .map_err(|error| Error::table(spec.name, error)),
             Err(error) => Err(error),
         };
         if written.is_err() {
             self.has_failed = true;
-            if let Some((writer, _)) = self.open.take() {
-                // What the abort of an upload says does not matter: the cause is what failed first.
-                let _ = writer.abort().await;
+            if let Some(writer) = self.open.take() {
+                writer.abort().await;
             }
             return written;
         }
+        self.packs.extend(packs_of(batch));
         self.rows += batch.num_rows() as u64;
         Ok(())
     }
@@ -98,7 +105,7 @@ impl TableStage {
             return Err(failed(spec));
         }
         let files = match self.open.take() {
-            Some((writer, _)) => writer
+            Some(writer) => writer
                 .close()
                 .await
                 .map_err(|error| Error::table(spec.name, error))?,
@@ -107,12 +114,13 @@ impl TableStage {
         Ok(Staged {
             spec,
             files,
+            packs: std::mem::take(&mut self.packs),
             rows: self.rows,
         })
     }
 }
 
-async fn open(lake: &Lake, spec: &'static TableSpec) -> Result<(DeltaWriter, SchemaRef)> {
+async fn open(lake: &Lake, spec: &'static TableSpec) -> Result<FileWriter> {
     let definition = lake.open_or_create(spec).await?;
     let log_store = Arc::clone(lake.log(spec.name).lock().await.log_store());
     let limits = &lake.config().limits;
@@ -149,6 +157,24 @@ pub(crate) async fn write_runs(
     Ok(())
 }
 
+/// The packs that rows name.
+fn packs_of(batch: &RecordBatch) -> BTreeSet<String> {
+    let packs = batch.column_by_name("pack");
+    let packs = packs.and_then(|packs| cast(packs, &DataType::Utf8).ok());
+    let mut names = BTreeSet::new();
+    for pack in packs
+        .iter()
+        .flat_map(|packs| packs.as_string::<i32>())
+        .flatten()
+    {
+        // Rows of a pack follow each other: most are passed over without a copy.
+        if !names.contains(pack) {
+            names.insert(pack.to_owned());
+        }
+    }
+    names
+}
+
 fn failed(spec: &TableSpec) -> Error {
     let text = "an earlier write of these rows failed; what was staged is given up";
     Error::table(spec.name, DeltaTableError::Generic(text.to_owned()))
@@ -158,10 +184,8 @@ fn failed(spec: &TableSpec) -> Error {
 impl Drop for TableStage {
     fn drop(&mut self) {
         let runtime = tokio::runtime::Handle::try_current();
-        if let (Some((writer, _)), Ok(runtime)) = (self.open.take(), runtime) {
-            runtime.spawn(async move {
-                let _ = writer.abort().await;
-            });
+        if let (Some(writer), Ok(runtime)) = (self.open.take(), runtime) {
+            runtime.spawn(writer.abort());
         }
     }
 }
@@ -192,6 +216,7 @@ impl Staged {
     pub fn merge(&mut self, other: Self) {
         assert_eq!(self.table(), other.table(), "stages of one table");
         self.files.extend(other.files);
+        self.packs.extend(other.packs);
         self.rows += other.rows;
     }
 }

@@ -5,7 +5,6 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::TryStreamExt as _;
 use object_store::path::Path as ObjectPath;
 use object_store::{
     MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
@@ -13,9 +12,9 @@ use object_store::{
 use url::Url;
 
 use crate::backend;
-use crate::config::Config;
-use crate::digest::digest;
+use crate::config::{Config, Limits};
 use crate::error::{Error, Result};
+use crate::listing::Lister;
 use crate::local::LocalUpload;
 
 /// A prefix of an object store, or a folder.
@@ -25,21 +24,15 @@ pub struct Store {
     url: Url,
     prefix: ObjectPath,
     inner: Arc<dyn ObjectStore>,
-}
-
-/// An object of a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectEntry {
-    /// Path relative to the store.
-    pub path: String,
-    /// Bytes.
-    pub size: u64,
-    /// Changes when the object changes: a digest of size, time of change and entity tag.
-    pub fingerprint: String,
+    lister: Lister,
+    limits: Limits,
 }
 
 impl Store {
     /// Opens a path, or a `file://`, `memory://`, `s3://`, `gs://` or `az://` URI. Creates nothing.
+    ///
+    /// A path is taken letter by letter. In a URI, `%` and two digits stand for a byte, as in any; `?` and `#` stand for themselves,
+    /// because an object has neither query nor fragment.
     ///
     /// # Errors
     /// When the URI names no store that this program knows.
@@ -53,15 +46,17 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_with(uri: &str, config: &Config) -> Result<Self> {
         let url = url_of(uri)?;
-        let (inner, prefix) = backend::open(&url, config).map_err(|error| Error::InvalidUri {
+        let opened = backend::open(&url, config).map_err(|error| Error::InvalidUri {
             uri: uri.to_owned(),
             reason: error.to_string(),
         })?;
         Ok(Self {
             uri: uri.to_owned(),
             url,
-            prefix,
-            inner,
+            prefix: opened.prefix,
+            inner: opened.store,
+            lister: opened.lister,
+            limits: config.limits,
         })
     }
 
@@ -77,6 +72,36 @@ impl Store {
         &self.url
     }
 
+    /// The URI of an object, absolute: [`Store::open`] leads back to the object by it.
+    #[must_use]
+    pub fn object_url(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(parts(path));
+        }
+        url
+    }
+
+    /// The last part of the store's own path; `None` at the root of a disk or bucket.
+    #[must_use]
+    pub fn base_name(&self) -> Option<&str> {
+        self.prefix.filename()
+    }
+
+    /// The store of the folder that this one lies in; `None` at the root of a disk or bucket.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        let prefix = self.prefix.parent()?;
+        let mut url = self.url.clone();
+        url.path_segments_mut().ok()?.pop_if_empty().pop();
+        Some(Self {
+            uri: url.to_string(),
+            url,
+            prefix,
+            ..self.clone()
+        })
+    }
+
     /// Where an object lies on the local disk, when it does.
     #[must_use]
     pub fn local_path(&self, path: &str) -> Option<PathBuf> {
@@ -86,31 +111,6 @@ impl Store {
         } else {
             root.join(path)
         })
-    }
-
-    /// Every object below a prefix (empty for all), sorted by path. Where the store's own path names one object, that one.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn list(&self, prefix: &str) -> Result<Vec<ObjectEntry>> {
-        let below = self.path(prefix);
-        let fail = |source| Error::storage("list", self.name(prefix), source);
-        let mut found: Vec<object_store::ObjectMeta> = self
-            .inner
-            .list(Some(&below))
-            .try_collect()
-            .await
-            .map_err(fail)?;
-        if found.is_empty() && !below.as_ref().is_empty() {
-            match self.inner.head(&below).await {
-                Ok(meta) => found.push(meta),
-                Err(object_store::Error::NotFound { .. }) => {}
-                Err(source) => return Err(fail(source)),
-            }
-        }
-        let mut entries: Vec<_> = found.iter().map(|meta| self.entry(meta)).collect();
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(entries)
     }
 
     /// The bytes of an object.
@@ -201,6 +201,7 @@ impl Store {
         if ["file", "memory"].contains(&self.url.scheme()) {
             return Ok(());
         }
+        use futures::TryStreamExt as _;
         match self.inner.list(Some(&self.prefix)).try_next().await {
             Ok(_) => Ok(()),
             Err(source @ object_store::Error::NotFound { .. }) => {
@@ -214,18 +215,25 @@ impl Store {
         &self.inner
     }
 
+    pub(crate) fn prefix(&self) -> &ObjectPath {
+        &self.prefix
+    }
+
+    pub(crate) fn lister(&self) -> &Lister {
+        &self.lister
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Where an object lies in the store below, letter by letter as listings have it. What no listing has (`..`, a control
+    /// character) is encoded, so that it leads nowhere else.
     pub(crate) fn path(&self, relative: &str) -> ObjectPath {
-        let parts = self.prefix.parts().map(|part| part.as_ref().to_owned());
-        let more = relative
-            .split('/')
-            .filter(|part| !part.is_empty())
-            .map(str::to_owned);
-        // Parts of the prefix are encoded already; encoding a percent sign again would change them.
-        let mut path: ObjectPath = more.collect();
-        for part in parts.collect::<Vec<_>>().into_iter().rev() {
-            path = join_front(&part, &path);
-        }
-        path
+        let relative = parts(relative).collect::<Vec<_>>().join("/");
+        let relative =
+            ObjectPath::parse(&relative).unwrap_or_else(|_| ObjectPath::from(relative.as_str()));
+        self.prefix.parts().chain(relative.parts()).collect()
     }
 
     pub(crate) fn name(&self, path: &str) -> String {
@@ -234,24 +242,6 @@ impl Store {
             root.to_owned()
         } else {
             format!("{root}/{path}")
-        }
-    }
-
-    fn entry(&self, meta: &object_store::ObjectMeta) -> ObjectEntry {
-        let path = match meta.location.prefix_match(&self.prefix) {
-            Some(parts) => parts
-                .map(|part| part.as_ref().to_owned())
-                .collect::<Vec<_>>()
-                .join("/"),
-            None => meta.location.to_string(),
-        };
-        let changed = meta.last_modified.timestamp_nanos_opt().unwrap_or_default();
-        let tag = meta.e_tag.clone().unwrap_or_default();
-        let fingerprint = digest([meta.size.to_string(), changed.to_string(), tag]);
-        ObjectEntry {
-            path,
-            size: meta.size,
-            fingerprint,
         }
     }
 
@@ -266,13 +256,9 @@ impl Store {
     }
 }
 
-fn join_front(part: &str, path: &ObjectPath) -> ObjectPath {
-    let text = if path.as_ref().is_empty() {
-        part.to_owned()
-    } else {
-        format!("{part}/{path}")
-    };
-    ObjectPath::parse(&text).unwrap_or_else(|_| ObjectPath::from(text))
+/// The parts of a path between its slashes.
+fn parts(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|part| !part.is_empty())
 }
 
 fn url_of(uri: &str) -> Result<Url> {
@@ -283,8 +269,17 @@ fn url_of(uri: &str) -> Result<Url> {
     if uri.is_empty() {
         return Err(invalid("it is empty"));
     }
-    if uri.contains("://") {
-        return Url::parse(uri).map_err(|error| invalid(&error.to_string()));
+    if let Some((scheme, rest)) = uri.split_once("://") {
+        let parse = |uri: &str| Url::parse(uri).map_err(|error| invalid(&error.to_string()));
+        if scheme.starts_with("http") {
+            return parse(uri);
+        }
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let mut url = parse(&format!("{scheme}://{host}"))?;
+        if !path.is_empty() {
+            url.set_path(path);
+        }
+        return Ok(url);
     }
     let path = absolute(Path::new(uri)).map_err(|error| invalid(&error.to_string()))?;
     Url::from_file_path(&path).map_err(|()| invalid("it is no absolute path"))
@@ -309,6 +304,20 @@ fn absolute(path: &Path) -> std::io::Result<PathBuf> {
 mod tests {
     use super::*;
 
+    /// Names that a disk and a bucket have; a composed and a decomposed `ü` are two names.
+    const NAMES: [&str; 10] = [
+        "50%.mcap",
+        "percent%20.mcap",
+        "a#b?c.mcap",
+        "[x]{y}~*.mcap",
+        "back\\slash|pipe^.mcap",
+        "\u{fc}ml\u{e4}ut.mcap",
+        "u\u{308}mla\u{308}ut.mcap",
+        "\u{8eca}.mcap",
+        " blanks .mcap",
+        "dot..dot.mcap",
+    ];
+
     #[test]
     fn a_path_may_lead_through_its_parent() {
         let store = Store::open("/tmp/../no/such/./lake").unwrap();
@@ -316,5 +325,34 @@ mod tests {
             store.local_path("a/b").unwrap(),
             Path::new("/no/such/lake/a/b")
         );
+    }
+
+    #[test]
+    fn the_uri_of_an_object_leads_back_to_it() {
+        for root in ["/no/such/folder 100%", "memory://x/y", "file:///no/such"] {
+            let store = Store::open(root).unwrap();
+            for name in NAMES {
+                let path = format!("folder of {name}/{name}");
+                let there = Store::open(store.object_url(&path).as_str()).unwrap();
+                assert_eq!(there.prefix, store.path(&path), "{root}");
+                assert_eq!(there.base_name(), Some(name));
+                let parent = there.parent().unwrap();
+                assert_eq!(parent.path(name), there.prefix);
+                let again = Store::open(parent.uri()).unwrap();
+                assert_eq!(again.prefix, parent.prefix);
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_listing_has_leads_nowhere_else() {
+        let store = Store::open("/lake").unwrap();
+        for path in ["../etc", "a/../../etc", "./a", "a\u{1}"] {
+            let path = store.path(path);
+            assert!(path.prefix_matches(&ObjectPath::from("lake")), "{path}");
+            assert!(path.as_ref().contains('%'), "{path}");
+        }
+        assert_eq!(store.path("a//b/").as_ref(), "lake/a/b");
+        assert!(store.path("").as_ref() == "lake");
     }
 }

@@ -13,7 +13,7 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use driveloop_schemas::{Row, TABLES, TableSpec};
 
 use crate::as_of::AsOf;
-use crate::commit::{Commit, Outcome};
+use crate::commit::{Commit, Notes, Outcome, Versions};
 use crate::content::Content;
 use crate::delta;
 use crate::error::{Error, Result};
@@ -65,62 +65,21 @@ impl Lake {
         content: Content,
     ) -> Result<Outcome> {
         let spec = staged.spec;
+        let notes = Notes {
+            packs: self.digests_of_packs(&staged.packs),
+            ..Notes::default()
+        };
         let actions: Vec<_> = staged.files.into_iter().map(Action::Add).collect();
         let operation = DeltaOperation::Write {
             mode: SaveMode::Append,
             partition_by: Some(spec.partition_by.iter().map(|&c| c.to_owned()).collect()),
             predicate: None,
         };
-        self.commit_actions(spec, actions, operation, commit, content)
-            .await
-    }
-
-    /// Deletes the rows that a predicate admits (SQL over the table's columns) and adds others, which it must admit too,
-    /// in one commit. Nothing happens when the commit's transaction ids are all there.
-    ///
-    /// # Errors
-    /// When rows or predicate are invalid, when only some of the ids are there, or stand for other rows, or when table or store
-    /// fail.
-    pub async fn replace<R: Row>(
-        &self,
-        predicate: &str,
-        rows: &[R],
-        commit: &Commit,
-    ) -> Result<Outcome> {
-        let spec = R::SPEC;
-        let batch = sorted(spec, &R::to_batch(rows)?)?;
-        let content = Content::of(spec, &commit.transactions, &batch)?;
-        self.open_or_create(spec).await?;
-        let log = self.log(spec.name);
-        let mut log = log.lock().await;
-        let limits = self.config().limits;
-        for attempt in 1..=limits.commit_attempts_max {
-            let table = log.table().await?;
-            let table =
-                table.ok_or_else(|| Error::table(spec.name, DeltaTableError::NotInitialized))?;
-            if let Some(version) = already_there(&mut log, spec.name, commit, content).await? {
-                return Ok(Outcome::AlreadyThere { version });
-            }
-            let written = table
-                .write([batch.clone()])
-                .with_save_mode(SaveMode::Overwrite)
-                .with_replace_where(predicate)
-                .with_writer_properties(delta::writer_properties(spec, &limits))
-                .with_commit_properties(commit.properties(content))
-                .await;
-            match written {
-                Ok(table) => {
-                    let version = log.adopt(table, commit, content) as i64;
-                    log.checkpoint_if_due(limits.checkpoint_interval).await;
-                    return Ok(Outcome::Committed { version });
-                }
-                Err(error) if is_conflict(&error) => {
-                    tokio::time::sleep(back_off(limits.commit_backoff, attempt)).await;
-                }
-                Err(error) => return Err(Error::table(spec.name, error)),
-            }
-        }
-        Err(self.conflict(spec))
+        let committed = self
+            .commit_actions(spec, actions, operation, commit, content, notes)
+            .await?;
+        self.forget_digests_of_packs(&staged.packs);
+        Ok(committed)
     }
 
     /// Those of the transaction ids that are not in the table yet. The table's log is read once; then only what was added to it.
@@ -146,15 +105,17 @@ impl Lake {
 
     /// Commits actions against other writers: each attempt is for the version after the last that is known, and each refusal
     /// means that there is more to know.
-    pub(crate) async fn commit_actions(
+    async fn commit_actions(
         &self,
         spec: &'static TableSpec,
         actions: Vec<Action>,
         operation: DeltaOperation,
         commit: &Commit,
         content: Content,
+        mut notes: Notes,
     ) -> Result<Outcome> {
         self.open_or_create(spec).await?;
+        notes.beside = self.beside(spec, commit).await;
         let log = self.log(spec.name);
         let mut log = log.lock().await;
         let limits = self.config().limits;
@@ -162,7 +123,7 @@ impl Lake {
             if let Some(version) = already_there(&mut log, spec.name, commit, content).await? {
                 return Ok(Outcome::AlreadyThere { version });
             }
-            let written = log.write(actions.clone(), operation.clone(), commit, content);
+            let written = log.write(actions.clone(), operation.clone(), commit, content, &notes);
             if let Some(version) = written.await? {
                 log.checkpoint_if_due(limits.checkpoint_interval).await;
                 let version = version as i64;
@@ -201,11 +162,9 @@ impl Lake {
             };
             // A table of an older version gets the columns of today, or another writer gave it them.
             let commit = Commit::new("migrate", "");
-            if log
-                .write(actions, operation, &commit, Content::UNKNOWN)
-                .await?
-                .is_none()
-            {
+            let notes = Notes::default();
+            let written = log.write(actions, operation, &commit, Content::UNKNOWN, &notes);
+            if written.await?.is_none() {
                 tokio::time::sleep(back_off(limits.commit_backoff, attempt)).await;
             }
             log.follow().await?;
@@ -242,7 +201,19 @@ impl Lake {
         already_there(&mut log, spec.name, commit, content).await
     }
 
-    fn conflict(&self, spec: &TableSpec) -> Error {
+    /// The other tables that are known to have all ids of a commit, with their versions.
+    pub(crate) async fn beside(&self, spec: &TableSpec, commit: &Commit) -> Versions {
+        let mut beside = Versions::new();
+        for (name, log) in self.known_logs() {
+            if name != spec.name {
+                let version = log.lock().await.version_with(&commit.transactions);
+                beside.extend(version.map(|version| (name, version as i64)));
+            }
+        }
+        beside
+    }
+
+    pub(crate) fn conflict(&self, spec: &TableSpec) -> Error {
         Error::Conflict {
             table: spec.name.to_owned(),
             attempts: self.config().limits.commit_attempts_max as usize,
@@ -252,7 +223,7 @@ impl Lake {
 
 /// The known version of a table that has all ids of a commit; `None` where it has none of them. An error where the table has other
 /// content under one of them.
-async fn already_there(
+pub(crate) async fn already_there(
     log: &mut TableLog,
     name: &str,
     commit: &Commit,
@@ -291,7 +262,7 @@ async fn already_there(
 }
 
 /// The rows in the order of the table's key, as files keep them.
-fn sorted(spec: &TableSpec, batch: &RecordBatch) -> Result<RecordBatch> {
+pub(crate) fn sorted(spec: &TableSpec, batch: &RecordBatch) -> Result<RecordBatch> {
     let fail = |source| driveloop_schemas::Error::Arrow {
         table: spec.name,
         source,
@@ -312,13 +283,13 @@ fn sorted(spec: &TableSpec, batch: &RecordBatch) -> Result<RecordBatch> {
     Ok(take_record_batch(batch, &order).map_err(fail)?)
 }
 
-fn back_off(first: Duration, attempt: u32) -> Duration {
+pub(crate) fn back_off(first: Duration, attempt: u32) -> Duration {
     // Writers that were refused together part company by a share of their own.
     let share = 1.0 + f64::from(uuid::Uuid::new_v4().as_bytes()[0]) / 256.0;
     first.mul_f64(f64::from(attempt) * share)
 }
 
-fn is_conflict(error: &DeltaTableError) -> bool {
+pub(crate) fn is_conflict(error: &DeltaTableError) -> bool {
     matches!(
         error,
         DeltaTableError::VersionAlreadyExists(_)

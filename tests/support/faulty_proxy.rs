@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, TRANSFER_ENCODING};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -31,10 +33,12 @@ pub enum Fault {
     Slow,
     /// The store does what is asked, and the connection is reset before the answer.
     AnswerLost,
+    /// The answer begins, and its body breaks off.
+    BodyCut,
 }
 
 impl Fault {
-    /// All of them.
+    /// Those of requests; the bodies of answers have a rate of their own.
     pub const ALL: [Self; 4] = [Self::Unavailable, Self::Reset, Self::Slow, Self::AnswerLost];
 }
 
@@ -83,6 +87,7 @@ impl FaultyProxy {
         let state = State {
             rng: ChaCha8Rng::seed_from_u64(seed),
             fault_rate: FAULT_RATE,
+            cut_rate: 0.0,
             traffic: Traffic::default(),
         };
         let shared = Arc::new(Shared {
@@ -109,6 +114,11 @@ impl FaultyProxy {
     /// Sets the share of requests that fail, 0 to 1; [`FAULT_RATE`] at first.
     pub fn set_fault_rate(&self, rate: f64) {
         self.shared.state().fault_rate = rate;
+    }
+
+    /// Sets the share of answers whose bodies break off, 0 to 1; none at first.
+    pub fn set_cut_rate(&self, rate: f64) {
+        self.shared.state().cut_rate = rate;
     }
 
     /// What went through since the start or the last [`FaultyProxy::reset_traffic`].
@@ -142,6 +152,7 @@ struct Shared {
 struct State {
     rng: ChaCha8Rng,
     fault_rate: f64,
+    cut_rate: f64,
     traffic: Traffic,
 }
 
@@ -166,6 +177,58 @@ impl Shared {
         let delay = Duration::from_millis(state.rng.random_range(50..500));
         *state.traffic.faults.entry(fault).or_default() += 1;
         (Some(fault), delay)
+    }
+}
+
+impl Shared {
+    /// How many bytes of a body arrive before it breaks off; `None` for all of them.
+    fn draw_cut(&self, bytes: usize) -> Option<usize> {
+        let mut state = self.state();
+        let rate = state.cut_rate;
+        if bytes == 0 || !state.rng.random_bool(rate) {
+            return None;
+        }
+        *state.traffic.faults.entry(Fault::BodyCut).or_default() += 1;
+        Some(state.rng.random_range(0..bytes))
+    }
+}
+
+/// The body of an answer.
+struct Body {
+    bytes: Option<Bytes>,
+    length: u64,
+    is_cut: bool,
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self {
+            length: bytes.len() as u64,
+            bytes: Some(bytes).filter(|bytes| !bytes.is_empty()),
+            is_cut: false,
+        }
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = NoAnswer;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, NoAnswer>>> {
+        let bytes = self.bytes.take().map(|bytes| Ok(Frame::data(bytes)));
+        let is_cut = bytes.is_none() && std::mem::take(&mut self.is_cut);
+        Poll::Ready(bytes.or(is_cut.then_some(Err(NoAnswer))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none() && !self.is_cut
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
     }
 }
 
@@ -211,30 +274,35 @@ impl std::fmt::Display for NoAnswer {
 
 impl std::error::Error for NoAnswer {}
 
-async fn answer(
-    request: Request<Incoming>,
-    shared: &Shared,
-) -> Result<Response<Full<Bytes>>, NoAnswer> {
+async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Response<Body>, NoAnswer> {
     let (head, body) = request.into_parts();
     let (fault, delay) = shared.draw(&head.method);
     let body = body.collect().await.map_err(|_| NoAnswer)?.to_bytes();
     match fault {
-        Some(Fault::Unavailable) => return Ok(unavailable()),
+        Some(Fault::Unavailable) => return Ok(unavailable().map(Body::from)),
         Some(Fault::Reset) => return Err(NoAnswer),
         Some(Fault::Slow) => tokio::time::sleep(delay).await,
-        Some(Fault::AnswerLost) | None => {}
+        Some(Fault::AnswerLost | Fault::BodyCut) | None => {}
     }
     let answer = forward(shared.upstream, Request::from_parts(head, Full::new(body))).await;
     if fault == Some(Fault::AnswerLost) {
         return Err(NoAnswer);
     }
-    answer.map_err(|_| NoAnswer)
+    let answer = answer.map_err(|_| NoAnswer)?;
+    Ok(answer.map(|bytes| match shared.draw_cut(bytes.len()) {
+        Some(end) => Body {
+            length: bytes.len() as u64,
+            bytes: Some(bytes.slice(..end)).filter(|bytes| !bytes.is_empty()),
+            is_cut: true,
+        },
+        None => Body::from(bytes),
+    }))
 }
 
-fn unavailable() -> Response<Full<Bytes>> {
+fn unavailable() -> Response<Bytes> {
     let text =
         "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
-    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    let mut response = Response::new(Bytes::from_static(text.as_bytes()));
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response
 }
@@ -245,7 +313,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 async fn forward(
     upstream: SocketAddr,
     request: Request<Full<Bytes>>,
-) -> Result<Response<Full<Bytes>>, Failure> {
+) -> Result<Response<Bytes>, Failure> {
     let stream = TcpStream::connect(upstream).await?;
     stream.set_nodelay(true)?;
     let (mut sender, connection) =
@@ -256,8 +324,5 @@ async fn forward(
     head.version = Version::HTTP_11;
     head.headers.remove(CONNECTION);
     head.headers.remove(TRANSFER_ENCODING);
-    Ok(Response::from_parts(
-        head,
-        Full::new(body.collect().await?.to_bytes()),
-    ))
+    Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
 }

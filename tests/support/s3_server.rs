@@ -70,6 +70,19 @@ impl S3Server {
     }
 }
 
+impl S3Server {
+    /// Puts an object into a bucket. The key is percent-encoded by the caller, letter by letter as it goes over the wire: any key can be
+    /// made, those that no client would make included.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn put_object(&self, bucket: &str, encoded_key: &str, bytes: &[u8]) {
+        let path = format!("/{bucket}/{encoded_key}");
+        let status = status_of(self.address, "PUT", &path, bytes);
+        assert_eq!(status, Some(200), "object {path}");
+    }
+}
+
 impl Drop for S3Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -101,12 +114,19 @@ fn free_address() -> SocketAddr {
 
 /// The status of the answer to a request without body or signature, when there is one.
 fn status(address: SocketAddr, method: &str, path: &str) -> Option<u16> {
+    status_of(address, method, path, &[])
+}
+
+/// The same with a body.
+fn status_of(address: SocketAddr, method: &str, path: &str, body: &[u8]) -> Option<u16> {
+    let length = body.len();
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(START_TIME_MAX)).ok()?;
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).ok()?;
+    stream.write_all(body).ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
     let line = std::str::from_utf8(answer.split(|byte| *byte == b'\r').next()?).ok()?;

@@ -28,7 +28,7 @@ pub(crate) enum Verb {
     Vacuum(maintain::VacuumArgs),
     /// Check that every file and pack that the lake names is there, and whole, and that the weights of models are those that their
     /// trainings left. Exit status 3 where one is not.
-    Check,
+    Check(maintain::CheckArgs),
     /// Print the columns of all tables as Markdown, with units and frames.
     Schemas,
 }
@@ -39,7 +39,7 @@ pub(crate) async fn run(context: &Context, verb: &Verb) -> Result<Exit> {
         Verb::History { table } => history(context, table).await?,
         Verb::Optimize(args) => maintain::optimize(context, args).await?,
         Verb::Vacuum(args) => maintain::vacuum(context, args).await?,
-        Verb::Check => return maintain::check(context).await,
+        Verb::Check(args) => return maintain::check(context, args).await,
         Verb::Schemas => {
             use std::io::Write as _;
             std::io::stdout().write_all(tables_markdown().as_bytes())?;

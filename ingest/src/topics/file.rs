@@ -13,7 +13,7 @@ use crate::decoded::DecodedDrive;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::sink::DriveSink;
-use crate::source::{DriveFiles, LogSource};
+use crate::source::{DriveFiles, LogSource, has_extension, stem};
 
 /// The container of a log of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +39,10 @@ impl File {
         Self { container, options }
     }
 
-    fn ending(&self) -> &'static str {
+    fn extension(&self) -> &'static str {
         match self.container {
-            Container::Mcap => ".mcap",
-            Container::Bag => ".bag",
+            Container::Mcap => "mcap",
+            Container::Bag => "bag",
         }
     }
 }
@@ -65,7 +65,7 @@ impl LogSource for File {
     fn claim(&self, files: &mut Vec<ObjectEntry>) -> Vec<DriveFiles> {
         let (ours, left): (Vec<_>, Vec<_>) = files
             .drain(..)
-            .partition(|file| file.path.to_lowercase().ends_with(self.ending()));
+            .partition(|file| has_extension(&file.path, self.extension()));
         *files = left;
         ours.into_iter()
             .map(|file| DriveFiles {
@@ -90,12 +90,7 @@ impl LogSource for File {
             return Ok(log_id);
         }
         let name = drive.name(blobs.store());
-        let stem = name.len() - self.ending().len().min(name.len());
-        let stem = if name.to_lowercase().ends_with(self.ending()) && name.is_char_boundary(stem) {
-            &name[..stem]
-        } else {
-            &name
-        };
+        let stem = stem(&name, self.extension()).unwrap_or(&name);
         Ok(numbered(stem, source_digest, limits))
     }
 

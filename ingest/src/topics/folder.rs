@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::ondisk::{OnDisk, is_packed, unpacked_name};
 use crate::sink::DriveSink;
-use crate::source::{DriveFiles, LogSource};
+use crate::source::{DriveFiles, LogSource, has_extension};
 
 /// Folders with a recording each.
 pub(crate) struct Folder {
@@ -76,7 +76,7 @@ impl LogSource for Folder {
         let mut parts = drive.files.iter().filter(|file| is_part(&file.path));
         let first = parts
             .next()
-            .filter(|file| file.path.to_lowercase().ends_with(".mcap"));
+            .filter(|file| has_extension(&file.path, "mcap"));
         if let Some(log_id) = first
             .map(|file| said(blobs, file, limits))
             .transpose()?
@@ -160,7 +160,7 @@ fn in_order<'d>(
 }
 
 fn scan(blobs: &Blobs, file: &ObjectEntry, limits: &Limits, reader: &mut Reader<'_>) -> Result<()> {
-    let is_mcap = unpacked_name(&file.path).to_lowercase().ends_with(".mcap");
+    let is_mcap = has_extension(unpacked_name(&file.path), "mcap");
     if is_mcap && !is_packed(&file.path) {
         return mcap::scan(blobs, file, limits, reader);
     }

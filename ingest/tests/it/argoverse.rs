@@ -47,7 +47,7 @@ fn floats(values: impl IntoIterator<Item = f64>) -> ArrayRef {
 }
 
 /// The ego drives along y at 5 m/s, heading along y; a car drives 10 m ahead of it at the same speed, a bollard stands.
-fn write_log(folder: &Path) {
+pub(crate) fn write_log(folder: &Path) {
     let half = std::f64::consts::FRAC_1_SQRT_2;
     let n = 51;
     let seconds = |k: i64| k as f64 * POSE_STEP_NS as f64 / 1e9;

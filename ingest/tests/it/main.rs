@@ -20,6 +20,7 @@ mod mcap_log;
 mod mcap_memory;
 mod mcap_reading;
 mod real_argoverse;
+mod source_names;
 
 use std::path::Path;
 

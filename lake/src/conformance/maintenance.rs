@@ -10,7 +10,7 @@ use super::{Failure, Opener, Outcome, same};
 use crate::commit::Commit;
 use crate::error::Error;
 use crate::lake::Lake;
-use crate::maintain::{VacuumMode, Wrong};
+use crate::maintain::{CheckDepth, VacuumMode, Wrong};
 use crate::pack::PackWriter;
 
 /// A time after all of the test's, by any clock.
@@ -120,7 +120,7 @@ pub(super) async fn a_check_finds_what_is_wrong(opener: Opener) -> Outcome {
     let range = packed(&lake, "a").await?;
     let pack = range.pack.clone();
     lake.append(&[camera_frame("a", range)], &commit).await?;
-    let report = lake.check().await?;
+    let report = lake.check(CheckDepth::Bytes).await?;
     let unfinished: Vec<_> = report
         .tables
         .iter()
@@ -128,7 +128,7 @@ pub(super) async fn a_check_finds_what_is_wrong(opener: Opener) -> Outcome {
         .collect();
     same("drives in the making", unfinished, vec![1])?;
     lake.append(&[drive("a")], &commit).await?;
-    let report = opener.open().await?.check().await?;
+    let report = opener.open().await?.check(CheckDepth::Bytes).await?;
     same("problems of a whole lake", report.problems, vec![])?;
     let rows: u64 = report.tables.iter().map(|table| table.rows).sum();
     same("rows", (report.tables.len(), rows), (2, 2))?;
@@ -200,7 +200,7 @@ pub(super) async fn a_check_finds_weights_that_are_others(opener: Opener) -> Out
 }
 
 async fn problems(opener: &Opener) -> Result<Vec<Wrong>, Failure> {
-    let report = opener.open().await?.check().await?;
+    let report = opener.open().await?.check(CheckDepth::Bytes).await?;
     Ok(report
         .problems
         .into_iter()

@@ -96,7 +96,8 @@ pub(super) fn model(model_id: &str, weights: &[u8]) -> Checkpoint {
     }
 }
 
-pub(super) fn camera_frame(log_id: &str, range: crate::PackRange) -> CameraFrame {
+#[must_use]
+pub fn camera_frame(log_id: &str, range: crate::PackRange) -> CameraFrame {
     CameraFrame {
         log_id: log_id.into(),
         day: Day(0),

@@ -12,6 +12,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 
 use super::REQUESTS_MAX;
+use super::bytes::{digest_of_object, digests_of};
 use crate::delta::table_path;
 use crate::error::{Error, Result};
 use crate::lake::{COMPOSED_SCHEMA, Lake};
@@ -19,6 +20,15 @@ use crate::visible::{hidden_drives, is_written_before_its_drive};
 
 /// Bytes at the end of a data file that are read first: its footer, unless it is a very long one.
 const FOOTER_BYTES: u64 = 64 << 10;
+
+/// How closely a lake is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckDepth {
+    /// Sizes, and the footers of data files: what is missing or cut.
+    Footers,
+    /// Every byte of data files and packs too: what is altered.
+    Bytes,
+}
 
 /// What is wrong with an object, a table or a drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,10 +43,16 @@ pub enum Wrong {
     FooterUnreadable,
     /// A data file has another number of rows than the log says.
     RowCount,
+    /// A data file has other bytes than were committed.
+    FileDigest,
+    /// The last commits of a table are not there, though others were made with them or after them.
+    CommitMissing,
     /// A media pack is not there.
     PackMissing,
     /// A media pack ends before a frame that it should hold.
     PackShort,
+    /// A media pack has other bytes than were committed.
+    PackDigest,
     /// Rows belong to a drive that is not there.
     DriveMissing,
     /// The weights of a model are not there.
@@ -55,8 +71,11 @@ impl fmt::Display for Wrong {
             Self::FileSize => "file size",
             Self::FooterUnreadable => "footer unreadable",
             Self::RowCount => "row count",
+            Self::FileDigest => "file digest",
+            Self::CommitMissing => "commit missing",
             Self::PackMissing => "pack missing",
             Self::PackShort => "pack short",
+            Self::PackDigest => "pack digest",
             Self::DriveMissing => "drive missing",
             Self::WeightsMissing => "weights missing",
             Self::WeightsSize => "weights size",
@@ -93,6 +112,9 @@ pub struct TableCheck {
     pub rows: u64,
     /// Files in its folder that it does not name: left by writers that did not finish, or removed and not vacuumed yet.
     pub unreferenced: usize,
+    /// Data files, and packs that its rows name, whose bytes cannot be compared because their commit says no digest: an older version
+    /// of driveloop wrote them, or another program. Counted where bytes are looked at.
+    pub unverified: usize,
     /// Drives that have rows in it and no row in `drive` yet: an ingest that runs, or one that was killed and is to be run again.
     pub unfinished_drives: usize,
 }
@@ -108,14 +130,15 @@ pub struct CheckReport {
 
 impl Lake {
     /// Looks at every table, data file and media pack: is it there, with the size and the rows that the log says? Of the weights of
-    /// models every byte is read: have they the digest of the training?
+    /// models every byte is read: have they the digest of the training? Where the depth says so, every byte of files and packs is read
+    /// too: have they the digest of their commit?
     ///
     /// # Errors
     /// When the store fails otherwise than by lacking an object.
-    pub async fn check(&self) -> Result<CheckReport> {
+    pub async fn check(&self, depth: CheckDepth) -> Result<CheckReport> {
         let mut report = CheckReport::default();
         for spec in TABLES {
-            match self.check_table(spec, &mut report.problems).await {
+            match self.check_table(spec, depth, &mut report.problems).await {
                 Ok(Some(table)) => report.tables.push(table),
                 Ok(None) => {}
                 Err(error @ Error::Table { .. }) => report.problems.push(Problem {
@@ -131,9 +154,16 @@ impl Lake {
         if !report.problems.iter().any(has_models) {
             self.check_weights(&mut report.problems).await?;
         }
-        if report.problems.is_empty() {
+        let has_whole_files = report.problems.is_empty();
+        let histories = self.histories(&report).await?;
+        self.check_commits(&histories, &mut report).await?;
+        for spec in [CameraFrame::SPEC, LidarSweep::SPEC] {
+            let history = histories.get(spec.name).map(Vec::as_slice);
+            self.check_packs(spec, depth, history.unwrap_or_default(), &mut report)
+                .await?;
+        }
+        if has_whole_files {
             // Queries over tables whose files are missing would only fail.
-            self.check_packs(&mut report.problems).await?;
             self.check_drives(&mut report.problems).await?;
         }
         Ok(report)
@@ -142,6 +172,7 @@ impl Lake {
     async fn check_table(
         &self,
         spec: &'static TableSpec,
+        depth: CheckDepth,
         problems: &mut Vec<Problem>,
     ) -> Result<Option<TableCheck>> {
         let Some(table) = self.table(spec.name).await? else {
@@ -150,10 +181,12 @@ impl Lake {
         let snapshot = table.snapshot().map_err(Self::fail(spec.name))?;
         let files: Vec<LogicalFileView> = snapshot.log_data().iter().collect();
         let store = Arc::clone(self.store().inner());
+        let digests = digests_of(&files);
         let mut checks = Vec::with_capacity(files.len());
-        for file in &files {
+        for (file, digest) in files.iter().zip(&digests) {
             let path = self.data_file(spec.name, &file.object_store_path());
-            checks.push(check_file(&store, spec.name, file, path));
+            let digest = digest.as_deref().filter(|_| depth == CheckDepth::Bytes);
+            checks.push(check_file(&store, spec.name, file, path, digest));
         }
         let checked = futures::stream::iter(checks).buffer_unordered(REQUESTS_MAX);
         let checked: Vec<Option<Problem>> = checked.try_collect().await?;
@@ -173,6 +206,10 @@ impl Lake {
                 .iter()
                 .map(|file| file.num_records().unwrap_or_default() as u64)
                 .sum(),
+            unverified: match depth {
+                CheckDepth::Footers => 0,
+                CheckDepth::Bytes => digests.iter().filter(|digest| digest.is_none()).count(),
+            },
             unreferenced: self.unnamed(&table_path(spec.name), &named).await?.len(),
             unfinished_drives: self.unfinished(spec).await?,
         }))
@@ -185,47 +222,6 @@ impl Lake {
         let drives = self.log(Drive::SPEC.name).lock().await.ids().await?;
         let of_table = self.log(spec.name).lock().await.ids().await?;
         Ok(hidden_drives(&of_table, &drives).len())
-    }
-
-    /// Every pack that a row names is there, and reaches to the end of the row's frame.
-    async fn check_packs(&self, problems: &mut Vec<Problem>) -> Result<()> {
-        for spec in [CameraFrame::SPEC, LidarSweep::SPEC] {
-            let Some(table) = self.table(spec.name).await? else {
-                continue;
-            };
-            let context = self.session_over_stored(&table, spec.name).await?;
-            let sql = format!(
-                "SELECT CAST(pack AS VARCHAR) AS pack, max(\"offset\" + length) AS bytes FROM {} GROUP BY pack ORDER BY pack",
-                spec.name
-            );
-            for batch in context.sql(&sql).await?.collect().await? {
-                for (pack, bytes) in text_and_count(&batch) {
-                    let problem = self.check_pack(spec.name, &pack, bytes).await?;
-                    problems.extend(problem);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn check_pack(&self, table: &str, pack: &str, bytes: u64) -> Result<Option<Problem>> {
-        let problem = |wrong, detail| Problem {
-            table: table.to_owned(),
-            wrong,
-            subject: pack.to_owned(),
-            detail,
-        };
-        match self.store().inner().head(&self.store().path(pack)).await {
-            Ok(meta) if meta.size < bytes => {
-                let detail = format!("expected at least {bytes} bytes, got {}", meta.size);
-                Ok(Some(problem(Wrong::PackShort, detail)))
-            }
-            Ok(_) => Ok(None),
-            Err(object_store::Error::NotFound { .. }) => {
-                Ok(Some(problem(Wrong::PackMissing, String::new())))
-            }
-            Err(source) => Err(Error::storage("look at", pack, source)),
-        }
     }
 
     /// Every row that is seen belongs to a drive.
@@ -259,6 +255,7 @@ async fn check_file(
     table: &str,
     file: &LogicalFileView,
     path: Path,
+    digest: Option<&str>,
 ) -> Result<Option<Problem>> {
     let problem = |wrong, detail| {
         Ok(Some(Problem {
@@ -286,9 +283,20 @@ async fn check_file(
     };
     match file.num_records() {
         Some(expected) if expected as i64 != rows => {
-            problem(Wrong::RowCount, format!("expected {expected}, got {rows}"))
+            return problem(Wrong::RowCount, format!("expected {expected}, got {rows}"));
         }
-        _ => Ok(None),
+        _ => {}
+    }
+    let Some(expected) = digest else {
+        return Ok(None);
+    };
+    match digest_of_object(store, &path).await? {
+        Some(actual) if actual != expected => {
+            let detail = format!("expected BLAKE3 {expected}, got {actual}");
+            problem(Wrong::FileDigest, detail)
+        }
+        Some(_) => Ok(None),
+        None => problem(Wrong::FileMissing, String::new()),
     }
 }
 
@@ -316,7 +324,7 @@ async fn rows_by_footer(store: &Arc<dyn ObjectStore>, path: &Path, size: u64) ->
 }
 
 /// The rows of a result of a text and a count.
-fn text_and_count(
+pub(super) fn text_and_count(
     batch: &arrow::record_batch::RecordBatch,
 ) -> impl Iterator<Item = (String, u64)> + use<> {
     use arrow::array::AsArray as _;

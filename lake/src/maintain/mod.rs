@@ -1,11 +1,13 @@
 //! Keeping a lake: fewer files, no files that nobody reads, and whether all is there.
 
+mod bytes;
 mod check;
+mod lost;
 mod optimize;
 mod vacuum;
 mod weights;
 
-pub use check::{CheckReport, Problem, TableCheck, Wrong};
+pub use check::{CheckDepth, CheckReport, Problem, TableCheck, Wrong};
 pub use optimize::Optimized;
 pub use vacuum::{VacuumMode, Vacuumed};
 
@@ -26,7 +28,11 @@ const REQUESTS_MAX: usize = 16;
 
 impl Lake {
     /// A session over one table as it is stored: nothing hidden, no column added.
-    async fn session_over_stored(&self, table: &DeltaTable, name: &str) -> Result<SessionContext> {
+    pub(crate) async fn session_over_stored(
+        &self,
+        table: &DeltaTable,
+        name: &str,
+    ) -> Result<SessionContext> {
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_limit(self.config().limits.sort_bytes_max, 1.0)
             .build_arc()?;

@@ -11,12 +11,12 @@ use driveloop_schemas::TableSpec;
 use futures::TryStreamExt as _;
 
 use super::spec_of;
-use crate::commit::Commit;
+use crate::commit::{Commit, Notes};
 use crate::content::Content;
 use crate::delta::file_writer;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
-use crate::stage::{conform, write_runs};
+use crate::stage::conform;
 
 /// A file is small below this share of the size that files should have.
 const SMALL_SHARE: u64 = 4;
@@ -96,11 +96,11 @@ impl Lake {
         let log_store = table.log_store();
         let limits = &self.config().limits;
         let writer = file_writer(log_store.as_ref(), definition, spec, limits);
-        let (mut writer, schema) = writer.map_err(&fail)?;
+        let mut writer = writer.map_err(&fail)?;
         let mut written = 0;
         while let Some(batch) = batches.try_next().await? {
-            let batch = conform(spec, &batch, &schema)?;
-            write_runs(&mut writer, spec, &batch).await.map_err(&fail)?;
+            let batch = conform(spec, &batch, writer.schema())?;
+            writer.write(spec, &batch).await.map_err(&fail)?;
             written += batch.num_rows() as u64;
         }
         let expected: u64 = partition
@@ -110,7 +110,7 @@ impl Lake {
             .sum();
         if written != expected {
             // A file whose statistics are wrong is a case for `check`; its rows are not touched.
-            let _ = writer.abort().await;
+            writer.abort().await;
             let text = format!("expected {expected} rows by the statistics, got {written}");
             return Err(fail(DeltaTableError::Generic(text)));
         }
@@ -157,7 +157,9 @@ impl Lake {
             {
                 return Ok(false);
             }
-            let written = log.write(actions.clone(), operation.clone(), commit, Content::UNKNOWN);
+            let (actions, operation) = (actions.clone(), operation.clone());
+            let notes = Notes::default();
+            let written = log.write(actions, operation, commit, Content::UNKNOWN, &notes);
             if written.await?.is_some() {
                 log.checkpoint_if_due(limits.checkpoint_interval).await;
                 return Ok(true);

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use driveloop_lake::conformance::{self, Outcome};
-use driveloop_lake::{Config, Lake, Limits};
-use driveloop_tests::{FaultyProxy, S3Server, s3_environment};
+use driveloop_lake::{Config, Error, Lake, Limits, Store};
+use driveloop_tests::{Fault, FaultyProxy, S3Server, s3_environment};
 
 /// The configuration with which a lake reaches the S3 server, or the proxy before it.
 pub(crate) fn s3_config(address: SocketAddr) -> Config {
@@ -64,6 +64,64 @@ async fn s3() {
         async move { Lake::open_with(&uri, config).await }
     };
     assert_conforms(conformance::run(open).await);
+}
+
+/// One body in twenty breaks off, with and without requests that fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn s3_whose_bodies_break_off() {
+    let Some(server) = S3Server::start() else {
+        return;
+    };
+    server.create_bucket("conformance");
+    for (seed, fault_rate) in [(1, 0.0), (2, 0.0), (3, 0.1)] {
+        let proxy = FaultyProxy::start(server.address(), seed);
+        proxy.set_fault_rate(fault_rate);
+        proxy.set_cut_rate(0.05);
+        let config = s3_config(proxy.address());
+        let open = move |case: &'static str| {
+            let uri = format!("s3://conformance/cut-{seed}/{case}");
+            let config = config.clone();
+            async move { Lake::open_with(&uri, config).await }
+        };
+        assert_conforms(conformance::run(open).await);
+        let traffic = proxy.traffic();
+        assert!(traffic.faults[&Fault::BodyCut] > 20, "{traffic:?}");
+    }
+}
+
+/// A body that breaks off again and again is given up, within the bounds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_never_ends_well_is_an_error() {
+    let Some(server) = S3Server::start() else {
+        return;
+    };
+    server.create_bucket("conformance");
+    server.put_object("conformance", "cut/object", &vec![7; 1000]);
+    let proxy = FaultyProxy::start(server.address(), 1);
+    proxy.set_fault_rate(0.0);
+    let mut config = s3_config(proxy.address());
+    config.limits.request_retries_max = 2;
+    let store = Store::open_with("s3://conformance/cut", &config).unwrap();
+    assert_eq!(store.get("object").await.unwrap(), vec![7; 1000]);
+    // Half of the answers break off: the bytes that arrive are the right ones all the same.
+    proxy.set_cut_rate(0.5);
+    for start in 0..20_u64 {
+        if let Ok(bytes) = store.get_range("object", start..1000).await {
+            assert_eq!(bytes, vec![7; 1000 - start as usize]);
+        }
+    }
+    proxy.set_cut_rate(1.0);
+    proxy.reset_traffic();
+    let long: Vec<_> = (0..3).map(|_| store.get("object")).collect();
+    for error in futures::future::join_all(long).await {
+        // One that was given every byte before its end is whole.
+        if let Err(error) = error {
+            assert!(matches!(error, Error::Storage { .. }), "{error:?}");
+        }
+    }
+    assert!(store.list("").await.is_err());
+    let requests = proxy.traffic();
+    assert!(requests.total() < 200, "{requests:?}");
 }
 
 /// One request in five fails: 503, a reset, a slow answer, or one that is lost though the store did what was asked.

@@ -7,10 +7,13 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod altered;
 mod conformance;
 mod costs;
 mod features;
+mod listing;
 mod migrations;
+mod names;
 mod plans;
 mod reading;
 mod rows;

@@ -4,7 +4,7 @@ use driveloop_schemas::time::Day;
 use driveloop_schemas::{Episode, Signal};
 
 use driveloop_lake::conformance::rows;
-pub(crate) use driveloop_lake::conformance::rows::{drive, transaction};
+pub(crate) use driveloop_lake::conformance::rows::{camera_frame, drive, transaction};
 
 pub(crate) fn signal(log_id: &str, day: i32, stamp_ns: i64) -> Signal {
     Signal {

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
-use driveloop_lake::{Commit, VacuumMode};
+use driveloop_lake::{CheckDepth, Commit, VacuumMode};
 use driveloop_schemas::TABLES;
 
 use crate::Exit;
 use crate::context::{Context, now_ns, run_id};
 use crate::render;
-use crate::sheet::Sheet;
+use crate::sheet::{Cell, Sheet};
 
 /// What to optimize.
 #[derive(Debug, Args)]
@@ -29,6 +29,14 @@ pub(crate) struct VacuumArgs {
     /// Delete what is found; without it, it is only named.
     #[arg(long)]
     delete: bool,
+}
+
+/// How closely to look.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Read every byte of data files and packs, and compare it with the digest of its commit: finds what is altered.
+    #[arg(long)]
+    bytes: bool,
 }
 
 pub(crate) async fn optimize(context: &Context, args: &OptimizeArgs) -> Result<()> {
@@ -90,9 +98,14 @@ pub(crate) async fn vacuum(context: &Context, args: &VacuumArgs) -> Result<()> {
     Ok(())
 }
 
-pub(crate) async fn check(context: &Context) -> Result<Exit> {
+pub(crate) async fn check(context: &Context, args: &CheckArgs) -> Result<Exit> {
     let lake = context.existing_lake().await?;
-    let report = lake.check().await?;
+    let depth = if args.bytes {
+        CheckDepth::Bytes
+    } else {
+        CheckDepth::Footers
+    };
+    let report = lake.check(depth).await?;
     let columns = [
         "table",
         "version",
@@ -101,6 +114,7 @@ pub(crate) async fn check(context: &Context) -> Result<Exit> {
         "rows",
         "unreferenced",
         "unfinished_drives",
+        "unverified",
         "problems",
     ];
     let mut sheet = Sheet::new(&columns);
@@ -115,6 +129,7 @@ pub(crate) async fn check(context: &Context) -> Result<Exit> {
             (table.rows as i64).into(),
             table.unreferenced.into(),
             table.unfinished_drives.into(),
+            unverified(table.unverified, depth),
             problems.count().into(),
         ]);
     }
@@ -130,9 +145,23 @@ pub(crate) async fn check(context: &Context) -> Result<Exit> {
             problem.table, problem.wrong, problem.subject
         );
     }
+    let unverified: usize = report.tables.iter().map(|table| table.unverified).sum();
+    if unverified > 0 {
+        eprintln!(
+            "{unverified} files and packs were committed without a digest: nothing is known of their bytes"
+        );
+    }
     Ok(if report.problems.is_empty() {
         Exit::Done
     } else {
         Exit::WithLoss
     })
+}
+
+/// Files and packs without a digest, where bytes were looked at.
+fn unverified(number: usize, depth: CheckDepth) -> Cell {
+    match depth {
+        CheckDepth::Bytes => number.into(),
+        CheckDepth::Footers => None::<i64>.into(),
+    }
 }
