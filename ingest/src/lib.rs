@@ -27,6 +27,8 @@
 //! ```
 
 mod actors;
+#[cfg(test)]
+mod allocations;
 mod argoverse;
 mod blob;
 mod commit;
