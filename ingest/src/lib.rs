@@ -5,6 +5,8 @@
 //! what a killed run began is completed. Formats:
 //!
 //! * the Argoverse 2 sensor dataset: annotations with or without rows for the ego, poses, map, calibration, lidar sweeps, images;
+//! * the nuScenes schema: a dataset of tables in JSON whose scenes are drives, with key frames and sweeps of cameras and lidar, poses,
+//!   boxes and calibration; T4 and Lyft datasets have the same tables;
 //! * ROS 2 logs in MCAP files, decoded by the schemas that the file carries; [`DEFAULT_MAPPING`] says which topic becomes which table.
 //!
 //! Contract: every record that is read becomes part of a row or is counted as dropped by a finding; media bytes are stored unchanged;
@@ -42,6 +44,8 @@ mod frame;
 mod limits;
 mod mcap;
 mod motion;
+mod nuscenes;
+mod parting;
 mod pipeline;
 mod polyline;
 mod quality;

@@ -19,7 +19,9 @@ mod mcap_damage;
 mod mcap_log;
 mod mcap_memory;
 mod mcap_reading;
+mod nuscenes;
 mod real_argoverse;
+mod real_nuscenes;
 
 use std::path::{Path, PathBuf};
 
