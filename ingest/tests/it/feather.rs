@@ -98,7 +98,7 @@ fn write_other_poses(log: &Path) {
             ("tz_m", same(1.0)),
             (
                 "ty_m",
-                Arc::new(Float64Array::from_iter(y.map(Some).chain([None]))),
+                Arc::new(y.map(Some).chain([None]).collect::<Float64Array>()),
             ),
             ("tx_m", same(100.0)),
             ("qz", same(half)),

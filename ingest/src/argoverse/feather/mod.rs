@@ -220,9 +220,8 @@ fn brought_to(array: &ArrayRef, data_type: &DataType) -> Option<ArrayRef> {
             let in_ns = DataType::Timestamp(TimeUnit::Nanosecond, zone.clone());
             cast(&cast(array, &in_ns).ok()?, data_type).ok()
         }
-        (DataType::Timestamp(..), _) => None,
         (DataType::FixedSizeBinary(UUID_BYTES), DataType::Utf8View) => Some(uuids(array)),
-        (DataType::FixedSizeBinary(_), _) => None,
+        (DataType::Timestamp(..) | DataType::FixedSizeBinary(_), _) => None,
         _ => cast(array, data_type).ok(),
     }
 }

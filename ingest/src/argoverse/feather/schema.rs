@@ -102,8 +102,12 @@ impl Walk {
             Type::Null | Type::RunEndEncoded => 0,
             Type::Struct_ | Type::FixedSizeList => 1,
             Type::Utf8View | Type::BinaryView => return Ok(Buffers::Views),
-            Type::Utf8 | Type::LargeUtf8 | Type::Binary | Type::LargeBinary => 3,
-            Type::ListView | Type::LargeListView => 3,
+            Type::Utf8
+            | Type::LargeUtf8
+            | Type::Binary
+            | Type::LargeBinary
+            | Type::ListView
+            | Type::LargeListView => 3,
             Type::Union => {
                 let is_dense = field
                     .type_as_union()

@@ -231,13 +231,14 @@ fn what_unpacks_to_too_much_is_refused_before() {
 #[test]
 fn rows_batches_columns_and_depth_are_bounded() {
     let bytes = file(&[all_kinds(), all_kinds()], None);
-    let bounds: [(&str, fn(&mut Limits)); 5] = [
+    type Bound = fn(&mut Limits);
+    let bounds: [(&str, Bound); 5] = [
         ("records_max", |limits| limits.records_max = 9),
         ("table_batches_max", |limits| limits.table_batches_max = 1),
         ("table_columns_max", |limits| limits.table_columns_max = 9),
         ("depth_max", |limits| limits.depth_max = 0),
         ("table_metadata_bytes_max", |limits| {
-            limits.table_metadata_bytes_max = 100
+            limits.table_metadata_bytes_max = 100;
         }),
     ];
     for (name, bound) in bounds {

@@ -82,15 +82,12 @@ impl Unpacker {
         unpacked
             .try_reserve_exact(unpacked_bytes)
             .map_err(|error| damaged(error.to_string()))?;
-        match codec {
-            Codec::Plain => {}
-            Codec::Lz4 if unpacked_bytes > 0 => lz4(packed, unpacked_bytes, &mut unpacked)
-                .map_err(|error| damaged(error.to_string()))?,
-            Codec::Zstd if unpacked_bytes > 0 => {
-                zstd(packed, &mut unpacked).map_err(|error| damaged(error.to_string()))?
-            }
-            Codec::Lz4 | Codec::Zstd => {}
-        }
+        let done = match codec {
+            Codec::Lz4 if unpacked_bytes > 0 => lz4(packed, unpacked_bytes, &mut unpacked),
+            Codec::Zstd if unpacked_bytes > 0 => zstd(packed, &mut unpacked),
+            Codec::Plain | Codec::Lz4 | Codec::Zstd => Ok(()),
+        };
+        done.map_err(|error| damaged(error.to_string()))?;
         if unpacked.len() != unpacked_bytes {
             let actual = format!("{} bytes, declared as {unpacked_bytes}", unpacked.len());
             return Err(damaged(actual));
