@@ -27,6 +27,8 @@ pub(crate) enum Pass {
     Digest,
     /// For what is in it.
     Decode,
+    /// For the drives that it tells of.
+    Index,
 }
 
 /// How much more was read.

@@ -116,9 +116,9 @@ pub enum Error {
     /// A decoder stopped in the middle: a defect of this program, or it was cancelled.
     #[error("`{log_id}`: the decoder stopped: {reason}")]
     Decoder {
-        /// The drive.
+        /// The drive, or its file.
         log_id: String,
-        /// What the runtime says.
+        /// What stopped it; with the place in the file where that is known.
         reason: String,
     },
 }

@@ -5,6 +5,8 @@
 //! what a killed run began is completed. Formats:
 //!
 //! * the Argoverse 2 sensor dataset: annotations with or without rows for the ego, poses, map, calibration, lidar sweeps, images;
+//! * the nuScenes schema: a dataset of tables in JSON whose scenes are drives, with key frames and sweeps of cameras and lidar, poses,
+//!   boxes and calibration; T4 and Lyft datasets have the same tables;
 //! * ROS 2 logs in MCAP files, decoded by the schemas that the file carries; [`DEFAULT_MAPPING`] says which topic becomes which table.
 //!
 //! Contract: every record that is read becomes part of a row or is counted as dropped by a finding; media bytes are stored unchanged;
@@ -27,6 +29,8 @@
 //! ```
 
 mod actors;
+#[cfg(test)]
+mod allocations;
 mod argoverse;
 mod assembly;
 mod blob;
@@ -44,7 +48,9 @@ mod frames;
 mod limits;
 mod media;
 mod motion;
+mod nuscenes;
 mod ondisk;
+mod parting;
 mod pipeline;
 mod polyline;
 mod quality;

@@ -5,11 +5,12 @@
 /// With the defaults, a drive is read in less than about 400 MiB: a chunk packed and unpacked, rows up to `spill_bytes_max`, and
 /// what the open files of the lake hold. What needs a view of the whole drive (poses, actors, stamps for the checks) comes on top:
 /// 128 bytes an actor at a stamp, 90 bytes a pose, 8 bytes a message; `drive_bytes_max` bounds it.
+/// The tables of a dataset are held besides, once for all its scenes, up to `dataset_bytes_max`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of an MCAP record or chunk, packed or unpacked: stops decompression bombs and invented lengths.
     pub chunk_bytes_max: u64,
-    /// Unpacked bytes for each packed one in a chunk of more than 16 MiB: stops small files that unpack to large ones, again and again.
+    /// Unpacked bytes for each packed one in a chunk, or a buffer of a feather table, of more than 16 MiB: stops small files that unpack to large ones, again and again.
     pub chunk_ratio_max: u64,
     /// Bytes of the summary of an MCAP file, and of a metadata record: stops summaries that do not fit in memory. A file with
     /// a larger one is read as one without.
@@ -36,6 +37,20 @@ pub struct Limits {
     pub frames_max: usize,
     /// Bytes of a file that is read whole (tables, maps, images): stops files that do not fit in memory.
     pub file_bytes_max: u64,
+    /// Unpacked bytes of the columns that are read of a feather table: stops a small table that unpacks to a large one. The ratio of
+    /// `chunk_ratio_max` holds for each of its buffers.
+    pub table_bytes_max: u64,
+    /// Bytes of the footer of a feather table, and of the metadata of each of its batches: stops footers that do not fit in memory.
+    pub table_metadata_bytes_max: usize,
+    /// Columns of a feather table, those within columns counted: stops schemas without an end.
+    pub table_columns_max: usize,
+    /// Record batches of a feather table, and dictionary batches: stops a footer that names one batch again and again.
+    pub table_batches_max: usize,
+    /// Bytes of one record of a table in JSON: stops records that do not fit in memory.
+    pub json_record_bytes_max: usize,
+    /// Bytes that the tables of a dataset take in memory while its scenes are read, by the sizes of what is kept of each record: stops
+    /// datasets that do not fit. The nuScenes training set, with 2.6 million recordings and 1.2 million boxes, counts as 600 MB by that.
+    pub dataset_bytes_max: usize,
     /// Records of one drive: stops drives that do not end.
     pub records_max: u64,
     /// Bytes of signals, bus frames and media rows of a drive that are held in memory; more go to the lake's files before the drive was
@@ -66,6 +81,12 @@ impl Default for Limits {
             unpacked_bytes_max: 64 << 30,
             frames_max: 10_000,
             file_bytes_max: 1 << 30,
+            table_bytes_max: 256 << 20,
+            table_metadata_bytes_max: 4 << 20,
+            table_columns_max: 4096,
+            table_batches_max: 65_536,
+            json_record_bytes_max: 1 << 20,
+            dataset_bytes_max: 1 << 30,
             records_max: 50_000_000,
             spill_bytes_max: 64 << 20,
             drive_bytes_max: 1 << 30,

@@ -17,9 +17,11 @@ use crate::dbc::CanDatabase;
 use crate::decoded::{Identity, ReadDrive};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
+use crate::nuscenes::NuScenes;
+use crate::parting::part;
 use crate::report::{DriveOutcome, DriveReport, IngestEvent, IngestReport};
 use crate::sink::LakeSink;
-use crate::source::{DriveFiles, LogSource, Registry, list};
+use crate::source::{Claimed, DriveFiles, LogSource, Registry, list};
 use crate::topics::{Apart, DEFAULT_MAPPING, File, Folder, TopicOptions};
 
 /// How to ingest.
@@ -94,6 +96,7 @@ pub async fn ingest(
     )?);
     let registry = Registry::new(vec![
         Arc::new(Argoverse2),
+        Arc::new(NuScenes),
         Arc::new(Folder::new(Arc::clone(&topics))),
         Arc::new(File::mcap(Arc::clone(&topics))),
         Arc::new(File::bag(topics)),
@@ -106,8 +109,8 @@ pub async fn ingest(
         });
     }
     let (files, example) = (listing.files.len(), listing.files[0].path.clone());
-    let (drives, unrecognised) = registry.split(listing.files);
-    if drives.is_empty() {
+    let (claimed, mut unrecognised) = registry.split(listing.files);
+    if claimed.is_empty() {
         let (uri, supported) = (source.to_owned(), registry.supported());
         return Err(Error::NothingRecognised {
             uri,
@@ -116,19 +119,25 @@ pub async fn ingest(
             supported,
         });
     }
-    let bytes = drives.iter().map(|(_, files)| files.bytes()).sum();
-    on_event(&IngestEvent::Found {
-        drives: drives.len(),
-        bytes,
-        unrecognised: unrecognised.len(),
-    });
     let (progress, mut read) = unbounded_channel();
     let run = Run {
         lake: lake.clone(),
         blobs: Arc::new(Blobs::new(listing.store, Handle::current(), progress)),
         options: options.clone(),
     };
-    let drives = Box::pin(run.all(drives, on_event));
+    let parted = part(claimed, &run.blobs, &options.limits).await;
+    unrecognised.extend(parted.unrecognised);
+    let bytes = parted.drives.iter().map(|(_, files)| files.bytes()).sum();
+    on_event(&IngestEvent::Found {
+        drives: parted.drives.len() + parted.failed.len(),
+        bytes,
+        unrecognised: unrecognised.len(),
+    });
+    let failed = parted.failed.iter();
+    let failed = failed
+        .map(|(files, error)| run.failed(files, error))
+        .collect();
+    let drives = Box::pin(run.all(parted.drives, failed, on_event));
     Ok(IngestReport {
         drives: watched(drives, &mut read, on_event).await?,
         unrecognised,
@@ -146,17 +155,16 @@ async fn watched<T>(
     let mut future = std::pin::pin!(future);
     loop {
         tokio::select! {
-            Some(Progress { pass, bytes }) = read.recv() => on_event(&match pass {
-                Pass::Digest => IngestEvent::Digested { bytes },
-                Pass::Decode => IngestEvent::Read { bytes },
-            }),
+            Some(Progress { pass, bytes }) = read.recv() => match pass {
+                Pass::Digest => on_event(&IngestEvent::Digested { bytes }),
+                Pass::Decode => on_event(&IngestEvent::Read { bytes }),
+                // The bytes of a drive, as they were announced, are those of its own files.
+                Pass::Index => {}
+            },
             done = &mut future => return done,
         }
     }
 }
-
-/// A drive of the source and its format.
-type Found = (Arc<dyn LogSource>, DriveFiles);
 
 struct Run {
     lake: Lake,
@@ -165,9 +173,11 @@ struct Run {
 }
 
 impl Run {
+    /// `failed` are the reports of drives that could not even be told apart.
     async fn all(
         &self,
-        drives: Vec<Found>,
+        drives: Vec<Claimed>,
+        failed: Vec<DriveReport>,
         on_event: &(dyn Fn(&IngestEvent) + Send + Sync),
     ) -> Result<Vec<DriveReport>> {
         let jobs = self.options.jobs.max(1);
@@ -175,7 +185,8 @@ impl Run {
             .map(|drive| self.identify(drive))
             .buffered(jobs);
         let identified: Vec<_> = identities.collect().await;
-        let mut reports = Vec::new();
+        failed.iter().for_each(|failed| on_event(&event(failed)));
+        let mut reports = failed;
         let mut todo = Vec::new();
         for (drive, decision) in self.decide(identified).await? {
             match decision {
@@ -231,7 +242,7 @@ impl Run {
     }
 
     /// Reads a drive's bytes for their digest, and finds its name.
-    async fn identify(&self, (format, files): Found) -> (Found, Result<Identity>) {
+    async fn identify(&self, (format, files): Claimed) -> (Claimed, Result<Identity>) {
         let (blobs, limits) = (Arc::clone(&self.blobs), self.options.limits.clone());
         let drive = (Arc::clone(&format), files.clone());
         let task =
@@ -248,8 +259,8 @@ impl Run {
     /// Leaves out what the lake has, and what is named like something else.
     async fn decide(
         &self,
-        drives: Vec<(Found, Result<Identity>)>,
-    ) -> Result<Vec<(Found, Decision)>> {
+        drives: Vec<(Claimed, Result<Identity>)>,
+    ) -> Result<Vec<(Claimed, Decision)>> {
         // The log of the table names every drive; its rows are in as many files as there were commits.
         let there = self.lake.transactions(Drive::SPEC.name).await?;
         let mut named: BTreeMap<String, String> = there.iter().map(named_by).collect();
@@ -257,13 +268,7 @@ impl Run {
         let mut decided = Vec::new();
         for (drive, identity) in drives {
             let decision = match identity {
-                Err(error) => {
-                    let mut failed = report(&drive.1.path, &self.uri(&drive.1), drive.1.bytes());
-                    failed.outcome = DriveOutcome::Failed {
-                        reason: error.with_causes(),
-                    };
-                    Decision::Done(failed)
-                }
+                Err(error) => Decision::Done(self.failed(&drive.1, &error)),
                 Ok(identity) => decide(identity, &there, &begun, &mut named),
             };
             decided.push((drive, decision));
@@ -284,7 +289,7 @@ impl Run {
     }
 
     /// Reads a drive whole; its media goes to the lake's packs on the way.
-    async fn read(&self, (format, files): Found, identity: Identity) -> Result<ReadDrive> {
+    async fn read(&self, (format, files): Claimed, identity: Identity) -> Result<ReadDrive> {
         let (lake, blobs, limits) = (
             self.lake.clone(),
             Arc::clone(&self.blobs),
@@ -340,8 +345,14 @@ impl Run {
         Ok(())
     }
 
-    fn uri(&self, files: &DriveFiles) -> String {
-        files.uri(self.blobs.store())
+    /// The report of a drive that failed before it had a name.
+    fn failed(&self, files: &DriveFiles, error: &Error) -> DriveReport {
+        let uri = files.uri(self.blobs.store());
+        let mut failed = report(&files.path, &uri, files.bytes());
+        failed.outcome = DriveOutcome::Failed {
+            reason: error.with_causes(),
+        };
+        failed
     }
 }
 
@@ -363,7 +374,7 @@ fn identity(
     blobs: &Blobs,
     limits: &Limits,
 ) -> Result<Identity> {
-    let source_digest = blobs.digest(&files.files)?;
+    let source_digest = format.source_digest(files, blobs)?;
     let log_id = format.log_id(files, blobs, limits, &source_digest)?;
     let source_uri = files.uri(blobs.store());
     Ok(Identity {

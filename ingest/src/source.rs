@@ -52,7 +52,7 @@ impl DriveFiles {
 
 /// A log format.
 ///
-/// An implementation reads from [`Blobs`] on a thread that may block, keeps no state between drives, and gives the same rows for
+/// An implementation reads from [`Blobs`] on a thread that may block, keeps no state between drives but what [`LogSource::parts`] read for all of them, and gives the same rows for
 /// the same bytes. It never panics on bad bytes: what it cannot read is an error (the drive fails) or a finding (a record is dropped).
 pub(crate) trait LogSource: Send + Sync {
     /// Name of the format, as in `drive.format`.
@@ -61,7 +61,15 @@ pub(crate) trait LogSource: Send + Sync {
     fn looks_like(&self) -> &'static str;
     /// Takes the files that belong to drives of this format; leaves the others.
     fn claim(&self, files: &mut Vec<ObjectEntry>) -> Vec<DriveFiles>;
-    /// The drive's name. `source_digest` is the BLAKE3 of its bytes.
+    /// Parts what was claimed into drives, for a format whose files' names do not tell them. None where it is one drive already.
+    fn parts(&self, _: &DriveFiles, _: &Blobs, _: &Limits) -> Result<Option<Parts>> {
+        Ok(None)
+    }
+    /// A digest of all that the drive's rows depend on.
+    fn source_digest(&self, drive: &DriveFiles, blobs: &Blobs) -> Result<String> {
+        blobs.digest(&drive.files)
+    }
+    /// The drive's name. `source_digest` is that of [`LogSource::source_digest`].
     fn log_id(
         &self,
         drive: &DriveFiles,
@@ -80,13 +88,22 @@ pub(crate) trait LogSource: Send + Sync {
     ) -> Result<DecodedDrive>;
 }
 
+/// The drives that lie in the same files.
+pub(crate) struct Parts {
+    /// Reads them, with what was read already.
+    pub(crate) format: Arc<dyn LogSource>,
+    pub(crate) drives: Vec<DriveFiles>,
+    /// Files that were claimed and belong to none of them.
+    pub(crate) unrecognised: Vec<String>,
+}
+
 /// The formats that an ingest knows.
 pub(crate) struct Registry {
     formats: Vec<Arc<dyn LogSource>>,
 }
 
 /// A drive of the source and the format that reads it.
-type Claimed = (Arc<dyn LogSource>, DriveFiles);
+pub(crate) type Claimed = (Arc<dyn LogSource>, DriveFiles);
 
 impl Registry {
     pub(crate) fn new(formats: Vec<Arc<dyn LogSource>>) -> Self {

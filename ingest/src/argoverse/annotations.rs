@@ -2,59 +2,79 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use driveloop_schemas::EGO_CATEGORY;
 use driveloop_schemas::pose::Pose;
+use driveloop_schemas::{EGO_CATEGORY, Severity};
 
-use super::{Log, feather};
+use super::{Log, STAMP, feather, usable_stamp};
 use crate::actors::{Actor, EgoAt, Frame, Sighting, SightingId};
 use crate::ego::{EgoTrack, PoseAt};
 use crate::error::Result;
+use crate::findings::Found;
 use crate::motion::central_difference;
 use crate::quality::{
-    check_size, check_stamps, drop_duplicate, drop_stamp, drop_unusable, drop_without_pose,
-    note_interpolated,
+    check_size, check_stamps, drop_duplicate, drop_unusable, drop_without_pose, note_interpolated,
 };
 
 /// Files of annotations, the one that is preferred first.
 pub(super) const FILES: [&str; 2] = ["annotations_with_ego.feather", "annotations.feather"];
 
+/// Extent, and the number of lidar points in the cuboid, which some writers leave out.
+const SIZE: [&str; 3] = ["length_m", "width_m", "height_m"];
+const POINTS: &str = "num_interior_pts";
+const COLUMNS: [&str; 7] = [
+    STAMP,
+    "track_uuid",
+    "category",
+    POINTS,
+    SIZE[0],
+    SIZE[1],
+    SIZE[2],
+];
+/// Category of a cuboid that has none.
+const UNKNOWN: &str = "UNKNOWN";
+
 /// Length, width and height of the dataset's vehicle (Ford Fusion), as the scenario-mining benchmark has it.
 const EGO_SIZE_M: [f64; 3] = [4.877, 2.0, 1.473];
 
 impl Log<'_> {
-    /// Reads the cuboids. A log of a test split has none: then there are no actors, and no finding.
+    /// Reads the cuboids. A log of a test split has none: then there are no actors, and a finding says so.
     pub(super) fn annotations(&mut self, ego: &EgoTrack) -> Result<()> {
         let Some((name, file)) = FILES
             .iter()
             .find_map(|name| Some((*name, self.file(name)?)))
         else {
+            let found = Found::one("no_annotations", Severity::Warning, FILES[1], None);
+            self.out.findings.add(found, || {
+                format!("expected {}, got none: the drive has no actors", FILES[1])
+            });
             return Ok(());
         };
-        let table = feather::read(self.blobs, file, self.limits)?;
-        let stamps = table.i64("timestamp_ns")?;
-        let ids = table.text("track_uuid")?;
-        let categories = table.text("category")?;
-        let points = if table.has("num_interior_pts") {
-            Some(table.i64("num_interior_pts")?)
+        let wanted: Vec<_> = COLUMNS.into_iter().chain(feather::POSE).collect();
+        let table = feather::read(self.blobs, file, &wanted, self.limits)?;
+        let stamps = self.stamps(&table, name)?;
+        let ids = table.texts("track_uuid")?;
+        let categories = table.texts("category")?;
+        let points = if table.has(POINTS) {
+            Some(table.i64(POINTS)?)
         } else {
             None
         };
-        let [length, width, height] =
-            ["length_m", "width_m", "height_m"].map(|column| table.f64(column));
+        let [length, width, height] = SIZE.map(|column| table.f64(column));
         let (length, width, height) = (length?, width?, height?);
         let poses = table.poses()?;
         let cuboid = |i: usize| Cuboid {
             stamp_ns: stamps[i],
-            track_id: &ids[i],
-            category: &categories[i],
+            track_id: ids.get(i).filter(|id| !id.is_empty()),
+            category: categories.get(i).unwrap_or(UNKNOWN),
             size_m: [length[i], width[i], height[i]],
             ego_from_object: poses[i],
             lidar_points: points
                 .as_ref()
-                .and_then(|points| i32::try_from(points[i]).ok()),
+                .and_then(|points| i32::try_from(points[i]?).ok()),
         };
         self.place(name, ego, (0..table.rows()).map(cuboid));
-        self.check_track_order(name, &ids, &stamps);
+        let order = (0..table.rows()).filter_map(|i| Some((ids.get(i)?, stamps[i]?)));
+        self.check_track_order(name, order);
         Ok(())
     }
 
@@ -66,16 +86,19 @@ impl Log<'_> {
         let mut ego_rows = false;
         for cuboid in cuboids {
             self.out.records_in += 1;
-            let (stamp_ns, findings) = (cuboid.stamp_ns, &mut self.out.findings);
+            let findings = &mut self.out.findings;
+            let Some(stamp_ns) = usable_stamp(findings, name, cuboid.stamp_ns) else {
+                continue;
+            };
+            let Some(track_id) = cuboid.track_id else {
+                drop_unusable(findings, name, Some(stamp_ns), "no `track_uuid`");
+                continue;
+            };
             let finite = cuboid.size_m.iter().all(|extent| extent.is_finite());
             let Some(ego_from_object) = cuboid.ego_from_object.filter(|_| finite) else {
                 drop_unusable(findings, name, Some(stamp_ns), "others");
                 continue;
             };
-            if stamp_ns < 0 {
-                drop_stamp(findings, name, &stamp_ns.to_string());
-                continue;
-            }
             let sighting = scene.sighting(ego, stamp_ns, || {
                 let frame = Frame::Ego;
                 actors.sighting(Sighting {
@@ -97,7 +120,7 @@ impl Log<'_> {
                 accel_mps2: None,
                 lidar_points: cuboid.lidar_points,
             };
-            if !actors.push(cuboid.track_id, actor) {
+            if !actors.push(track_id, actor) {
                 drop_duplicate(findings, name, stamp_ns);
                 continue;
             }
@@ -115,15 +138,16 @@ impl Log<'_> {
     }
 
     /// Cuboids of a track come in the order of time.
-    fn check_track_order(&mut self, name: &str, ids: &[String], stamps: &[i64]) {
+    fn check_track_order<'c>(&mut self, name: &str, cuboids: impl Iterator<Item = (&'c str, i64)>) {
         let mut tracks: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
-        for (id, stamp) in ids.iter().zip(stamps) {
-            tracks.entry(id).or_default().push(*stamp);
+        let mut all = Vec::new();
+        for (id, stamp) in cuboids {
+            tracks.entry(id).or_default().push(stamp);
+            all.push(stamp);
         }
         let backwards = tracks
             .values()
             .any(|stamps| stamps.windows(2).any(|pair| pair[1] < pair[0]));
-        let mut all = stamps.to_vec();
         if !backwards {
             // Files that are sorted by track are no fault.
             all.sort_unstable();
@@ -133,8 +157,8 @@ impl Log<'_> {
 }
 
 struct Cuboid<'a> {
-    stamp_ns: i64,
-    track_id: &'a str,
+    stamp_ns: Option<i64>,
+    track_id: Option<&'a str>,
     category: &'a str,
     size_m: [f64; 3],
     ego_from_object: Option<Pose>,

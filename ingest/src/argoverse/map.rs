@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use driveloop_lake::ObjectEntry;
 use driveloop_schemas::time::Day;
 use driveloop_schemas::{Lane, LogId, MapArea, Severity};
 use serde::Deserialize;
@@ -67,6 +68,7 @@ struct DrivableArea {
 }
 
 impl Log<'_> {
+    /// Reads the map. One that is damaged or missing costs the map, not the drive.
     pub(super) fn map(&mut self) -> Result<()> {
         let Some(file) = self
             .drive
@@ -80,13 +82,18 @@ impl Log<'_> {
             });
             return Ok(());
         };
-        let bytes = self.blobs.whole(file, self.limits.file_bytes_max)?;
-        let archive: Archive = serde_json::from_slice(&bytes).map_err(|error| Error::Format {
-            file: file.path.clone(),
-            expected: "a map archive of Argoverse 2".to_owned(),
-            actual: error.to_string(),
-        })?;
         let name = self.drive.relative(file);
+        let archive = match self.archive(file) {
+            Ok(archive) => archive,
+            // The store failed, which says nothing about the map: the drive is read another time.
+            Err(error @ Error::Source { .. }) => return Err(error),
+            Err(error) => {
+                self.out.records_in += 1;
+                let found = Found::dropped("damaged_map", Severity::Error, name, None);
+                self.out.findings.add(found, || error.with_causes());
+                return Ok(());
+            }
+        };
         self.out.facts.lanes = self.elements(name, &archive.lane_segments, lane).into();
         let crossings = self.elements(name, &archive.pedestrian_crossings, crossing);
         self.out.facts.map_areas = self
@@ -94,6 +101,15 @@ impl Log<'_> {
             .into();
         self.out.facts.map_areas.extend(crossings);
         Ok(())
+    }
+
+    fn archive(&self, file: &ObjectEntry) -> Result<Archive> {
+        let bytes = self.blobs.whole(file, self.limits.file_bytes_max)?;
+        serde_json::from_slice(&bytes).map_err(|error| Error::Format {
+            file: file.path.clone(),
+            expected: "a map archive of Argoverse 2".to_owned(),
+            actual: error.to_string(),
+        })
     }
 
     /// Converts the elements of one kind; one that is not what it should be is dropped.

@@ -90,7 +90,7 @@ impl Log<'_> {
         let bytes = self.blobs.whole(file, self.limits.file_bytes_max)?;
         let range = sink.append(sensor, &bytes)?;
         let digest = content_digest(&bytes);
-        let points = match feather::count_rows(bytes) {
+        let points = match feather::count_rows(relative, bytes, self.limits) {
             Ok(rows) => Some(rows as i64),
             Err(error) => {
                 let found = Found::one(

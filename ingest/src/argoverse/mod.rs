@@ -18,13 +18,15 @@ use crate::blob::Blobs;
 use crate::decoded::{About, DecodedDrive};
 use crate::ego::{EgoSample, EgoTrack};
 use crate::error::{Error, Result};
-use crate::findings::Found;
+use crate::findings::{Findings, Found};
 use crate::limits::Limits;
 use crate::quality::{check_pose_jumps, check_stamps, drop_duplicate, drop_stamp, drop_unusable};
 use crate::sink::DriveSink;
 use crate::source::{DriveFiles, LogSource};
 
 const POSES: &str = "city_SE3_egovehicle.feather";
+/// The column of stamps in every table.
+const STAMP: &str = "timestamp_ns";
 const LICENCE: &str = "CC BY-NC-SA 4.0";
 
 /// The format.
@@ -128,21 +130,21 @@ impl<'a> Log<'a> {
             expected: POSES.to_owned(),
             actual: "no such file".to_owned(),
         })?;
-        let table = feather::read(self.blobs, file, self.limits)?;
-        let stamps = table.i64("timestamp_ns")?;
+        let wanted: Vec<_> = [STAMP].into_iter().chain(feather::POSE).collect();
+        let table = feather::read(self.blobs, file, &wanted, self.limits)?;
+        let stamps = self.stamps(&table, POSES)?;
         let poses = table.poses()?;
         self.out.records_in += stamps.len() as u64;
         let (mut samples, mut seen) = (Vec::new(), BTreeSet::new());
         for (stamp_ns, pose) in stamps.iter().copied().zip(poses) {
             let findings = &mut self.out.findings;
+            let Some(stamp_ns) = usable_stamp(findings, POSES, stamp_ns) else {
+                continue;
+            };
             let Some(map_from_ego) = pose else {
                 drop_unusable(findings, POSES, Some(stamp_ns), "others");
                 continue;
             };
-            if stamp_ns < 0 {
-                drop_stamp(findings, POSES, &stamp_ns.to_string());
-                continue;
-            }
             if !seen.insert(stamp_ns) {
                 drop_duplicate(findings, POSES, stamp_ns);
                 continue;
@@ -155,11 +157,26 @@ impl<'a> Log<'a> {
             samples.push((stamp_ns, sample));
             self.out.records_used += 1;
         }
+        let stamps: Vec<i64> = stamps.into_iter().flatten().collect();
         check_stamps(&mut self.out.findings, POSES, &stamps);
         let track = EgoTrack::new(samples);
         self.out.facts.ego_states = track.states().into();
         check_pose_jumps(&mut self.out.findings, POSES, &self.out.facts.ego_states);
         Ok(track)
+    }
+
+    /// The stamps of a table; where they were rounded, a finding says so.
+    fn stamps(&mut self, table: &feather::Table, name: &str) -> Result<Vec<Option<i64>>> {
+        let stamps = table.stamps(STAMP)?;
+        if stamps.are_rounded {
+            let found = Found::one("rounded_stamp", Severity::Warning, name, None);
+            self.out.findings.add(found, || {
+                format!(
+                    "expected `{STAMP}` as integers, got floats, which hold a multiple of 64 ns"
+                )
+            });
+        }
+        Ok(stamps.values)
     }
 
     /// Files of the log that nothing reads: the ground height raster, and whatever was put beside the log.
@@ -176,6 +193,16 @@ impl<'a> Log<'a> {
             });
         }
     }
+}
+
+/// A stamp since 1970; a record that has none is dropped.
+fn usable_stamp(findings: &mut Findings, name: &str, stamp_ns: Option<i64>) -> Option<i64> {
+    let usable = stamp_ns.filter(|stamp_ns| *stamp_ns >= 0);
+    if usable.is_none() {
+        let text = stamp_ns.map_or_else(|| "none".to_owned(), |stamp_ns| stamp_ns.to_string());
+        drop_stamp(findings, name, &text);
+    }
+    usable
 }
 
 fn is_read(relative: &str) -> bool {

@@ -15,6 +15,11 @@ const INTRINSICS: &str = "calibration/intrinsics.feather";
 /// The files that are read here.
 pub(super) const FILES: [&str; 2] = [EXTRINSICS, INTRINSICS];
 
+/// The columns of the tables.
+const SENSOR: &str = "sensor_name";
+const LENS: [&str; 7] = ["fx_px", "fy_px", "cx_px", "cy_px", "k1", "k2", "k3"];
+const SIZE: [&str; 2] = ["width_px", "height_px"];
+
 /// What a camera has besides its place.
 #[derive(Clone, Copy)]
 struct Lens {
@@ -22,8 +27,8 @@ struct Lens {
     fy_px: f64,
     cx_px: f64,
     cy_px: f64,
-    width_px: i64,
-    height_px: i64,
+    width_px: Option<i64>,
+    height_px: Option<i64>,
     k: [f64; 3],
 }
 
@@ -34,10 +39,13 @@ impl Log<'_> {
             self.drop_lenses(&lenses);
             return Ok(());
         };
-        let table = feather::read(self.blobs, file, self.limits)?;
+        let wanted: Vec<_> = [SENSOR].into_iter().chain(feather::POSE).collect();
+        let table = feather::read(self.blobs, file, &wanted, self.limits)?;
+        let names = table.texts(SENSOR)?;
         let mut rows = BTreeMap::new();
-        for (sensor, pose) in table.text("sensor_name")?.into_iter().zip(table.poses()?) {
+        for (row, pose) in table.poses()?.into_iter().enumerate() {
             self.out.records_in += 1;
+            let sensor = names.get(row).unwrap_or_default().to_owned();
             let Some(ego_from_sensor) = pose else {
                 drop_unusable(&mut self.out.findings, &sensor, None, "others");
                 continue;
@@ -59,15 +67,17 @@ impl Log<'_> {
         let Some(file) = self.file(INTRINSICS) else {
             return Ok(BTreeMap::new());
         };
-        let table = feather::read(self.blobs, file, self.limits)?;
-        let names = table.text("sensor_name")?;
-        let [fx, fy, cx, cy] = ["fx_px", "fy_px", "cx_px", "cy_px"].map(|column| table.f64(column));
-        let [k1, k2, k3] = ["k1", "k2", "k3"].map(|column| table.f64(column));
+        let wanted: Vec<_> = [SENSOR].into_iter().chain(LENS).chain(SIZE).collect();
+        let table = feather::read(self.blobs, file, &wanted, self.limits)?;
+        let names = table.texts(SENSOR)?;
+        let [fx, fy, cx, cy, k1, k2, k3] = LENS.map(|column| table.f64(column));
         let (fx, fy, cx, cy, k1, k2, k3) = (fx?, fy?, cx?, cy?, k1?, k2?, k3?);
-        let (width, height) = (table.i64("width_px")?, table.i64("height_px")?);
+        let [width, height] = SIZE.map(|column| table.i64(column));
+        let (width, height) = (width?, height?);
         let mut lenses = BTreeMap::new();
-        for (i, name) in names.into_iter().enumerate() {
+        for i in 0..table.rows() {
             self.out.records_in += 1;
+            let name = names.get(i).unwrap_or_default().to_owned();
             let k = [k1[i], k2[i], k3[i]];
             let numbers = [fx[i], fy[i], cx[i], cy[i], k[0], k[1], k[2]];
             let is_known = lenses.contains_key(&name);
@@ -109,7 +119,7 @@ fn calibration(sensor: String, ego_from_sensor: Pose, lens: Option<Lens>) -> Cal
         translation: [x_m, y_m, z_m],
         rotation,
     } = ego_from_sensor;
-    let pixels = |count: i64| i32::try_from(count).ok();
+    let pixels = |count: Option<i64>| i32::try_from(count?).ok();
     Calibration {
         log_id: LogId::default(),
         day: Day(0),

@@ -15,10 +15,10 @@ use driveloop_schemas::{
 
 use crate::TestLake;
 
-const START_NS: i64 = 315_971_916_960_141_000;
+pub(crate) const START_NS: i64 = 315_971_916_960_141_000;
 const POSE_STEP_NS: i64 = 20_000_000;
 const STEP_NS: i64 = 100_000_000;
-const MAP: &str = r#"{
+pub(crate) const MAP: &str = r#"{
   "lane_segments": {"7": {"id": 7, "is_intersection": false, "lane_type": "VEHICLE",
     "left_lane_boundary": [{"x": 0, "y": 2, "z": 0}, {"x": 50, "y": 2, "z": 0}],
     "right_lane_boundary": [{"x": 0, "y": -2, "z": 0}, {"x": 50, "y": -2, "z": 0}],
@@ -30,7 +30,7 @@ const MAP: &str = r#"{
   "drivable_areas": {"1": {"id": 1, "area_boundary": [{"x": 0, "y": 0}, {"x": 9, "y": 0}, {"x": 0, "y": 9}]}}
 }"#;
 
-fn feather(path: &Path, columns: Vec<(&str, ArrayRef)>) {
+pub(crate) fn feather(path: &Path, columns: Vec<(&str, ArrayRef)>) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let options = IpcWriteOptions::default()
@@ -42,7 +42,7 @@ fn feather(path: &Path, columns: Vec<(&str, ArrayRef)>) {
     writer.finish().unwrap();
 }
 
-fn floats(values: impl IntoIterator<Item = f64>) -> ArrayRef {
+pub(crate) fn floats(values: impl IntoIterator<Item = f64>) -> ArrayRef {
     Arc::new(Float64Array::from_iter_values(values))
 }
 

@@ -12,6 +12,7 @@ mod argoverse;
 mod cases;
 mod cdr;
 mod dbc;
+mod feather;
 mod idl;
 mod limits;
 mod limits_contents;
@@ -19,14 +20,29 @@ mod mcap_damage;
 mod mcap_log;
 mod mcap_memory;
 mod mcap_reading;
+mod nuscenes;
 mod real_argoverse;
+mod real_nuscenes;
 mod source_names;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use driveloop_ingest::{IngestOptions, IngestReport, Result, ingest};
 use driveloop_lake::Lake;
 use driveloop_schemas::{Finding, Row};
+
+/// A folder or file of the data for tests, where it is there.
+fn shared(path: &str) -> Option<PathBuf> {
+    let data = std::env::var_os("DRIVELOOP_TEST_DATA").map(PathBuf::from);
+    let data =
+        data.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"));
+    let path = data.join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: no {}", path.display());
+    None
+}
 
 /// A lake of a test.
 struct TestLake {

@@ -6,16 +6,10 @@ use driveloop_ingest::{DriveOutcome, IngestOptions, ingest};
 use driveloop_lake::Lake;
 use driveloop_schemas::{Calibration, Drive, EgoState, Lane, LidarSweep, MapArea, ObjectTrack};
 
+use crate::shared;
+
 fn logs() -> Option<PathBuf> {
-    let data = std::env::var_os("DRIVELOOP_TEST_DATA").map(PathBuf::from);
-    let data =
-        data.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"));
-    let logs = data.join("argoverse2/sensor/val");
-    if logs.is_dir() {
-        return Some(logs);
-    }
-    eprintln!("skipped: no {}", logs.display());
-    None
+    shared("argoverse2/sensor/val")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,13 +40,14 @@ table! {
     ["-"] origin: String,
     /// The vehicle, where the log names it.
     ["-"] vehicle_id: Option<String>,
-    /// URI of the file or folder that it was read from; for a composed drive, `lake:` and its host's `log_id`.
+    /// URI of the file or folder that it was read from, for a scene of a dataset with its token behind `#`; for a composed drive, `lake:` and its host's `log_id`.
     ["-"] source_uri: String,
-    /// BLAKE3 over the bytes of its files, in the order of their names, in hexadecimal.
+    /// BLAKE3 over the bytes of its files, in the order of their names, in hexadecimal; for a scene of a dataset, over its rows of the
+    /// tables too.
     ["-"] source_digest: String,
     /// Bytes of its files.
     ["B"] source_bytes: i64,
-    /// Format of the log: `argoverse2-sensor`, `mcap-ros2`, `composed`.
+    /// Format of the log: `argoverse2-sensor`, `mcap-ros2`, `nuscenes`, `composed`.
     ["-"] format: String,
     /// First stamp.
     ["ns, UTC"] start_ns: i64,
