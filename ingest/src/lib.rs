@@ -48,7 +48,10 @@ mod sink;
 mod source;
 mod stamps;
 
-pub use dbc::{CanDatabase, CanMessage, CanValue};
+pub use dbc::{
+    CanDatabase, CanMessage, CanValue, DatabaseFault, ExactNumber, FaultReason, Loss,
+    Precision,
+};
 pub use error::{Error, Result};
 pub use limits::Limits;
 pub use mcap::DEFAULT_MAPPING;

@@ -11,6 +11,7 @@
 mod argoverse;
 mod cdr;
 mod dbc;
+mod dbc_statements;
 mod idl;
 mod limits;
 mod limits_contents;
@@ -25,6 +26,19 @@ use std::path::Path;
 use driveloop_ingest::{IngestOptions, IngestReport, Result, ingest};
 use driveloop_lake::Lake;
 use driveloop_schemas::{Finding, Row};
+
+/// A file of the shared data, which is not in the repository; the test that asks for it says that it skips where it is absent.
+fn shared_data(path: &str) -> Option<std::path::PathBuf> {
+    let data = std::env::var("DRIVELOOP_TEST_DATA");
+    let data =
+        data.unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data").into());
+    let path = Path::new(&data).join(path);
+    if !path.exists() {
+        eprintln!("skipped: no {}", path.display());
+        return None;
+    }
+    Some(path)
+}
 
 /// A lake of a test.
 struct TestLake {
