@@ -40,6 +40,7 @@ mod frame;
 mod limits;
 mod mcap;
 mod motion;
+mod pattern;
 mod pipeline;
 mod polyline;
 mod quality;
@@ -49,7 +50,7 @@ mod source;
 mod stamps;
 
 pub use dbc::{
-    CanDatabase, CanMessage, CanValue, DatabaseFault, ExactNumber, FaultReason, Loss,
+    CanDatabase, CanMessage, CanValue, DatabaseFault, DatabaseFile, ExactNumber, FaultReason, Loss,
     Precision,
 };
 pub use error::{Error, Result};

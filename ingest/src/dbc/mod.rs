@@ -10,9 +10,15 @@
 //!   groups: priority and receiver of a frame are passed over, and its sender too, unless the message names one (any but 0xFE and
 //!   0xFF). Messages of several packets are put together. In a database that says neither, each identifier of 29 bits is one message
 //!   with all of its bits. Values that the standard reserves (not available, error) are numbers as any other.
+//!
+//! A database may be bound to a bus by its topic. [`Buses`] knows which database is for which bus, [`BusDecoder`] decodes the
+//! frames of a drive by them.
 
 mod attributes;
+mod bus;
+mod buses;
 mod database;
+mod decoder;
 mod draft;
 mod exact;
 mod fault;
@@ -25,7 +31,11 @@ mod statement;
 mod text;
 mod transport;
 
+pub use buses::DatabaseFile;
 pub use database::CanDatabase;
 pub use exact::ExactNumber;
 pub use fault::{DatabaseFault, FaultReason, Loss};
 pub use message::{CanMessage, CanValue, Precision};
+
+pub(crate) use buses::Buses;
+pub(crate) use decoder::BusDecoder;
