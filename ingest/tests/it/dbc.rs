@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use driveloop_ingest::{CanDatabase, Error, IngestOptions, ingest};
+use driveloop_ingest::{CanDatabase, DatabaseFile, Error, IngestOptions, ingest};
 use driveloop_schemas::{BusFrame, Signal};
 
 use crate::TestLake;
@@ -11,6 +11,14 @@ use crate::mcap_log::{OBJECTS, Shape, log};
 use crate::shared_data;
 
 const LAYOUTS: &str = include_str!("fixtures/layouts.dbc");
+
+fn unbound(name: &str, bytes: &[u8]) -> DatabaseFile {
+    DatabaseFile {
+        topic: None,
+        name: name.to_owned(),
+        bytes: bytes.to_vec(),
+    }
+}
 
 /// Value, unit and text by name.
 type Values = BTreeMap<String, (f64, String, String)>;
@@ -217,7 +225,7 @@ async fn frames_of_a_log_become_rows_and_by_a_database_signals() {
          VAL_ 464 High 1 \"On\" ;\n";
     let test = TestLake::new().await;
     let options = IngestOptions {
-        databases: vec![("cabin.dbc".to_owned(), database.as_bytes().to_vec())],
+        databases: vec![unbound("cabin.dbc", database.as_bytes())],
         ..IngestOptions::new("run-1")
     };
     let source = file.to_str().unwrap();
@@ -249,7 +257,7 @@ async fn frames_of_a_log_become_rows_and_by_a_database_signals() {
     );
     assert!(test.findings().await.contains(&short));
     let wrong = IngestOptions {
-        databases: vec![("wrong.dbc".to_owned(), b"no database".to_vec())],
+        databases: vec![unbound("wrong.dbc", b"no database")],
         ..IngestOptions::new("run-2")
     };
     let error = ingest(&test.lake, source, &wrong, &|_| {})
@@ -262,7 +270,7 @@ async fn frames_of_a_log_become_rows_and_by_a_database_signals() {
 async fn frames_that_no_database_knows_are_reported() {
     let other = "VERSION \"\"\nNS_ :\nBS_:\nBU_: A\n\nBO_ 465 Other: 2 A\n SG_ Low : 0|8@1+ (1,0) [0|0] \"\" A\n";
     let options = IngestOptions {
-        databases: vec![("other.dbc".to_owned(), other.as_bytes().to_vec())],
+        databases: vec![unbound("other.dbc", other.as_bytes())],
         ..IngestOptions::new("run-1")
     };
     let (test, _) = TestLake::of_log(&log(Shape::default()), &options).await;
