@@ -87,7 +87,7 @@ pub async fn ingest(
         Arc::new(Argoverse2),
         Arc::new(Ros2Mcap::new(
             options.mapping(),
-            Buses::parse(&options.databases)?.into_databases(),
+            Buses::parse(&options.databases)?,
             options.all_signals,
         )?),
     ]);

@@ -78,12 +78,6 @@ impl Buses {
         })
     }
 
-    /// The databases alone.
-    pub(crate) fn into_databases(self) -> Vec<CanDatabase> {
-        let databases = self.databases.into_iter();
-        databases.map(|bound| bound.database).collect()
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.databases.is_empty()
     }

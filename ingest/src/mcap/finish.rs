@@ -50,10 +50,8 @@ impl Reader<'_> {
             check_coverage(findings, topic, &stamps, drive_ns);
             std::mem::take(&mut seen.clock).report(findings, topic);
             std::mem::take(&mut seen.frozen).report(findings, topic);
-            if let Some(gaps) = self.bus_gaps.remove(at) {
-                gaps.report(findings, topic);
-            }
         }
+        self.bus.report(findings);
         self.out.facts.signals.report_frozen(findings);
     }
 

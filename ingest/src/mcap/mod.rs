@@ -29,7 +29,7 @@ mod wants;
 use driveloop_lake::ObjectEntry;
 
 use crate::blob::Blobs;
-use crate::dbc::CanDatabase;
+use crate::dbc::Buses;
 use crate::decoded::DecodedDrive;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -45,7 +45,7 @@ const METADATA: &str = "driveloop";
 pub(crate) struct McapOptions {
     mapping: mapping::Mapping,
     /// CAN databases by which bus frames become signals.
-    databases: Vec<CanDatabase>,
+    buses: Buses,
 }
 
 /// The format.
@@ -55,17 +55,13 @@ pub(crate) struct Ros2Mcap {
 
 impl Ros2Mcap {
     /// The format with a mapping of topics to tables, as TOML; with `all_signals`, the numbers of what it does not map become signals.
-    pub(crate) fn new(
-        mapping: &str,
-        databases: Vec<CanDatabase>,
-        all_signals: bool,
-    ) -> Result<Self> {
+    pub(crate) fn new(mapping: &str, buses: Buses, all_signals: bool) -> Result<Self> {
         let mut mapping = mapping::Mapping::parse(mapping)?;
         if all_signals {
             mapping = mapping.with_all_signals();
         }
         Ok(Self {
-            options: McapOptions { mapping, databases },
+            options: McapOptions { mapping, buses },
         })
     }
 }

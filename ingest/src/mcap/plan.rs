@@ -223,7 +223,10 @@ impl Reader<'_> {
                 bus: self.out.facts.bus_frames.bus(topic),
                 can_id: wants.integer(MESSAGE, "id")?,
                 data: wants.bytes(MESSAGE, "data")?,
-                length: wants.integer(MESSAGE, "dlc").ok(),
+                length: wants
+                    .integer(MESSAGE, "dlc")
+                    .or_else(|_| wants.integer(MESSAGE, "len"))
+                    .ok(),
                 is_extended: wants.truth(MESSAGE, "is_extended").ok(),
                 is_remote: wants.truth(MESSAGE, "is_rtr").ok(),
                 is_error: wants.truth(MESSAGE, "is_error").ok(),

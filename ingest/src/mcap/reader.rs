@@ -1,6 +1,6 @@
 //! Messages to rows: takes what a scan finds, decodes it, and hands it to the table that the mapping names.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use driveloop_schemas::Severity;
@@ -15,12 +15,12 @@ use super::records::MessageRecord;
 use super::scan::{Damage, Visitor};
 use super::vehicle::{Fix, Poses};
 use super::wants::Integer;
+use crate::dbc::BusDecoder;
 use crate::decoded::DecodedDrive;
 use crate::error::{Error, Result};
-use crate::facts::SeriesId;
 use crate::findings::Found;
 use crate::limits::Limits;
-use crate::quality::{BusGaps, ClockOffset, FrozenPayloads};
+use crate::quality::{ClockOffset, FrozenPayloads};
 use crate::sink::DriveSink;
 use crate::stamps::FirstOfStamp;
 
@@ -48,10 +48,7 @@ pub(super) struct Reader<'a> {
     /// Topics of objects without identity; and whether others have some.
     pub(super) untracked: BTreeSet<String>,
     pub(super) has_tracks: bool,
-    /// Series of the values that bus databases find, by topic, database and signal.
-    pub(super) bus_series: HashMap<(usize, usize, usize), SeriesId>,
-    /// What the bus databases lack, by topic.
-    pub(super) bus_gaps: BTreeMap<usize, BusGaps>,
+    pub(super) bus: BusDecoder<'a>,
     slots: Slots,
     /// Steps of all programs.
     pub(super) steps: usize,
@@ -158,8 +155,7 @@ impl<'a> Reader<'a> {
             sensors: Sensors::default(),
             untracked: BTreeSet::new(),
             has_tracks: false,
-            bus_series: HashMap::new(),
-            bus_gaps: BTreeMap::new(),
+            bus: BusDecoder::new(&options.buses, limits.signals_max),
             slots: Slots::default(),
             steps: 0,
             span_ns: None,

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use super::plan::{CanSlots, FixSlots, OdometrySlots, SignalFields, Strictness, TransformSlots};
 use super::reader::{Message, Reader, Refused, stamp_ns};
-use crate::dbc::CanMessage;
 use crate::ego::EgoSample;
 use crate::facts::BusRecord;
 use crate::findings::Found;
-use crate::quality::BusGap;
 use crate::stamps::FirstOfStamp;
 use driveloop_schemas::Severity;
 
@@ -169,7 +167,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// `can_msgs/msg/Frame`: the frame as it is, and what the bus databases make of it.
+    /// `can_msgs/msg/Frame` and `ros2_socketcan_msgs/msg/FdFrame`: the frame as it is, and what the bus databases make of it.
     ///
     /// Frames of one stamp and identifier are all kept: clocks of bus interfaces are coarse.
     pub(super) fn can_frame(&mut self, message: &Message<'_>, slots: &CanSlots) {
@@ -191,52 +189,10 @@ impl Reader<'_> {
             is_error: flag(slots.is_error) || id & ERROR_FLAG != 0,
             data: &data[..length],
         };
-        self.out.facts.bus_frames.push(slots.bus, &record);
-        if !(record.is_remote || record.is_error) {
-            self.bus_signals(message, &record);
-            self.bus_gaps(message, &record);
-        }
-    }
-
-    /// The values that the bus databases find in a frame, as signals `topic.Message.Signal`.
-    fn bus_signals(&mut self, message: &Message<'_>, record: &BusRecord<'_>) {
-        for (at, database) in self.options.databases.iter().enumerate() {
-            for found in database.decode(record.can_id, record.is_extended, record.data) {
-                if !found.value.is_finite() {
-                    continue;
-                }
-                let signals = &mut self.out.facts.signals;
-                let key = (message.at, at, found.signal);
-                let series = self.bus_series.entry(key).or_insert_with(|| {
-                    let name = format!("{}.{}", message.topic, found.name);
-                    signals.series(&name, found.unit, message.topic)
-                });
-                match found.text {
-                    None => signals.push(*series, record.stamp_ns, found.value),
-                    Some(text) => {
-                        signals.push_text(*series, record.stamp_ns, Some(found.value), text);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Notes a frame of which the bus databases make nothing, or not all.
-    fn bus_gaps(&mut self, message: &Message<'_>, record: &BusRecord<'_>) {
-        let databases = &self.options.databases;
-        let known = databases
-            .iter()
-            .filter_map(|database| database.message(record.can_id, record.is_extended));
-        let gap = match known.map(CanMessage::payload_bytes).max() {
-            None if databases.is_empty() => return,
-            None => BusGap::Unknown,
-            Some(expected_bytes) if expected_bytes > record.data.len() as u64 => {
-                BusGap::Short { expected_bytes }
-            }
-            Some(_) => return,
-        };
-        let gaps = self.bus_gaps.entry(message.at).or_default();
-        gaps.push(gap, record.can_id, record.is_extended, record.stamp_ns);
+        let facts = &mut self.out.facts;
+        facts.bus_frames.push(slots.bus, &record);
+        self.bus
+            .take(slots.bus, message.topic, &record, &mut facts.signals);
     }
 }
 

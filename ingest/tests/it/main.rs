@@ -9,10 +9,13 @@
 )]
 
 mod argoverse;
+mod bus_log;
+mod buses;
 mod cdr;
 mod dbc;
 mod dbc_statements;
 mod idl;
+mod j1939;
 mod limits;
 mod limits_contents;
 mod mcap_damage;
