@@ -51,6 +51,7 @@ mod motion;
 mod nuscenes;
 mod ondisk;
 mod parting;
+mod pattern;
 mod pipeline;
 mod polyline;
 mod quality;
@@ -61,7 +62,10 @@ mod stamps;
 mod targets;
 mod topics;
 
-pub use dbc::{CanDatabase, CanMessage, CanValue};
+pub use dbc::{
+    CanDatabase, CanMessage, CanValue, DatabaseFault, DatabaseFile, ExactNumber, FaultReason, Loss,
+    Precision,
+};
 pub use error::{Error, Result};
 pub use limits::Limits;
 pub use pipeline::{IngestOptions, ingest};

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use crate::argoverse::Argoverse2;
 use crate::blob::{Blobs, Pass, Progress};
 use crate::commit::Batch;
-use crate::dbc::CanDatabase;
+use crate::dbc::{Buses, DatabaseFile};
 use crate::decoded::{Identity, ReadDrive};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -35,8 +35,8 @@ pub struct IngestOptions {
     pub limits: Limits,
     /// Mapping of ROS topics to tables, as TOML; the built-in one where `None` ([`crate::DEFAULT_MAPPING`]).
     pub mapping: Option<String>,
-    /// CAN databases by which bus frames become signals: a name for errors, and the bytes of the DBC file.
-    pub databases: Vec<(String, Vec<u8>)>,
+    /// CAN databases by which bus frames become signals, with the buses that they are for.
+    pub databases: Vec<DatabaseFile>,
     /// Whether every number of a topic that the mapping passes over becomes a signal.
     pub all_signals: bool,
 }
@@ -59,18 +59,14 @@ impl IngestOptions {
         self.mapping.as_deref().unwrap_or(DEFAULT_MAPPING)
     }
 
-    fn can_databases(&self) -> Result<Vec<CanDatabase>> {
-        let databases = self.databases.iter();
-        databases
-            .map(|(name, bytes)| CanDatabase::parse(name, bytes))
-            .collect()
-    }
-
     /// What the rows depend on besides the logs.
     fn digest(&self) -> String {
         let flags = format!("all_signals={}", self.all_signals);
         let parts = [self.mapping().to_owned(), self.limits.text(), flags];
-        let databases = self.databases.iter().map(|(_, bytes)| digest([bytes]));
+        let databases = self.databases.iter().map(|file| match &file.topic {
+            None => digest([&file.bytes]),
+            Some(topic) => digest([topic.as_bytes(), &file.bytes]),
+        });
         digest(parts.into_iter().chain(databases))
     }
 }
@@ -82,7 +78,7 @@ impl IngestOptions {
 /// is completed by the next one.
 ///
 /// # Errors
-/// When there is nothing at the source, nothing in it is recognised, the mapping is wrong, or the lake fails.
+/// When there is nothing at the source, nothing in it is recognised, the mapping or a CAN database is wrong, or the lake fails.
 pub async fn ingest(
     lake: &Lake,
     source: &str,
@@ -91,7 +87,7 @@ pub async fn ingest(
 ) -> Result<IngestReport> {
     let topics = Arc::new(TopicOptions::new(
         options.mapping(),
-        options.can_databases()?,
+        Buses::parse(&options.databases)?,
         options.all_signals,
     )?);
     let registry = Registry::new(vec![

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use driveloop_ingest::{DriveOutcome, IngestOptions, IngestReport, ingest};
+use driveloop_ingest::{DatabaseFile, DriveOutcome, IngestOptions, IngestReport, ingest};
 
 use crate::Exit;
 use crate::context::{Context, run_id};
@@ -24,7 +24,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
     /// A CAN database (DBC): frames of its messages become rows of `signal`. Can be given more than once.
-    #[arg(long, value_name = "FILE")]
+    ///
+    /// TOPIC is the bus that the database is for; `*` in it stands for any text. A database without a topic decodes an identifier only
+    /// where no other such database differs on it and one bus alone has it. A path with a `=` in it needs a topic, or `=` alone
+    /// before it: `=logs/date=1/a.dbc`.
+    #[arg(long, value_name = "[TOPIC=]FILE")]
     dbc: Vec<PathBuf>,
     /// Make a row of `signal` of every number in the topics that the mapping passes over.
     #[arg(long)]
@@ -58,9 +62,21 @@ fn options(args: &Args) -> Result<IngestOptions> {
         .mapping
         .as_deref()
         .map(|file| std::fs::read_to_string(file).with_context(|| unreadable(file)));
-    let databases = args.dbc.iter().map(|file| {
-        let bytes = std::fs::read(file).with_context(|| unreadable(file))?;
-        Ok((file.display().to_string(), bytes))
+    let databases = args.dbc.iter().map(|written| {
+        let (topic, file) = bound(written);
+        let bytes = std::fs::read(file).with_context(|| match topic {
+            None => unreadable(file),
+            Some(topic) => format!(
+                "cannot read `{}`, the CAN database for the bus `{topic}` (a path with a `=` in it is written `={}`)",
+                file.display(),
+                written.display()
+            ),
+        })?;
+        Ok(DatabaseFile {
+            topic: topic.map(str::to_owned),
+            name: file.display().to_string(),
+            bytes,
+        })
     });
     Ok(IngestOptions {
         jobs: args.jobs,
@@ -69,6 +85,17 @@ fn options(args: &Args) -> Result<IngestOptions> {
         all_signals: args.all_signals,
         ..IngestOptions::new(run_id("ingest"))
     })
+}
+
+/// The topic and the path of a `--dbc`: what stands before the first `=`, and behind it.
+fn bound(written: &Path) -> (Option<&str>, &Path) {
+    match written.to_str().and_then(|text| text.split_once('=')) {
+        None => (None, written),
+        Some((topic, file)) => (
+            Some(topic).filter(|topic| !topic.is_empty()),
+            Path::new(file),
+        ),
+    }
 }
 
 /// A row for each drive.
@@ -110,5 +137,26 @@ fn outcome(outcome: &DriveOutcome) -> &'static str {
         DriveOutcome::Committed => "new",
         DriveOutcome::AlreadyThere => "there already",
         DriveOutcome::Failed { .. } => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_written_with_its_bus_or_without() {
+        for (written, topic, file) in [
+            ("a.dbc", None, "a.dbc"),
+            ("/can0=a.dbc", Some("/can0"), "a.dbc"),
+            (
+                "/can*=logs/date=1/a.dbc",
+                Some("/can*"),
+                "logs/date=1/a.dbc",
+            ),
+            ("=logs/date=1/a.dbc", None, "logs/date=1/a.dbc"),
+        ] {
+            assert_eq!(bound(Path::new(written)), (topic, Path::new(file)));
+        }
     }
 }

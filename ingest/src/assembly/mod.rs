@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use driveloop_schemas::Severity;
 
-use crate::dbc::CanDatabase;
+use crate::dbc::{BusDecoder, Buses};
 use crate::decoded::DecodedDrive;
 use crate::facts::Facts as _;
 use crate::findings::Found;
@@ -50,8 +50,8 @@ pub(crate) struct Assembly<'a> {
     pub(crate) subject: &'a str,
     pub(crate) limits: &'a Limits,
     pub(crate) naming: &'a Naming,
-    /// CAN databases by which bus frames become signals.
-    pub(crate) databases: &'a [CanDatabase],
+    /// What CAN databases make of bus frames.
+    pub(crate) bus: BusDecoder<'a>,
     pub(crate) sink: &'a mut dyn DriveSink,
     pub(crate) out: DecodedDrive,
     pub(crate) metadata: BTreeMap<String, String>,
@@ -70,14 +70,14 @@ impl<'a> Assembly<'a> {
     pub(crate) fn new(
         subject: &'a str,
         limits: &'a Limits,
-        (naming, databases): (&'a Naming, &'a [CanDatabase]),
+        (naming, buses): (&'a Naming, &'a Buses),
         sink: &'a mut dyn DriveSink,
     ) -> Self {
         Self {
             subject,
             limits,
             naming,
-            databases,
+            bus: BusDecoder::new(buses, limits.signals_max),
             sink,
             out: DecodedDrive::default(),
             metadata: BTreeMap::new(),
@@ -141,6 +141,7 @@ impl<'a> Assembly<'a> {
     /// Makes of what was gathered what needs the whole drive: the ego's way, positions on it, the actors around it, the sensors.
     pub(crate) fn finish(mut self) -> DecodedDrive {
         self.out.about = about::about(&self.metadata);
+        self.bus.report(&mut self.out.findings);
         self.frames.settle();
         let names = self.frame_names();
         let way = self.ego_way(&names);

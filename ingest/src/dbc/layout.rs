@@ -1,11 +1,18 @@
 //! Where the bits of a signal lie in the payload of a frame, and what number they are.
 
-use can_dbc::{ByteOrder, SignalExtendedValueType, ValueType};
+use super::draft::{Form, SignalDraft};
+use super::fault::FaultReason;
+use super::transport::MESSAGE_BYTES_MAX;
 
-/// Bits of the longest payload, that of a CAN FD frame.
-const PAYLOAD_BITS_MAX: usize = 64 * 8;
+/// Bits of the longest payload: a message of J1939 in parts. CAN FD frames have 64 bytes.
+const PAYLOAD_BITS_MAX: usize = MESSAGE_BYTES_MAX * 8;
 /// Bits of the widest number.
 const SIGNAL_BITS_MAX: usize = 64;
+
+/// Above it, doubles leave out whole numbers.
+const DOUBLE_INTEGER_MAX: u128 = 1 << 53;
+/// Floats above it stand for no value of a table.
+const FLOAT_INTEGER_MAX: f64 = 9e15;
 
 /// What the bits of a signal stand for before scale and offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,42 +35,46 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// The layout of a signal. The error says what was expected.
-    pub(super) fn of(
-        signal: &can_dbc::Signal,
-        extended: Option<SignalExtendedValueType>,
-    ) -> Result<Self, String> {
-        let bits = at_most(signal.size, SIGNAL_BITS_MAX).filter(|bits| *bits > 0);
-        let bits = bits
-            .ok_or_else(|| format!("expected 1 to {SIGNAL_BITS_MAX} bits, got {}", signal.size))?;
-        let start = at_most(signal.start_bit, PAYLOAD_BITS_MAX - 1);
-        let big_endian = signal.byte_order == ByteOrder::BigEndian;
+    /// The layout of a signal, whose form `SIG_VALTYPE_` may give.
+    pub(super) fn of(signal: &SignalDraft<'_>, form: Option<Form>) -> Result<Self, FaultReason> {
+        let bits = at_most(signal.bits, SIGNAL_BITS_MAX).filter(|bits| *bits > 0);
+        let bits = bits.ok_or(FaultReason::Bits(signal.bits))?;
+        let start = at_most(signal.start, PAYLOAD_BITS_MAX - 1);
         // The file counts the bits of each byte from the lowest, also where a number begins with its highest bit (Motorola).
-        let first_bit = start.map(|start| if big_endian { start ^ 7 } else { start });
-        let first_bit = first_bit
-            .filter(|first| first + bits <= PAYLOAD_BITS_MAX)
-            .ok_or_else(|| {
-                let (start, end) = (signal.start_bit, PAYLOAD_BITS_MAX);
-                format!("expected bits below {end}, got {bits} from bit {start}")
-            })?;
-        let number = match (extended, signal.value_type) {
-            (Some(SignalExtendedValueType::IEEEfloat32Bit), _) => Number::Float,
-            (Some(SignalExtendedValueType::IEEEdouble64bit), _) => Number::Double,
-            (_, ValueType::Signed) => Number::Signed,
-            (_, ValueType::Unsigned) => Number::Unsigned,
-        };
-        match (number, bits) {
-            (Number::Float, 32) | (Number::Double, 64) | (Number::Signed | Number::Unsigned, _) => {
-                Ok(Self {
-                    first_bit,
-                    bits,
-                    big_endian,
-                    number,
-                })
+        let first_bit = start.map(|start| {
+            if signal.is_big_endian {
+                start ^ 7
+            } else {
+                start
             }
-            (Number::Float, _) => Err(format!("expected 32 bits of a float, got {bits}")),
-            (Number::Double, _) => Err(format!("expected 64 bits of a double, got {bits}")),
+        });
+        let first_bit = first_bit.filter(|first| first + bits <= PAYLOAD_BITS_MAX);
+        let first_bit = first_bit.ok_or(FaultReason::Place {
+            max: PAYLOAD_BITS_MAX,
+            start: signal.start,
+            bits,
+        })?;
+        let (number, expected) = match (form, signal.is_signed) {
+            (Some(Form::Float), _) => (Number::Float, 32),
+            (Some(Form::Double), _) => (Number::Double, 64),
+            (_, true) => (Number::Signed, bits),
+            (_, false) => (Number::Unsigned, bits),
+        };
+        if bits != expected {
+            let actual = bits;
+            return Err(FaultReason::FloatBits { expected, actual });
         }
+        Ok(Self {
+            first_bit,
+            bits,
+            big_endian: signal.is_big_endian,
+            number,
+        })
+    }
+
+    /// Bytes that a payload with the signal has at least.
+    pub(super) fn bytes(self) -> usize {
+        (self.first_bit + self.bits).div_ceil(8)
     }
 
     /// The bits as they are; `None` where the payload ends before them.
@@ -95,13 +106,26 @@ impl Layout {
         }
     }
 
-    /// The whole number that the bits stand for, for tables of values; `None` for floats, and what 63 bits do not hold.
-    pub(super) fn integer(self, raw: u64) -> Option<i64> {
+    /// The whole number that the bits stand for; `None` for floats with a fraction.
+    pub(super) fn integer(self, raw: u64) -> Option<i128> {
         match self.number {
-            Number::Unsigned => i64::try_from(raw).ok(),
-            Number::Signed => Some(self.signed(raw)),
-            Number::Float | Number::Double => None,
+            Number::Unsigned => Some(raw.into()),
+            Number::Signed => Some(self.signed(raw).into()),
+            Number::Float | Number::Double => {
+                let number = self.number(raw);
+                let is_whole = number.fract() == 0.0 && number.abs() < FLOAT_INTEGER_MAX;
+                is_whole.then_some(number as i128)
+            }
         }
+    }
+
+    /// The whole number, where a double does not tell it from the next one.
+    pub(super) fn beyond_double(self, raw: u64) -> Option<i128> {
+        let integer = match self.number {
+            Number::Unsigned | Number::Signed if self.bits > 53 => self.integer(raw)?,
+            _ => return None,
+        };
+        (integer.unsigned_abs() > DOUBLE_INTEGER_MAX).then_some(integer)
     }
 
     fn signed(self, raw: u64) -> i64 {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use can_dbc::{ExtendedMultiplex, Message, MultiplexIndicator};
+use super::draft::{Selector, SignalDraft};
+use super::fault::FaultReason;
 
 /// Multiplexers above one another: stops those that wait for each other.
 const DEPTH_MAX: usize = 16;
@@ -22,83 +23,94 @@ impl Condition {
         let mut ranges = self.ranges.iter();
         ranges.any(|(first, last)| (first..=last).contains(&&raw))
     }
-}
 
-/// The condition of each signal of a message. `extended` are its lines `SG_MUL_VAL_`, which go before the indicator at the signal.
-pub(super) fn conditions(
-    message: &Message,
-    extended: &[&ExtendedMultiplex],
-) -> Result<Vec<Option<Condition>>, String> {
-    let lines = extended
-        .iter()
-        .map(|line| (line.signal_name.as_str(), *line));
-    let lines: BTreeMap<&str, &ExtendedMultiplex> = lines.collect();
-    let signals = message.signals.iter().enumerate();
-    let places = signals.map(|(at, signal)| (signal.name.as_str(), at));
-    let places: BTreeMap<&str, usize> = places.collect();
-    let root = root(message);
-    let conditions = message.signals.iter().map(|signal| {
-        let condition = match lines.get(signal.name.as_str()) {
-            Some(line) => of_line(line, &places).map(Some),
-            None => of_indicator(signal.multiplexer_indicator, &root),
+    /// Whether there is a value of one multiplexer for which both signals are there.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        let overlap = |(first, last): &(u64, u64)| {
+            let mut others = other.ranges.iter();
+            others.any(|(start, end)| first <= end && start <= last)
         };
-        condition.map_err(|what| format!("`{}.{}`: {what}", message.name, signal.name))
-    });
-    let conditions = conditions.collect::<Result<Vec<_>, String>>()?;
-    for (start, signal) in message.signals.iter().enumerate() {
-        if depth(&conditions, start) > DEPTH_MAX {
-            return Err(format!(
-                "`{}.{}`: more than {DEPTH_MAX} multiplexers above one another",
-                message.name, signal.name
-            ));
-        }
+        self.multiplexer != other.multiplexer || self.ranges.iter().any(overlap)
     }
-    Ok(conditions)
 }
 
-fn of_line(line: &ExtendedMultiplex, places: &BTreeMap<&str, usize>) -> Result<Condition, String> {
-    let name = line.multiplexor_signal_name.as_str();
+/// The condition of each signal of a message, or why there can be none. `selectors` are its lines `SG_MUL_VAL_`, which go
+/// before the indicator at the signal; `is_readable` says which signals have a layout.
+pub(super) fn conditions(
+    signals: &[SignalDraft<'_>],
+    selectors: &BTreeMap<&str, &Selector<'_>>,
+    is_readable: &[bool],
+) -> Vec<Result<Option<Condition>, FaultReason>> {
+    let places: BTreeMap<&str, usize> = (0..).zip(signals).map(|(at, s)| (s.name, at)).collect();
+    let root = root(signals);
+    let conditions: Vec<_> = signals
+        .iter()
+        .map(|signal| match selectors.get(signal.name) {
+            Some(selector) => of_selector(selector, &places).map(Some),
+            None => of_indicator(signal, &root),
+        })
+        .collect();
+    (0..signals.len())
+        .map(|at| {
+            look_above(signals, &conditions, is_readable, at)?;
+            conditions[at].clone()
+        })
+        .collect()
+}
+
+fn of_selector(
+    selector: &Selector<'_>,
+    places: &BTreeMap<&str, usize>,
+) -> Result<Condition, FaultReason> {
+    let name = selector.multiplexer;
     let multiplexer = places.get(name).copied();
-    let ranges = line.mappings.iter();
     Ok(Condition {
-        multiplexer: multiplexer.ok_or_else(|| format!("its multiplexer `{name}` is missing"))?,
-        ranges: ranges
-            .map(|range| (range.min_value, range.max_value))
-            .collect(),
+        multiplexer: multiplexer.ok_or_else(|| FaultReason::NoMultiplexer(name.to_owned()))?,
+        ranges: selector.ranges.clone(),
     })
 }
 
 fn of_indicator(
-    indicator: MultiplexIndicator,
-    root: &Result<usize, String>,
-) -> Result<Option<Condition>, String> {
-    match indicator {
-        MultiplexIndicator::Plain | MultiplexIndicator::Multiplexor => Ok(None),
-        MultiplexIndicator::MultiplexedSignal(value)
-        | MultiplexIndicator::MultiplexorAndMultiplexedSignal(value) => Ok(Some(Condition {
-            multiplexer: root.clone()?,
-            ranges: vec![(value, value)],
-        })),
-    }
+    signal: &SignalDraft<'_>,
+    root: &Result<usize, FaultReason>,
+) -> Result<Option<Condition>, FaultReason> {
+    let Some(value) = signal.indicator.value else {
+        return Ok(None);
+    };
+    Ok(Some(Condition {
+        multiplexer: root.clone()?,
+        ranges: vec![(value, value)],
+    }))
 }
 
 /// The one multiplexer of a message without `SG_MUL_VAL_`.
-fn root(message: &Message) -> Result<usize, String> {
-    let signals = message.signals.iter().enumerate();
-    let mut roots = signals
-        .filter(|(_, signal)| signal.multiplexer_indicator == MultiplexIndicator::Multiplexor);
-    match (roots.next(), roots.next()) {
-        (Some((at, _)), None) => Ok(at),
-        (None, _) => Err("expected a multiplexer in its message, got none".to_owned()),
-        (Some(_), Some(_)) => Err("expected one multiplexer, got several".to_owned()),
+fn root(signals: &[SignalDraft<'_>]) -> Result<usize, FaultReason> {
+    let roots = signals
+        .iter()
+        .enumerate()
+        .filter(|(_, signal)| signal.indicator.is_multiplexer && signal.indicator.value.is_none());
+    match roots.map(|(at, _)| at).collect::<Vec<_>>().as_slice() {
+        [root] => Ok(*root),
+        roots => Err(FaultReason::Multiplexers(roots.len())),
     }
 }
 
-/// Multiplexers above a signal, as far as they are looked at.
-fn depth(conditions: &[Option<Condition>], start: usize) -> usize {
-    let above = |at: &usize| Some(conditions.get(*at)?.as_ref()?.multiplexer);
-    std::iter::successors(Some(start), above)
-        .take(DEPTH_MAX + 2)
-        .count()
-        - 1
+/// Whether the chain of multiplexers above a signal ends, and each of them can be read.
+fn look_above(
+    signals: &[SignalDraft<'_>],
+    conditions: &[Result<Option<Condition>, FaultReason>],
+    is_readable: &[bool],
+    start: usize,
+) -> Result<(), FaultReason> {
+    let mut at = start;
+    for _ in 0..=DEPTH_MAX {
+        let Some(condition) = conditions[at].as_ref().map_err(Clone::clone)? else {
+            return Ok(());
+        };
+        at = condition.multiplexer;
+        if !is_readable[at] {
+            return Err(FaultReason::NoMultiplexer(signals[at].name.to_owned()));
+        }
+    }
+    Err(FaultReason::Depth(DEPTH_MAX))
 }

@@ -128,6 +128,9 @@ mod tests {
         assert_eq!(ros2, format!("{expected}time stamp\n{nothing}{octet}\n"));
         let stamp = "builtin_interfaces/Time stamp";
         let ros1 = plain(text, Dialect::Ros1);
-        assert_eq!(ros1, format!("{expected}{stamp}\n{nothing}uint8[0] nothing\n"));
+        assert_eq!(
+            ros1,
+            format!("{expected}{stamp}\n{nothing}uint8[0] nothing\n")
+        );
     }
 }

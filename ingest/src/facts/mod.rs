@@ -21,7 +21,7 @@ pub(crate) use bus::{BusColumns, BusRecord};
 pub(crate) use columns::{Columns, NameId, Names, repeated};
 pub(crate) use rows::Rows;
 pub(crate) use runs::Runs;
-pub(crate) use signals::{SeriesId, SignalColumns};
+pub(crate) use signals::{Forgotten, SeriesId, SignalColumns};
 
 use crate::actors::ActorColumns;
 use crate::error::Result;

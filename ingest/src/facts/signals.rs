@@ -17,6 +17,15 @@ use crate::quality::FrozenValues;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SeriesId(usize);
 
+/// What became of the rows of a series that was to be forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forgotten {
+    /// None of them is left.
+    All,
+    /// Some were sent to the lake's files before.
+    NotAll,
+}
+
 /// The signals of a drive.
 #[derive(Debug, Default)]
 pub(crate) struct SignalColumns {
@@ -39,6 +48,8 @@ struct Series {
     /// Where the values are texts, or some are.
     texts: Vec<Option<String>>,
     frozen: FrozenValues,
+    /// Whether rows of it were sent to the lake's files.
+    is_sent: bool,
 }
 
 impl SignalColumns {
@@ -56,9 +67,22 @@ impl SignalColumns {
             values: Vec::new(),
             texts: Vec::new(),
             frozen: FrozenValues::default(),
+            is_sent: false,
         });
         self.by_name.insert(name.to_owned(), id);
         id
+    }
+
+    /// The same where there are fewer than so many series; `None` where a new one would be too many.
+    pub(crate) fn series_within(
+        &mut self,
+        name: &str,
+        unit: Option<&str>,
+        source: &str,
+        series_max: usize,
+    ) -> Option<SeriesId> {
+        let is_known = self.by_name.contains_key(name);
+        (is_known || self.series.len() < series_max).then(|| self.series(name, unit, source))
     }
 
     /// Series so far.
@@ -78,7 +102,7 @@ impl SignalColumns {
         self.rows += 1;
     }
 
-    /// Adds a text, with its number where it stands for one.
+    /// Adds a text, with its number where it stands for one, or is all digits of one that a double rounds.
     pub(crate) fn push_text(
         &mut self,
         series: SeriesId,
@@ -93,6 +117,24 @@ impl SignalColumns {
         series.values.push(value.unwrap_or(f64::NAN));
         self.text_bytes += text.len() + size_of::<String>();
         self.rows += 1;
+    }
+
+    /// Forgets the rows of a series that turned out to be none.
+    pub(crate) fn forget(&mut self, series: SeriesId) -> Forgotten {
+        let series = &mut self.series[series.0];
+        self.rows -= series.values.len();
+        let texts = series.texts.iter().flatten();
+        let bytes = texts.map(|text| text.len() + size_of::<String>());
+        self.text_bytes -= bytes.sum::<usize>();
+        series.stamps_ns = Vec::new();
+        series.values = Vec::new();
+        series.texts = Vec::new();
+        series.frozen = FrozenValues::default();
+        if series.is_sent {
+            Forgotten::NotAll
+        } else {
+            Forgotten::All
+        }
     }
 
     /// Reports signals that stood still, as far as they are numbers.
@@ -192,6 +234,7 @@ impl Facts for SignalColumns {
 
     fn clear(&mut self) {
         for series in &mut self.series {
+            series.is_sent |= !series.values.is_empty();
             (series.stamps_ns, series.values) = (Vec::new(), Vec::new());
             series.texts = Vec::new();
         }

@@ -72,6 +72,31 @@ fn signals_come_by_name_and_stamp_in_any_slices() {
 }
 
 #[test]
+fn a_series_is_forgotten_as_far_as_it_was_not_sent() {
+    let mut signals = SignalColumns::default();
+    let speed = signals.series("/v.speed", None, "/v");
+    let gear = signals.series("/a.gear", None, "/a");
+    signals.push(speed, 1, 2.0);
+    signals.push_text(gear, 2, None, "D");
+    assert_eq!(signals.forget(gear), Forgotten::All);
+    assert_eq!((signals.len(), signals.bytes()), (1, 16));
+    signals.sort();
+    let whole: Vec<Signal> = rows(&signals, 100);
+    assert_eq!(whole[0].name, "/v.speed");
+    signals.clear();
+    signals.push(speed, 3, 2.0);
+    signals.push(gear, 3, 2.0);
+    assert_eq!(signals.forget(gear), Forgotten::All);
+    assert_eq!(signals.forget(speed), Forgotten::NotAll);
+    assert_eq!(signals.len(), 0);
+    assert_eq!(
+        signals.series_within("/v.speed", None, "/v", 0),
+        Some(speed)
+    );
+    assert_eq!(signals.series_within("/v.new", None, "/v", 2), None);
+}
+
+#[test]
 fn frames_come_by_bus_identifier_and_stamp_in_any_slices() {
     let mut frames = BusColumns::default();
     let (b, a) = (frames.bus("/b"), frames.bus("/a"));

@@ -28,8 +28,8 @@ use crate::decoded::DecodedDrive;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::sink::DriveSink;
-use crate::topics::Apart;
 use crate::source::{DriveFiles, LogSource, Parts};
+use crate::topics::Apart;
 use dataset::Dataset;
 
 const FORMAT: &str = "nuscenes";

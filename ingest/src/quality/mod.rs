@@ -15,7 +15,18 @@
 //! | `pose_jump`, `heading_jump` | warning | poses further apart than a car can go or turn |
 //! | `size_out_of_range` | warning | actors of impossible extent |
 //! | `unknown_can_id` | info | bus frames that no CAN database knows, where there is one |
+//! | `no_can_database` | info | a bus that none of the CAN databases is for |
 //! | `can_frame_short` | warning | bus frames with fewer bytes than their CAN database says |
+//! | `can_name_shared` | info | bus frames whose message has the name of another: the identifier is in the names of their signals |
+//! | `dbc_ambiguous` | warning | bus frames of an identifier for which several CAN databases, or one on several buses, would do: not decoded |
+//! | `dbc_ambiguous_late` | error | the same, found after signals of the first bus had been written |
+//! | `dbc_message_lost`, `dbc_signal_lost` | warning | what a CAN database describes in a way that cannot be read |
+//! | `dbc_statement_lost`, `dbc_doubtful` | info | other statements that cannot be read, and those that can in one way alone |
+//! | `dbc_unused` | warning | a CAN database for a bus that the drive does not have |
+//! | `j1939_incomplete` | warning | messages of several packets of which some are missing: not decoded |
+//! | `j1939_senders` | info | parameter groups of a second sender: its address is in the names of their signals |
+//! | `integer_beyond_double` | info | whole numbers beyond 2⁵³: `text` has their digits; a warning where it has not |
+//! | `signals_left_out` | error | bus frames whose signals are more than `signals_max` allows |
 //!
 //! `duplicate_stamp`, `value_not_usable`, `stamp_out_of_range` and `no_ego_pose` are records that were dropped.
 

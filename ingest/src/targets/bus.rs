@@ -1,14 +1,10 @@
 //! Frames of vehicle buses, and what databases make of them.
 
-use std::collections::HashMap;
-
 use super::{Message, Taken, Target};
 use crate::assembly::Assembly;
-use crate::dbc::CanMessage;
 use crate::encoding::wants::{Bytes, Integer, MESSAGE, Number, Wants};
 use crate::error::Result;
-use crate::facts::{BusRecord, NameId, SeriesId};
-use crate::quality::{BusGap, BusGaps};
+use crate::facts::{BusRecord, NameId};
 
 /// Flags that some interfaces keep in the upper bits of an identifier (those of `linux/can.h`), and the bits of the identifier itself.
 const EXTENDED_FLAG: i64 = 0x8000_0000;
@@ -18,7 +14,7 @@ const IDENTIFIER_BITS: i64 = 0x1fff_ffff;
 /// The largest identifier of 11 bits.
 const STANDARD_MAX: i64 = 0x7ff;
 
-/// `can_msgs/msg/Frame`: the frame as it is, and what the bus databases make of it.
+/// `can_msgs/msg/Frame` and `ros2_socketcan_msgs/msg/FdFrame`: the frame as it is, and what the bus databases make of it.
 ///
 /// Frames of one stamp and identifier are all kept: clocks of bus interfaces are coarse.
 pub(super) struct BusFrames {
@@ -29,9 +25,6 @@ pub(super) struct BusFrames {
     is_extended: Option<Number>,
     is_remote: Option<Number>,
     is_error: Option<Number>,
-    /// Series of the values that the databases find, by database and signal.
-    series: HashMap<(usize, usize), SeriesId>,
-    gaps: BusGaps,
 }
 
 impl BusFrames {
@@ -40,58 +33,16 @@ impl BusFrames {
         wants: &mut Wants<'_>,
         drive: &mut Assembly<'_>,
     ) -> Result<Self, String> {
+        let length = wants.integer(MESSAGE, "dlc");
         Ok(Self {
             bus: drive.out.facts.bus_frames.bus(topic),
             can_id: wants.integer(MESSAGE, "id")?,
             data: wants.bytes(MESSAGE, "data")?,
-            length: wants.integer(MESSAGE, "dlc").ok(),
+            length: length.or_else(|_| wants.integer(MESSAGE, "len")).ok(),
             is_extended: wants.truth(MESSAGE, "is_extended").ok(),
             is_remote: wants.truth(MESSAGE, "is_rtr").ok(),
             is_error: wants.truth(MESSAGE, "is_error").ok(),
-            series: HashMap::new(),
-            gaps: BusGaps::default(),
         })
-    }
-
-    /// The values that the bus databases find in a frame, as signals `topic.Message.Signal`.
-    fn signals(&mut self, message: &Message<'_>, record: &BusRecord<'_>, drive: &mut Assembly<'_>) {
-        for (at, database) in drive.databases.iter().enumerate() {
-            for found in database.decode(record.can_id, record.is_extended, record.data) {
-                if !found.value.is_finite() {
-                    continue;
-                }
-                let signals = &mut drive.out.facts.signals;
-                let key = (at, found.signal);
-                let series = self.series.entry(key).or_insert_with(|| {
-                    let name = format!("{}.{}", message.topic, found.name);
-                    signals.series(&name, found.unit, message.topic)
-                });
-                match found.text {
-                    None => signals.push(*series, record.stamp_ns, found.value),
-                    Some(text) => {
-                        signals.push_text(*series, record.stamp_ns, Some(found.value), text);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Notes a frame of which the bus databases make nothing, or not all.
-    fn gap(&mut self, record: &BusRecord<'_>, drive: &Assembly<'_>) {
-        let databases = drive.databases;
-        let known = databases
-            .iter()
-            .filter_map(|database| database.message(record.can_id, record.is_extended));
-        let gap = match known.map(CanMessage::payload_bytes).max() {
-            None if databases.is_empty() => return,
-            None => BusGap::Unknown,
-            Some(expected_bytes) if expected_bytes > record.data.len() as u64 => {
-                BusGap::Short { expected_bytes }
-            }
-            Some(_) => return,
-        };
-        self.gaps
-            .push(gap, record.can_id, record.is_extended, record.stamp_ns);
     }
 }
 
@@ -113,15 +64,11 @@ impl Target for BusFrames {
             is_error: flag(self.is_error) || id & ERROR_FLAG != 0,
             data: &data[..length],
         };
-        drive.out.facts.bus_frames.push(self.bus, &record);
-        if !(record.is_remote || record.is_error) {
-            self.signals(message, &record, drive);
-            self.gap(&record, drive);
-        }
+        let facts = &mut drive.out.facts;
+        facts.bus_frames.push(self.bus, &record);
+        drive
+            .bus
+            .take(self.bus, message.topic, &record, &mut facts.signals);
         Ok(Ok(()))
-    }
-
-    fn finish(self: Box<Self>, topic: &str, drive: &mut Assembly<'_>) {
-        self.gaps.report(&mut drive.out.findings, topic);
     }
 }

@@ -120,7 +120,7 @@ impl TopicOptions {
         limits: &'a Limits,
         sink: &'a mut dyn DriveSink,
     ) -> Assembly<'a> {
-        let settings = (&self.mapping.frames, self.databases.as_slice());
+        let settings = (&self.mapping.frames, &self.buses);
         Assembly::new(path, limits, settings, sink)
     }
 }

@@ -11,7 +11,7 @@ mod plan;
 mod reader;
 mod stamp;
 
-use crate::dbc::CanDatabase;
+use crate::dbc::Buses;
 use crate::error::Result;
 
 pub(crate) use apart::Apart;
@@ -26,20 +26,16 @@ const METADATA: &str = "driveloop";
 pub(crate) struct TopicOptions {
     mapping: mapping::Mapping,
     /// CAN databases by which bus frames become signals.
-    databases: Vec<CanDatabase>,
+    buses: Buses,
 }
 
 impl TopicOptions {
     /// A mapping of topics to tables, as TOML; with `all_signals`, the numbers of what it does not map become signals.
-    pub(crate) fn new(
-        mapping: &str,
-        databases: Vec<CanDatabase>,
-        all_signals: bool,
-    ) -> Result<Self> {
+    pub(crate) fn new(mapping: &str, buses: Buses, all_signals: bool) -> Result<Self> {
         let mut mapping = mapping::Mapping::parse(mapping)?;
         if all_signals {
             mapping = mapping.with_all_signals();
         }
-        Ok(Self { mapping, databases })
+        Ok(Self { mapping, buses })
     }
 }

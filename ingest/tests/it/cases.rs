@@ -321,7 +321,9 @@ async fn encapsulations_and_older_encodings_are_read_or_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parts_of_one_recording_are_one_drive() {
-    let Some(case) = case("01-split-bag") else { return };
+    let Some(case) = case("01-split-bag") else {
+        return;
+    };
     let (test, report) = ingested(&case.join("data")).await;
     assert_eq!(report.committed(), 1, "{report:#?}");
     let counts = (
@@ -331,10 +333,16 @@ async fn parts_of_one_recording_are_one_drive() {
     );
     assert_eq!(counts, (400, 40, 200));
     assert_eq!(test.rows::<Calibration>().await.len(), 1);
-    let Some(case) = self::case("18-rosbag2-compression") else { return };
+    let Some(case) = self::case("18-rosbag2-compression") else {
+        return;
+    };
     for mode in ["file", "message"] {
         let (test, report) = ingested(&case.join("data").join(mode)).await;
-        assert_eq!(test.rows::<EgoState>().await.len(), 50, "{mode}: {report:#?}");
+        assert_eq!(
+            test.rows::<EgoState>().await.len(),
+            50,
+            "{mode}: {report:#?}"
+        );
     }
 }
 

@@ -3,13 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use driveloop_ingest::{CanDatabase, Error, IngestOptions, ingest};
+use driveloop_ingest::{CanDatabase, DatabaseFile, Error, IngestOptions, ingest};
 use driveloop_schemas::{BusFrame, Signal};
 
 use crate::TestLake;
 use crate::mcap_log::{OBJECTS, Shape, log};
+use crate::shared;
 
 const LAYOUTS: &str = include_str!("fixtures/layouts.dbc");
+
+fn unbound(name: &str, bytes: &[u8]) -> DatabaseFile {
+    DatabaseFile {
+        topic: None,
+        name: name.to_owned(),
+        bytes: bytes.to_vec(),
+    }
+}
 
 /// Value, unit and text by name.
 type Values = BTreeMap<String, (f64, String, String)>;
@@ -78,11 +87,8 @@ fn every_layout_is_decoded_as_cantools_does() {
 
 #[test]
 fn a_real_database_is_decoded_as_cantools_does() {
-    let data = std::env::var("DRIVELOOP_TEST_DATA");
-    let data =
-        data.unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data").into());
-    let Ok(bytes) = std::fs::read(format!("{data}/mdf4/canmod-gps.dbc")) else {
-        eprintln!("skipped: no {data}/mdf4/canmod-gps.dbc");
+    let Some(bytes) = shared("mdf4/canmod-gps.dbc").and_then(|path| std::fs::read(path).ok())
+    else {
         return;
     };
     let database = CanDatabase::parse("canmod-gps.dbc", &bytes).unwrap();
@@ -128,19 +134,30 @@ fn what_no_frame_can_have_is_refused_by_name() {
     };
     for (text, what) in [
         ("a text".to_owned(), "a CAN database (DBC)"),
-        (one("SG_ S : 0|0@1+", ""), "`M.S`: expected 1 to 64 bits"),
-        (one("SG_ S : 0|65@1+", ""), "`M.S`: expected 1 to 64 bits"),
         (
-            one("SG_ S : 500|13@1+", ""),
-            "`M.S`: expected bits below 512",
+            one("SG_ S : 0|0@1+", ""),
+            "`M.S` in line 7: expected 1 to 64 bits",
         ),
         (
-            one("SG_ S : 504|2@0+", ""),
-            "`M.S`: expected bits below 512",
+            one("SG_ S : 0|65@1+", ""),
+            "`M.S` in line 7: expected 1 to 64 bits",
+        ),
+        // The longest payload is a message of J1939 in 255 packets.
+        (
+            one("SG_ S : 14270|11@1+", ""),
+            "`M.S` in line 7: expected bits below 14280",
+        ),
+        (
+            one("SG_ S : 14272|2@0+", ""),
+            "`M.S` in line 7: expected bits below 14280",
         ),
         (
             one("SG_ S : 18446744073709551615|2@1+", ""),
-            "`M.S`: expected bits below 512",
+            "`M.S` in line 7: expected bits below 14280",
+        ),
+        (
+            one("SG_ S : 0|8@1+", "").replace("(1,0)", "(0,0)"),
+            "expected a factor, got 0",
         ),
         (
             one("SG_ S : 0|16@1-", "SIG_VALTYPE_ 1 S : 1;"),
@@ -148,23 +165,23 @@ fn what_no_frame_can_have_is_refused_by_name() {
         ),
         (
             one("SG_ S : 0|32@1-", "SIG_VALTYPE_ 1 S : 2;"),
-            "expected 64 bits of a double",
+            "expected 64 bits of a float",
         ),
         (
             one("SG_ S m0 : 0|8@1+", ""),
-            "expected a multiplexer in its message",
+            "expected one multiplexer in its message, got 0",
         ),
         (
             one("SG_ S m0 : 0|8@1+", "SG_MUL_VAL_ 1 S T 0-0;"),
-            "its multiplexer `T` is missing",
+            "expected the multiplexer `T` in its message",
         ),
         (
             one("SG_ S m0M : 0|8@1+", "SG_MUL_VAL_ 1 S S 0-0;"),
             "multiplexers above one another",
         ),
         (
-            one("SG_ S : 0|8@1+", "").replace("BO_ 1 ", "BO_ 2048 "),
-            "2048 in line 6",
+            one("SG_ S : 0|8@1+", "").replace("BO_ 1 ", "BO_ 3221225473 "),
+            "`M` in line 6: expected an identifier of 11 or 29 bits",
         ),
     ] {
         match CanDatabase::parse("x.dbc", text.as_bytes()) {
@@ -208,7 +225,7 @@ async fn frames_of_a_log_become_rows_and_by_a_database_signals() {
          VAL_ 464 High 1 \"On\" ;\n";
     let test = TestLake::new().await;
     let options = IngestOptions {
-        databases: vec![("cabin.dbc".to_owned(), database.as_bytes().to_vec())],
+        databases: vec![unbound("cabin.dbc", database.as_bytes())],
         ..IngestOptions::new("run-1")
     };
     let source = file.to_str().unwrap();
@@ -240,7 +257,7 @@ async fn frames_of_a_log_become_rows_and_by_a_database_signals() {
     );
     assert!(test.findings().await.contains(&short));
     let wrong = IngestOptions {
-        databases: vec![("wrong.dbc".to_owned(), b"no database".to_vec())],
+        databases: vec![unbound("wrong.dbc", b"no database")],
         ..IngestOptions::new("run-2")
     };
     let error = ingest(&test.lake, source, &wrong, &|_| {})
@@ -253,7 +270,7 @@ async fn frames_of_a_log_become_rows_and_by_a_database_signals() {
 async fn frames_that_no_database_knows_are_reported() {
     let other = "VERSION \"\"\nNS_ :\nBS_:\nBU_: A\n\nBO_ 465 Other: 2 A\n SG_ Low : 0|8@1+ (1,0) [0|0] \"\" A\n";
     let options = IngestOptions {
-        databases: vec![("other.dbc".to_owned(), other.as_bytes().to_vec())],
+        databases: vec![unbound("other.dbc", other.as_bytes())],
         ..IngestOptions::new("run-1")
     };
     let (test, _) = TestLake::of_log(&log(Shape::default()), &options).await;

@@ -9,11 +9,15 @@
 )]
 
 mod argoverse;
+mod bus_log;
+mod buses;
 mod cases;
 mod cdr;
 mod dbc;
+mod dbc_statements;
 mod feather;
 mod idl;
+mod j1939;
 mod limits;
 mod limits_contents;
 mod mcap_damage;

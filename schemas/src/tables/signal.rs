@@ -13,11 +13,12 @@ table! {
     ["day"] day: Day,
     /// Stamp.
     ["ns, UTC"] stamp_ns: i64,
-    /// Name: topic and field path (`/imu.angular_velocity.z`); of bus frames topic, message and signal (`/can.Brakes.Pressure`).
+    /// Name: topic and field path (`/imu.angular_velocity.z`); of bus frames topic, message and signal (`/can.Brakes.Pressure`), with
+    /// the sender or identifier behind the message where others share its name (`/can.EEC1@0x21.EngSpeed`).
     ["-"] name: String,
     /// Value, where it is a number.
     ["see unit"] value: Option<f64>,
-    /// Value, where it is a text.
+    /// Value, where it is a text; all digits of a whole number beyond 2⁵³, to which `value` is the nearest double.
     ["-"] text: Option<String>,
     /// Unit of the value.
     ["-"] unit: Option<String>,
