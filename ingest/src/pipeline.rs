@@ -412,6 +412,11 @@ fn decide(
     let taken = named.insert(log_id.clone(), here.clone());
     let refused = match (taken, begun) {
         (None, None) => return Decision::Read(identity),
+        // The same bytes once more in one source.
+        (Some(there), _) if there == here => {
+            done.outcome = DriveOutcome::AlreadyThere;
+            return Decision::Done(done);
+        }
         (Some(there), _) => Error::LogIdTaken {
             log_id,
             there,

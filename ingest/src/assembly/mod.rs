@@ -2,6 +2,7 @@
 
 mod about;
 mod actors;
+mod gnss;
 mod sensors;
 mod way;
 
@@ -46,8 +47,6 @@ pub(crate) enum ObjectsRank {
 
 /// A drive while it is put together.
 pub(crate) struct Assembly<'a> {
-    /// The drive's own path, for findings about it as a whole.
-    pub(crate) subject: &'a str,
     pub(crate) limits: &'a Limits,
     pub(crate) naming: &'a Naming,
     /// What CAN databases make of bus frames.
@@ -68,13 +67,11 @@ pub(crate) struct Assembly<'a> {
 
 impl<'a> Assembly<'a> {
     pub(crate) fn new(
-        subject: &'a str,
         limits: &'a Limits,
         (naming, buses): (&'a Naming, &'a Buses),
         sink: &'a mut dyn DriveSink,
     ) -> Self {
         Self {
-            subject,
             limits,
             naming,
             bus: BusDecoder::new(buses, limits.signals_max),

@@ -105,7 +105,7 @@ impl Assembly<'_> {
             for (topic, poses) in topics {
                 self.unreached(&topic, &poses, names);
             }
-            return Way::default();
+            return self.way_on_the_globe();
         };
         let subject = chosen.topic.clone().unwrap_or_else(|| "/tf".to_owned());
         let samples = match chosen.topic.as_ref().and_then(|topic| topics.get(topic)) {
@@ -130,6 +130,20 @@ impl Assembly<'_> {
         Way {
             track,
             fixed: chosen.fixed,
+        }
+    }
+
+    /// The way of a log without poses.
+    fn way_on_the_globe(&mut self) -> Way {
+        let Some(samples) = self.way_of_fixes() else {
+            return Way::default();
+        };
+        self.out.about.map_id = None;
+        let track = EgoTrack::new(samples);
+        self.out.facts.ego_states = track.states().into();
+        Way {
+            track,
+            fixed: super::gnss::FRAME.to_owned(),
         }
     }
 

@@ -64,4 +64,6 @@ pub(crate) trait Visitor {
     fn metadata(&mut self, name: &str, values: BTreeMap<String, String>);
     fn attachment(&mut self, name: &str);
     fn damage(&mut self, damage: Damage);
+    /// The log says how many messages it has, or a part of it: what was not met of them is lost.
+    fn counted(&mut self, subject: &str, messages: u64);
 }

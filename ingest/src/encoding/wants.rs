@@ -86,6 +86,13 @@ impl<'a> Wants<'a> {
             .map(Integer)
     }
 
+    /// A whole number of 64 bits at a path: one that a double may round. None where it is another value.
+    pub(crate) fn wide_integer(&mut self, scope: Scope, path: &str) -> Option<Integer> {
+        let is_wide = |kind: &Kind| matches!(kind, Kind::Scalar(Scalar::I64 | Scalar::U64));
+        let slot = self.want(scope, path, Form::Integer, "a number of 64 bits", is_wide);
+        slot.ok().map(Integer)
+    }
+
     /// A truth value at a path, as a number.
     pub(crate) fn truth(&mut self, scope: Scope, path: &str) -> Result<Number, String> {
         let is_truth = |kind: &Kind| matches!(kind, Kind::Scalar(Scalar::Bool | Scalar::U8));

@@ -7,6 +7,8 @@
 //! *Computer Graphics* 19:245), as `tf2` does. Names lose their leading slash.
 
 mod names;
+#[cfg(test)]
+mod tests;
 mod track;
 
 use std::collections::{BTreeMap, VecDeque};

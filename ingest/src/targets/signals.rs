@@ -5,11 +5,15 @@ use serde::Deserialize;
 
 use super::{Asked, Message, Taken, Target};
 use crate::assembly::{Assembly, Refused};
-use crate::encoding::wants::{MESSAGE, Number, Text, Wants};
+use crate::encoding::cdr::Row;
+use crate::encoding::wants::{Integer, MESSAGE, Number, Text, Wants};
 use crate::error::Result;
 use crate::facts::SeriesId;
 use crate::findings::Found;
 use crate::stamps::FirstOfStamp;
+
+/// Up to here a double holds every whole number.
+const EXACT_MAX: u64 = 1 << 53;
 
 /// A field that becomes a signal.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -66,10 +70,33 @@ impl<'de> Deserialize<'de> for Values {
 
 /// Fields that become signals, each with its series.
 pub(super) struct Signals {
-    numbers: Vec<(Number, SeriesId)>,
+    numbers: Vec<NumberField>,
     texts: Vec<(Text, SeriesId)>,
     strictness: Strictness,
     first: FirstOfStamp,
+}
+
+/// A number, its digits where it has 64 bits, and its series.
+struct NumberField {
+    number: Number,
+    whole: Option<Integer>,
+    series: SeriesId,
+}
+
+impl NumberField {
+    fn of(wants: &mut Wants<'_>, path: &str, series: SeriesId) -> Result<Self, String> {
+        Ok(Self {
+            number: wants.number(MESSAGE, path)?,
+            whole: wants.wide_integer(MESSAGE, path),
+            series,
+        })
+    }
+
+    /// The whole number, where a double has fewer digits than it. The largest stands for all that 63 bits do not hold.
+    fn unrounded(&self, row: &Row<'_>) -> Option<i64> {
+        let whole = row.integer(self.whole?);
+        (whole.unsigned_abs() > EXACT_MAX && whole != i64::MAX).then_some(whole)
+    }
 }
 
 /// Whether a value that is not finite costs the whole message, or only itself.
@@ -105,7 +132,7 @@ impl Signals {
             if let Ok(text) = wants.text(MESSAGE, &field.path) {
                 texts.push((text, series()));
             } else {
-                numbers.push((wants.number(MESSAGE, &field.path)?, series()));
+                numbers.push(NumberField::of(wants, &field.path, series())?);
             }
         }
         Ok(Self {
@@ -131,7 +158,7 @@ impl Signals {
             }
             let series = &mut drive.out.facts.signals;
             let series = series.series(&format!("{}.{path}", asked.topic), None, asked.topic);
-            numbers.push((wants.number(MESSAGE, &path)?, series));
+            numbers.push(NumberField::of(wants, &path, series)?);
         }
         if numbers.is_empty() {
             return Err("expected a number outside of lists, got none".to_owned());
@@ -148,8 +175,8 @@ impl Signals {
 impl Target for Signals {
     fn take(&mut self, message: &Message<'_>, drive: &mut Assembly<'_>) -> Result<Taken> {
         let row = &message.row;
-        let finite = |slot| row.number(slot).is_finite();
-        let all_finite = self.numbers.iter().all(|(slot, _)| finite(*slot));
+        let finite = |field: &NumberField| row.number(field.number).is_finite();
+        let all_finite = self.numbers.iter().all(finite);
         if !all_finite && self.strictness == Strictness::Message {
             let reason = "expected finite numbers, got another".to_owned();
             return Ok(Err(Refused::error("value_not_usable", reason)));
@@ -159,10 +186,13 @@ impl Target for Signals {
             return Ok(Err(Refused::duplicate(message.stamp_ns)));
         }
         let signals = &mut drive.out.facts.signals;
-        for (slot, series) in &self.numbers {
-            let value = row.number(*slot);
-            if value.is_finite() {
-                signals.push(*series, message.stamp_ns, value);
+        for field in &self.numbers {
+            let value = row.number(field.number);
+            if let Some(whole) = field.unrounded(row) {
+                let digits = whole.to_string();
+                signals.push_text(field.series, message.stamp_ns, Some(value), &digits);
+            } else if value.is_finite() {
+                signals.push(field.series, message.stamp_ns, value);
             }
         }
         for (slot, series) in &self.texts {

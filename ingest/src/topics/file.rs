@@ -103,7 +103,7 @@ impl LogSource for File {
         apart: Option<&Apart>,
     ) -> Result<DecodedDrive> {
         let file = &drive.files[0];
-        let assembly = self.options.assembly(&drive.path, limits, sink);
+        let assembly = self.options.assembly(limits, sink);
         let mut reader = Reader::new(&self.options, apart, assembly);
         match self.container {
             Container::Mcap => mcap::scan(blobs, file, limits, &mut reader)?,
@@ -116,12 +116,11 @@ impl LogSource for File {
 impl TopicOptions {
     pub(super) fn assembly<'a>(
         &'a self,
-        path: &'a str,
         limits: &'a Limits,
         sink: &'a mut dyn DriveSink,
     ) -> Assembly<'a> {
         let settings = (&self.mapping.frames, &self.buses);
-        Assembly::new(path, limits, settings, sink)
+        Assembly::new(limits, settings, sink)
     }
 }
 

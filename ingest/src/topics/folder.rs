@@ -96,12 +96,12 @@ impl LogSource for Folder {
         apart: Option<&Apart>,
     ) -> Result<DecodedDrive> {
         let recording = recording(drive, blobs)?;
-        let assembly = self.options.assembly(&drive.path, limits, sink);
+        let assembly = self.options.assembly(limits, sink);
         let mut reader = Reader::new(&self.options, apart, assembly);
         for file in in_order(drive, &recording, &mut reader) {
             scan(blobs, file, limits, &mut reader)?;
         }
-        reader.expect_messages(&drive.path, recording.message_count);
+        reader.counted(&drive.path, recording.message_count);
         Ok(reader.finish())
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Reader<'a> {
     messages: u64,
     /// Messages that damage is known to have cost.
     lost: u64,
+    /// Messages, met and lost, of the files before this one.
+    met_before: u64,
 }
 
 /// A topic and what to do with its messages.
@@ -74,6 +76,7 @@ impl<'a> Reader<'a> {
             span_ns: None,
             messages: 0,
             lost: 0,
+            met_before: 0,
         }
     }
 
@@ -104,29 +107,6 @@ impl<'a> Reader<'a> {
         let mut drive = self.drive.finish();
         drive.apart = apart;
         drive
-    }
-
-    /// Compares the messages that were met with how many the log says it has; what is missing was lost before this reading.
-    pub(super) fn expect_messages(&mut self, subject: &str, expected: u64) {
-        let met = self.messages + self.lost;
-        if expected <= met {
-            return;
-        }
-        let missing = expected - met;
-        let out = &mut self.drive.out;
-        out.records_in += missing;
-        out.is_damaged = true;
-        let found = Found {
-            check: "messages_missing",
-            severity: Severity::Error,
-            subject,
-            span_ns: None,
-            count: missing,
-            dropped: missing,
-        };
-        out.findings.add(found, || {
-            format!("expected the {expected} messages that the log says it has, got {met}")
-        });
     }
 
     fn look_for_other_times(&self) -> Option<Apart> {
@@ -248,6 +228,7 @@ impl Visitor for Reader<'_> {
     fn file(&mut self, path: &str) {
         path.clone_into(&mut self.file);
         self.channels.clear();
+        self.met_before = self.messages + self.lost;
     }
 
     fn channel(&mut self, id: u16, channel: &Channel) {
@@ -330,6 +311,34 @@ impl Visitor for Reader<'_> {
                 "at byte {}: {}; messages lost there, as far as known: {}",
                 damage.offset, damage.reason, damage.lost
             )
+        });
+    }
+
+    fn counted(&mut self, subject: &str, messages: u64) {
+        let met = self.messages + self.lost;
+        let met = if subject == self.file {
+            met - self.met_before
+        } else {
+            met
+        };
+        let missing = messages.saturating_sub(met);
+        if missing == 0 {
+            return;
+        }
+        self.lost += missing;
+        let out = &mut self.drive.out;
+        out.records_in += missing;
+        out.is_damaged = true;
+        let found = Found {
+            check: "messages_missing",
+            severity: Severity::Error,
+            subject,
+            span_ns: None,
+            count: missing,
+            dropped: missing,
+        };
+        out.findings.add(found, || {
+            format!("expected the {messages} messages that the log says it has, got {met}")
         });
     }
 }

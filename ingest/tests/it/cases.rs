@@ -363,6 +363,64 @@ async fn what_cannot_be_read_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_lies_there_twice_is_one_drive() {
+    let Some(case) = case("34-same-name") else {
+        return;
+    };
+    let (test, report) = ingested(&case.join("data")).await;
+    let there =
+        |drive: &&driveloop_ingest::DriveReport| drive.outcome == DriveOutcome::AlreadyThere;
+    let twice = report.drives.iter().filter(there).count();
+    assert_eq!((report.committed(), twice), (2, 1), "{report:#?}");
+    let mut counts = std::collections::BTreeMap::new();
+    for state in test.rows::<EgoState>().await {
+        *counts.entry(state.log_id.to_string()).or_insert(0) += 1;
+    }
+    let mut counts: Vec<i32> = counts.into_values().collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [50, 60]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whole_numbers_keep_all_their_digits() {
+    let Some(case) = case("24-large-integers") else {
+        return;
+    };
+    let options = IngestOptions {
+        all_signals: true,
+        ..IngestOptions::new("run-1")
+    };
+    let (test, _) = with(&case.join("data"), &options).await;
+    let signals = test.rows::<Signal>().await;
+    let gps = signals
+        .iter()
+        .filter(|row| row.name.ends_with(".gps_time_ns"));
+    let digits: Vec<&str> = gps.filter_map(|row| row.text.as_deref()).collect();
+    let expected: Vec<String> = (0..10)
+        .map(|k| (START_NS + 123_456_789 + k).to_string())
+        .collect();
+    assert_eq!(digits, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_logs_cost_what_is_hostile() {
+    let Some(case) = case("../hostile") else {
+        return;
+    };
+    let (test, report) = ingested(&case.join("silent-chunk.mcap")).await;
+    let drive = test.rows::<Drive>().await.remove(0);
+    assert_eq!(
+        (drive.records_in, drive.records_dropped),
+        (1_228, 58),
+        "{report:#?}"
+    );
+    assert!(report.has_losses() && test.has_finding("messages_missing").await);
+    let (test, report) = ingested(&case.join("definition-panic.mcap")).await;
+    assert_eq!(report.committed(), 1, "{report:#?}");
+    assert!(test.has_finding("unreadable_definition").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_legal_definition_gives_its_numbers() {
     let options = IngestOptions {
         all_signals: true,

@@ -39,7 +39,7 @@ table! {
     ["px"] width_px: Option<i32>,
     /// Rows of the image.
     ["px"] height_px: Option<i32>,
-    /// `radial` (Brown-Conrady k1, k2, k3), `fisheye`, or null.
+    /// `radial` (Brown-Conrady k1, k2, k3; behind them p1, p2 where those are not zero), `rational` (k1 to k6; behind them p1, p2 likewise), `fisheye` (k1 to k4), another name as the log has it, with its order, or null.
     ["-"] distortion_model: Option<String>,
     /// Coefficients of the distortion model; empty where there is none.
     ["1"] distortion: Vec<f64>,

@@ -28,6 +28,8 @@ pub(crate) struct Summary {
     pub(crate) metadata: BTreeMap<String, (u64, u64)>,
     /// How many metadata records there are, where the file counts them.
     metadata_count: Option<u32>,
+    /// How many messages there are, where the file counts them.
+    pub(crate) message_count: Option<u64>,
     /// Whether the data has a checksum.
     pub(crate) has_data_checksum: bool,
 }
@@ -105,7 +107,8 @@ impl Summary {
                 }
                 op::STATISTICS => {
                     // Counts of messages, schemas, channels and attachments come first.
-                    fields.bytes(8 + 2 + 4 + 4)?;
+                    self.message_count = Some(fields.u64()?);
+                    fields.bytes(2 + 4 + 4)?;
                     self.metadata_count = Some(fields.u32()?);
                 }
                 op::METADATA_INDEX => {
