@@ -6,11 +6,11 @@ use driveloop_lake::drive_transaction;
 use driveloop_schemas::time::{Day, day_from_stamp_ns};
 use driveloop_schemas::{Drive, LogId, Origin, Row as _};
 
+use crate::apart::Apart;
 use crate::error::{Error, Result};
 use crate::facts::{DriveFacts, Facts};
 use crate::findings::Findings;
 use crate::sink::Spilled;
-use crate::topics::Apart;
 
 /// What a format says about a drive as a whole.
 #[derive(Debug, Clone)]

@@ -7,7 +7,11 @@
 //! * the Argoverse 2 sensor dataset: annotations with or without rows for the ego, poses, map, calibration, lidar sweeps, images;
 //! * the nuScenes schema: a dataset of tables in JSON whose scenes are drives, with key frames and sweeps of cameras and lidar, poses,
 //!   boxes and calibration; T4 and Lyft datasets have the same tables;
-//! * ROS 2 logs in MCAP files, decoded by the schemas that the file carries; [`DEFAULT_MAPPING`] says which topic becomes which table.
+//! * logs of topics: MCAP files, folders of `rosbag2`, bags of ROS 1; decoded by the definitions that they carry; [`DEFAULT_MAPPING`]
+//!   says which topic becomes which table.
+//!
+//! Such a log goes through three rooms: a `container` frames messages and finds damage, an `encoding` takes the wanted values out of
+//! each, a `target` makes rows of them; an `assembly` holds what only the whole drive can say, with the graph of its `frames`.
 //!
 //! Contract: every record that is read becomes part of a row or is counted as dropped by a finding; media bytes are stored unchanged;
 //! the same bytes give the same rows. What a log may ask for is bounded by [`Limits`].
@@ -31,6 +35,7 @@
 mod actors;
 #[cfg(test)]
 mod allocations;
+mod apart;
 mod argoverse;
 mod assembly;
 mod blob;
@@ -55,6 +60,7 @@ mod pattern;
 mod pipeline;
 mod polyline;
 mod quality;
+mod refused;
 mod report;
 mod sink;
 mod source;

@@ -46,7 +46,7 @@ async fn part_one((format, files): Claimed, blobs: &Arc<Blobs>, limits: &Limits)
             // The files went with the thread.
             let files = Vec::new();
             (
-                DriveFiles { path, files },
+                DriveFiles::new(path, files),
                 Err(Error::Decoder { log_id, reason }),
             )
         }

@@ -10,6 +10,7 @@ use futures::{StreamExt as _, stream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use crate::apart::Apart;
 use crate::argoverse::Argoverse2;
 use crate::blob::{Blobs, Pass, Progress};
 use crate::commit::Batch;
@@ -22,7 +23,7 @@ use crate::parting::part;
 use crate::report::{DriveOutcome, DriveReport, IngestEvent, IngestReport};
 use crate::sink::LakeSink;
 use crate::source::{Claimed, DriveFiles, LogSource, Registry, list};
-use crate::topics::{Apart, DEFAULT_MAPPING, File, Folder, TopicOptions};
+use crate::topics::{DEFAULT_MAPPING, File, Folder, TopicOptions};
 
 /// How to ingest.
 #[derive(Debug, Clone)]

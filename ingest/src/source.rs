@@ -6,23 +6,31 @@ use std::sync::Arc;
 use driveloop_lake::{Listed, ObjectEntry, Store, Unlisted, digest};
 use futures::TryStreamExt as _;
 
+use crate::apart::Apart;
 use crate::blob::Blobs;
 use crate::decoded::DecodedDrive;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::sink::DriveSink;
-use crate::topics::Apart;
 
 /// The files of one drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DriveFiles {
     /// Where it lies in the source: the folder or the file.
     pub(crate) path: String,
+    /// Which drive of those that lie there it is, where there are several.
+    pub(crate) part: Option<String>,
     /// Its files, by path.
     pub(crate) files: Vec<ObjectEntry>,
 }
 
 impl DriveFiles {
+    /// The only drive at a path.
+    pub(crate) fn new(path: String, files: Vec<ObjectEntry>) -> Self {
+        let part = None;
+        Self { path, part, files }
+    }
+
     /// Bytes of all files.
     pub(crate) fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
@@ -36,9 +44,11 @@ impl DriveFiles {
         }
     }
 
-    /// Where the drive lies, as an absolute URI: [`Store::open`] leads back by it.
+    /// Where the drive lies, as an absolute URI: [`Store::open`] leads back by it. The fragment is the part.
     pub(crate) fn uri(&self, store: &Store) -> String {
-        store.object_url(&self.path).to_string()
+        let mut url = store.object_url(&self.path);
+        url.set_fragment(self.part.as_deref());
+        url.to_string()
     }
 
     /// The path of a file, below the drive's own.

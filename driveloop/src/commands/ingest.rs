@@ -1,9 +1,12 @@
 //! `driveloop ingest`: logs to tables.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use driveloop_ingest::{DatabaseFile, DriveOutcome, IngestOptions, IngestReport, ingest};
+use driveloop_ingest::{
+    DEFAULT_MAPPING, DatabaseFile, DriveOutcome, IngestOptions, IngestReport, ingest,
+};
 
 use crate::Exit;
 use crate::context::{Context, run_id};
@@ -16,7 +19,11 @@ use crate::words::count;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Logs: a folder, a file or an object-store prefix; searched with everything below it.
-    source: String,
+    #[arg(required_unless_present = "print_mapping")]
+    source: Option<String>,
+    /// Print the built-in mapping of topics to tables, to start one of your own from, and read nothing.
+    #[arg(long)]
+    print_mapping: bool,
     /// Drives read at once.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
@@ -36,10 +43,15 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
+    if args.print_mapping {
+        std::io::stdout().write_all(DEFAULT_MAPPING.as_bytes())?;
+        return Ok(Exit::Done);
+    }
+    let source = args.source.as_deref().unwrap_or_default();
     let lake = context.lake().await?;
     let options = options(args)?;
-    let view = View::new(&args.source);
-    let report = ingest(&lake, &args.source, &options, &|event| view.show(event)).await?;
+    let view = View::new(source);
+    let report = ingest(&lake, source, &options, &|event| view.show(event)).await?;
     let elapsed = view.finish();
     table(context, &report)?;
     conclude(&report, elapsed);
@@ -47,7 +59,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
         report.committed() + report.already_there() > 0,
         "of {} at `{}`, none can be read",
         count(report.drives.len(), "drive"),
-        args.source
+        source
     );
     Ok(if report.has_losses() {
         Exit::WithLoss

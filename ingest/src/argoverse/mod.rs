@@ -72,7 +72,7 @@ impl LogSource for Argoverse2 {
         *files = left;
         drives
             .into_iter()
-            .map(|(path, files)| DriveFiles { path, files })
+            .map(|(path, files)| DriveFiles::new(path, files))
             .collect()
     }
 
@@ -86,7 +86,7 @@ impl LogSource for Argoverse2 {
         blobs: &Blobs,
         limits: &Limits,
         sink: &mut dyn DriveSink,
-        _apart: Option<&crate::topics::Apart>,
+        _apart: Option<&crate::apart::Apart>,
     ) -> Result<DecodedDrive> {
         let mut out = DecodedDrive {
             about: about(drive),

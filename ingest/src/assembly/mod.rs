@@ -16,6 +16,7 @@ use crate::facts::Facts as _;
 use crate::findings::Found;
 use crate::frames::{FrameNames, Frames, Naming, TransformError};
 use crate::limits::Limits;
+use crate::refused::Refused;
 use crate::sink::DriveSink;
 use driveloop_schemas::pose::Pose;
 
@@ -175,50 +176,6 @@ impl<'a> Assembly<'a> {
                 let why = "no sensor, object or pose of the log is placed by these transforms";
                 self.unused(&topic, messages, None, why);
             }
-        }
-    }
-}
-
-/// Why a record is not stored.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    pub(crate) check: &'static str,
-    pub(crate) severity: Severity,
-    pub(crate) reason: String,
-}
-
-impl Refused {
-    /// A message without a usable value that its table needs.
-    pub(crate) fn field(path: &str) -> Self {
-        Self::error(
-            "message_damaged",
-            format!("expected a usable field `{path}`, got none"),
-        )
-    }
-
-    pub(crate) fn error(check: &'static str, reason: String) -> Self {
-        Self {
-            check,
-            severity: Severity::Error,
-            reason,
-        }
-    }
-
-    pub(crate) fn info(check: &'static str, reason: String) -> Self {
-        Self {
-            check,
-            severity: Severity::Info,
-            reason,
-        }
-    }
-
-    pub(crate) fn duplicate(stamp_ns: i64) -> Self {
-        let reason =
-            format!("expected one record a stamp, got another at {stamp_ns}; the first was kept");
-        Self {
-            check: "duplicate_stamp",
-            severity: Severity::Warning,
-            reason,
         }
     }
 }

@@ -4,13 +4,14 @@ use driveloop_schemas::pose::Pose;
 use driveloop_schemas::time::NS_PER_S;
 use driveloop_schemas::{EgoState, Severity};
 
-use super::{Assembly, Refused};
+use super::Assembly;
 use crate::ego::{EgoSample, EgoTrack};
 use crate::facts::span_of;
 use crate::findings::Found;
 use crate::frames::{FrameNames, Route, is_odometry_frame, plain};
 use crate::motion::HALF_WINDOW_NS;
 use crate::quality::check_pose_jumps;
+use crate::refused::Refused;
 use crate::stamps::FirstOfStamp;
 
 /// Poses of the ego from one topic, each stamp once.

@@ -23,13 +23,13 @@ use std::sync::Arc;
 
 use driveloop_lake::ObjectEntry;
 
+use crate::apart::Apart;
 use crate::blob::Blobs;
 use crate::decoded::DecodedDrive;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::sink::DriveSink;
 use crate::source::{DriveFiles, LogSource, Parts};
-use crate::topics::Apart;
 use dataset::Dataset;
 
 const FORMAT: &str = "nuscenes";
@@ -70,10 +70,8 @@ impl LogSource for NuScenes {
                 let rest = file.path.strip_prefix(root);
                 root.is_empty() || rest.is_some_and(|rest| rest.starts_with('/'))
             };
-            DriveFiles {
-                path: folder.clone(),
-                files: ours.iter().filter(is_below).cloned().collect(),
-            }
+            let files = ours.iter().filter(is_below).cloned().collect();
+            DriveFiles::new(folder.clone(), files)
         });
         let drives = drives.collect();
         *files = left;
@@ -102,12 +100,13 @@ impl LogSource for NuScenes {
         let scenes = dataset.scenes.iter().zip(indexed.files);
         let drives: Vec<_> = scenes
             .map(|(scene, files)| DriveFiles {
-                path: format!("{folder}#{}", scene.token),
+                path: folder.to_owned(),
+                part: Some(scene.token.clone()),
                 files,
             })
             .collect();
-        let paths = drives.iter().map(|drive| drive.path.clone());
-        let numbers = paths.zip(0..).collect();
+        let tokens = dataset.scenes.iter().map(|scene| scene.token.clone());
+        let numbers = tokens.zip(0..).collect();
         Ok(Some(Parts {
             format: Arc::new(Scenes { dataset, numbers }),
             drives,
@@ -133,7 +132,8 @@ impl LogSource for NuScenes {
 
 impl Scenes {
     fn number(&self, drive: &DriveFiles) -> Result<u32> {
-        let number = self.numbers.get(&drive.path).copied();
+        let token = drive.part.as_ref();
+        let number = token.and_then(|token| self.numbers.get(token).copied());
         number.ok_or_else(|| unparted(drive))
     }
 }

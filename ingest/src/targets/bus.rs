@@ -1,6 +1,6 @@
 //! Frames of vehicle buses, and what databases make of them.
 
-use super::{Message, Taken, Target};
+use super::target::{Message, Taken, Target};
 use crate::assembly::Assembly;
 use crate::encoding::wants::{Bytes, Integer, MESSAGE, Number, Wants};
 use crate::error::Result;

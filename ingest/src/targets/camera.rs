@@ -3,13 +3,14 @@
 use driveloop_schemas::time::Day;
 use driveloop_schemas::{CameraFrame, LogId, Severity};
 
-use super::{Message, Taken, Target};
-use crate::assembly::{Assembly, Refused};
+use super::target::{Message, Taken, Target};
+use crate::assembly::Assembly;
 use crate::encoding::wants::{Bytes, MESSAGE, Text, Wants};
 use crate::error::Result;
 use crate::findings::Found;
 use crate::frame::image_header;
 use crate::media::Media;
+use crate::refused::Refused;
 use crate::stamps::FirstOfStamp;
 
 /// `sensor_msgs/msg/CompressedImage`: the image as it is, without the message around it.

@@ -1,12 +1,13 @@
 //! Poses of the ego.
 
 use super::slots::PoseSlots;
-use super::{Message, Taken, Target};
-use crate::assembly::{Assembly, Poses, Refused, Stated};
+use super::target::{Message, Taken, Target};
+use crate::assembly::{Assembly, Poses, Stated};
 use crate::ego::EgoSample;
 use crate::encoding::wants::{MESSAGE, Number, Text, Wants};
 use crate::error::Result;
 use crate::frames::plain;
+use crate::refused::Refused;
 
 /// Faster than anything that drives, in metres or radians per second: such numbers are none.
 const RATE_MAX: f64 = 1e4;

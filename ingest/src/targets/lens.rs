@@ -1,10 +1,11 @@
 //! Lenses of cameras.
 
-use super::{Message, Taken, Target};
-use crate::assembly::{Assembly, Lens, Refused};
+use super::target::{Message, Taken, Target};
+use crate::assembly::{Assembly, Lens};
 use crate::encoding::wants::{Integer, List, MESSAGE, Number, Text, Wants};
 use crate::error::Result;
 use crate::frames::plain;
+use crate::refused::Refused;
 
 /// Coefficients of a lens at most; the largest model of ROS has 14.
 const COEFFICIENTS_MAX: usize = 32;

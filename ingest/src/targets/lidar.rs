@@ -3,11 +3,12 @@
 use driveloop_schemas::time::Day;
 use driveloop_schemas::{LidarSweep, LogId};
 
-use super::{Message, Taken, Target};
-use crate::assembly::{Assembly, Refused};
+use super::target::{Message, Taken, Target};
+use crate::assembly::Assembly;
 use crate::encoding::wants::{Integer, MESSAGE, Text, Wants};
 use crate::error::Result;
 use crate::media::Media;
+use crate::refused::Refused;
 use crate::stamps::FirstOfStamp;
 
 /// `sensor_msgs/msg/PointCloud2`: the whole message, since its head says what the points are.

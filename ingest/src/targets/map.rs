@@ -5,11 +5,12 @@ use driveloop_schemas::{Lane, LogId, MapArea};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{Message, Taken, Target};
-use crate::assembly::{Assembly, Refused};
+use super::target::{Message, Taken, Target};
+use crate::assembly::Assembly;
 use crate::encoding::wants::{MESSAGE, Text, Wants};
 use crate::error::Result;
 use crate::polyline;
+use crate::refused::Refused;
 
 #[derive(Deserialize)]
 struct Map {

@@ -2,6 +2,7 @@
 //!
 //! Targets know neither the container that a message lay in nor the encoding that it was written in.
 
+mod asked;
 mod bus;
 mod camera;
 mod ego;
@@ -12,77 +13,14 @@ mod objects;
 mod position;
 mod signals;
 mod slots;
+mod target;
 mod transforms;
 
-use serde::Deserialize;
-
-use crate::assembly::{Assembly, ObjectsRank, Refused};
-use crate::encoding::cdr::Row;
+use crate::assembly::{Assembly, ObjectsRank};
 use crate::encoding::wants::Wants;
-use crate::error::Result;
 
-pub(crate) use signals::Values;
-
-/// A message on its way to its target.
-pub(crate) struct Message<'m> {
-    pub(crate) topic: &'m str,
-    /// Its message type.
-    pub(crate) schema: &'m str,
-    pub(crate) stamp_ns: i64,
-    /// Stamps of the earlier messages of the topic, in the order of the log.
-    pub(crate) earlier_ns: &'m [i64],
-    pub(crate) row: Row<'m>,
-    /// The message as it was written.
-    pub(crate) data: &'m [u8],
-}
-
-/// Whether a message became part of the drive.
-pub(crate) type Taken = std::result::Result<(), Refused>;
-
-/// What the messages of a topic become.
-pub(crate) trait Target {
-    /// Takes a message. The outer error is that of the lake.
-    fn take(&mut self, message: &Message<'_>, drive: &mut Assembly<'_>) -> Result<Taken>;
-
-    /// Hands over what was gathered, once the log was read.
-    fn finish(self: Box<Self>, _topic: &str, _drive: &mut Assembly<'_>) {}
-}
-
-/// The targets, as a mapping names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
-    EgoState,
-    EgoPose,
-    /// Mappings of earlier versions say what kind of transforms a topic has.
-    #[serde(alias = "ego_transform")]
-    Transform,
-    StaticTransform,
-    CameraInfo,
-    GeoPosition,
-    TrackedObjects,
-    PredictedObjects,
-    DetectedObjects,
-    Detections,
-    Signal,
-    /// Mappings of the first version say `can_frame`.
-    #[serde(alias = "can_frame")]
-    BusFrame,
-    CameraFrame,
-    LidarSweep,
-    Map,
-    /// The topic is passed over.
-    Nothing,
-}
-
-/// What a mapping says of a topic, besides its stamp.
-pub(crate) struct Asked<'a> {
-    pub(crate) kind: Kind,
-    pub(crate) topic: &'a str,
-    /// The field with the stamp, for targets that take every field but that.
-    pub(crate) stamp: &'a str,
-    pub(crate) values: &'a Values,
-}
+pub(crate) use asked::{Asked, Kind, Values};
+pub(crate) use target::{Message, Target};
 
 /// Makes the target of a topic; says which fields it wants. The error says which of them the messages lack.
 pub(crate) fn target(

@@ -1,9 +1,10 @@
 //! Positions on the globe.
 
-use super::{Message, Taken, Target};
-use crate::assembly::{Assembly, Fix, Refused};
+use super::target::{Message, Taken, Target};
+use crate::assembly::{Assembly, Fix};
 use crate::encoding::wants::{Integer, MESSAGE, Number, Wants};
 use crate::error::Result;
+use crate::refused::Refused;
 
 /// `sensor_msgs/msg/NavSatFix`: degrees (WGS 84), metres above the ellipsoid.
 pub(super) struct Positions {

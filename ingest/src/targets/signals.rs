@@ -1,72 +1,20 @@
 //! Numbers and texts of messages, a row each.
 
 use driveloop_schemas::Severity;
-use serde::Deserialize;
 
-use super::{Asked, Message, Taken, Target};
-use crate::assembly::{Assembly, Refused};
+use super::asked::{Asked, Values};
+use super::target::{Message, Taken, Target};
+use crate::assembly::Assembly;
 use crate::encoding::cdr::Row;
 use crate::encoding::wants::{Integer, MESSAGE, Number, Text, Wants};
 use crate::error::Result;
 use crate::facts::SeriesId;
 use crate::findings::Found;
+use crate::refused::Refused;
 use crate::stamps::FirstOfStamp;
 
 /// Up to here a double holds every whole number.
 const EXACT_MAX: u64 = 1 << 53;
-
-/// A field that becomes a signal.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Field {
-    pub(crate) path: String,
-    pub(crate) unit: Option<String>,
-}
-
-/// The fields of a message that become signals.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum Values {
-    /// None: the rule is for another table.
-    #[default]
-    None,
-    /// Every number, or truth value, that lies in no list.
-    All,
-    /// These.
-    Listed(Vec<Field>),
-}
-
-impl Values {
-    /// The fields that are named.
-    pub(crate) fn listed(&self) -> &[Field] {
-        match self {
-            Self::Listed(fields) => fields,
-            Self::None | Self::All => &[],
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Values {
-    fn deserialize<D: serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> std::result::Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected \"all\" or a list of fields")]
-        enum Written {
-            Word(Word),
-            Listed(Vec<Field>),
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        enum Word {
-            All,
-        }
-        Ok(match Written::deserialize(deserializer)? {
-            Written::Word(Word::All) => Self::All,
-            Written::Listed(fields) if fields.is_empty() => Self::None,
-            Written::Listed(fields) => Self::Listed(fields),
-        })
-    }
-}
 
 /// Fields that become signals, each with its series.
 pub(super) struct Signals {

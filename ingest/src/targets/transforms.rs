@@ -3,11 +3,12 @@
 use driveloop_schemas::Severity;
 
 use super::slots::PoseSlots;
-use super::{Message, Taken, Target};
-use crate::assembly::{Assembly, Refused};
+use super::target::{Message, Taken, Target};
+use crate::assembly::Assembly;
 use crate::encoding::wants::{Integer, List, MESSAGE, Text, Wants};
 use crate::error::Result;
 use crate::findings::Found;
+use crate::refused::Refused;
 use crate::stamps::stamp_ns;
 
 /// `tf2_msgs/msg/TFMessage`: transforms of which each has its own stamp. What cannot be used of one costs that one.

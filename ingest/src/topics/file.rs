@@ -5,7 +5,8 @@ use std::sync::Arc;
 use driveloop_lake::ObjectEntry;
 
 use super::reader::Reader;
-use super::{Apart, METADATA, TopicOptions};
+use super::{METADATA, TopicOptions};
+use crate::apart::Apart;
 use crate::assembly::Assembly;
 use crate::blob::Blobs;
 use crate::container::{bag, mcap};
@@ -68,10 +69,7 @@ impl LogSource for File {
             .partition(|file| has_extension(&file.path, self.extension()));
         *files = left;
         ours.into_iter()
-            .map(|file| DriveFiles {
-                path: file.path.clone(),
-                files: vec![file],
-            })
+            .map(|file| DriveFiles::new(file.path.clone(), vec![file]))
             .collect()
     }
 

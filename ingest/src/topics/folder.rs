@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use driveloop_lake::ObjectEntry;
 
+use super::TopicOptions;
 use super::file::{numbered, said};
 use super::reader::Reader;
-use super::{Apart, TopicOptions};
+use crate::apart::Apart;
 use crate::blob::Blobs;
 use crate::container::rosbag2::{METADATA_BYTES_MAX, METADATA_FILE, Recording, is_part, order};
 use crate::container::{Damage, Visitor as _, mcap, sqlite};
@@ -60,7 +61,7 @@ impl LogSource for Folder {
         files.retain(|file| !(is_ours(file) && folders.contains_key(&folder_of(&file.path))));
         let drive = |(path, mut files): (String, Vec<ObjectEntry>)| {
             files.sort_by_key(|file| order(&file.path));
-            DriveFiles { path, files }
+            DriveFiles::new(path, files)
         };
         folders.into_iter().map(drive).collect()
     }

@@ -3,7 +3,6 @@
 //! Messages are decoded by the definitions that the log carries, so that a message type of another version is read by its field names;
 //! the mapping says which topic becomes which table. A file that is torn or damaged gives what is sound, and findings for the rest.
 
-mod apart;
 mod file;
 mod folder;
 mod mapping;
@@ -14,7 +13,6 @@ mod stamp;
 use crate::dbc::Buses;
 use crate::error::Result;
 
-pub(crate) use apart::Apart;
 pub(crate) use file::File;
 pub(crate) use folder::Folder;
 pub use mapping::DEFAULT_MAPPING;

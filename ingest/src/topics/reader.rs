@@ -7,9 +7,9 @@ use std::io::Read as _;
 use driveloop_schemas::Severity;
 
 use super::TopicOptions;
-use super::apart::{Apart, Witness};
 use super::plan::Plan;
-use crate::assembly::{Assembly, Refused};
+use crate::apart::{Apart, Witness};
+use crate::assembly::Assembly;
 use crate::container::{Channel, Damage, RawMessage, Visitor};
 use crate::decoded::DecodedDrive;
 use crate::encoding::cdr::Slots;
@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::findings::Found;
 use crate::limits::Limits;
 use crate::quality::{ClockOffset, check_coverage, check_stamps};
+use crate::refused::Refused;
 use crate::targets::Message;
 
 /// The first bytes of a frame of Zstandard (RFC 8878).

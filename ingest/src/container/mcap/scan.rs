@@ -41,12 +41,11 @@ pub(crate) fn scan(
         input.hash();
     }
     input.consume(mcap::MAGIC.len() as u64)?;
-    let message_count = summary.message_count;
     let mut walk = Walk::start(limits, visitor, summary, input.offset());
     while walk.next(&mut input)? {}
     walk.flush();
-    if let Some(count) = message_count {
-        visitor.counted(&file.path, count);
+    if let Some(count) = walk.message_count {
+        walk.visitor.counted(&file.path, count);
     }
     Ok(())
 }

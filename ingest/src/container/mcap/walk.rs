@@ -47,6 +47,8 @@ pub(crate) struct Walk<'a> {
     chunks: BTreeMap<u64, u64>,
     /// A chunk that was lost; the message indexes behind it say how many messages it had.
     pub(crate) lost: Option<Damage>,
+    /// How many messages the log says it has.
+    pub(super) message_count: Option<u64>,
     /// Whether any damage was met.
     pub(crate) damaged: bool,
     /// Up to where the file is known to be framed as it was read.
@@ -69,6 +71,7 @@ impl<'a> Walk<'a> {
             declarations: summary.declarations,
             chunks: summary.chunks,
             lost: None,
+            message_count: summary.message_count,
             damaged: false,
             trusted,
             after_data: false,
@@ -190,6 +193,8 @@ impl Walk<'_> {
         match opcode {
             op::CHUNK => return self.chunk(body, at),
             op::FOOTER => self.after_data = true,
+            // Of a summary that is not believed as a whole: the count says at least what the log once had.
+            op::STATISTICS => self.message_count = Fields(body).u64().or(self.message_count),
             op::MESSAGE | op::SCHEMA | op::CHANNEL if !self.after_data => {
                 self.inner(opcode, body, at)?;
             }

@@ -6,13 +6,14 @@ use driveloop_schemas::Severity;
 
 use self::classes::Class;
 use super::slots::PoseSlots;
-use super::{Message, Taken, Target};
+use super::target::{Message, Taken, Target};
 use crate::actors::{Actor, Sighting, SightingId};
-use crate::assembly::{Assembly, ObjectsRank, Refused};
+use crate::assembly::{Assembly, ObjectsRank};
 use crate::encoding::cdr::Row;
 use crate::encoding::wants::{Bytes, Integer, List, MESSAGE, Number, Scope, Text, Wants};
 use crate::error::Result;
 use crate::findings::Found;
+use crate::refused::Refused;
 
 /// Larger than any extent, speed or acceleration on a road: such numbers are none.
 const MAGNITUDE_MAX: f64 = 1e6;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use driveloop_schemas::Severity;
 use driveloop_schemas::time::{NS_PER_S, seconds_between};
 
-use crate::assembly::Refused;
+use crate::refused::Refused;
 
 /// No drive is longer: what lies further from its middle is of another clock, or of none.
 const DRIVE_NS: i64 = 86_400 * NS_PER_S;
@@ -22,7 +22,7 @@ pub(crate) struct Apart {
 impl Apart {
     /// Looks at the stamps of each topic, and whether it says where the ego was: those topics say which time is the drive's, else all
     /// do. `None` where everything lies within a day.
-    pub(super) fn of<'a>(
+    pub(crate) fn of<'a>(
         topics: impl Iterator<Item = (&'a str, &'a [i64], Witness)> + Clone,
     ) -> Option<Self> {
         let of_ego = topics
@@ -49,7 +49,7 @@ impl Apart {
     }
 
     /// Why a record is not the drive's, where it is not.
-    pub(super) fn refusal(&self, topic: &str, stamp_ns: i64) -> Option<Refused> {
+    pub(crate) fn refusal(&self, topic: &str, stamp_ns: i64) -> Option<Refused> {
         let (first, last) = self.within_ns;
         if (first..=last).contains(&stamp_ns) {
             return None;
@@ -76,7 +76,7 @@ impl Apart {
 
 /// What the stamps of a topic are worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Witness {
+pub(crate) enum Witness {
     Ego,
     Other,
 }

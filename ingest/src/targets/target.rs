@@ -1,0 +1,31 @@
+//! What every target is.
+
+use crate::assembly::Assembly;
+use crate::encoding::cdr::Row;
+use crate::error::Result;
+use crate::refused::Refused;
+
+/// A message on its way to its target.
+pub(crate) struct Message<'m> {
+    pub(crate) topic: &'m str,
+    /// Its message type.
+    pub(crate) schema: &'m str,
+    pub(crate) stamp_ns: i64,
+    /// Stamps of the earlier messages of the topic, in the order of the log.
+    pub(crate) earlier_ns: &'m [i64],
+    pub(crate) row: Row<'m>,
+    /// The message as it was written.
+    pub(crate) data: &'m [u8],
+}
+
+/// Whether a message became part of the drive.
+pub(crate) type Taken = std::result::Result<(), Refused>;
+
+/// What the messages of a topic become.
+pub(crate) trait Target {
+    /// Takes a message. The outer error is that of the lake.
+    fn take(&mut self, message: &Message<'_>, drive: &mut Assembly<'_>) -> Result<Taken>;
+
+    /// Hands over what was gathered, once the log was read.
+    fn finish(self: Box<Self>, _topic: &str, _drive: &mut Assembly<'_>) {}
+}
