@@ -9,6 +9,7 @@
 )]
 
 mod argoverse;
+mod bags;
 mod bus_log;
 mod buses;
 mod cases;
