@@ -10,9 +10,12 @@ use crate::facts::span_of;
 use crate::findings::Found;
 use crate::frames::{FrameNames, Route, is_odometry_frame, plain};
 use crate::motion::HALF_WINDOW_NS;
-use crate::quality::check_pose_jumps;
+use crate::quality::{check_pose_jumps, check_stamps};
 use crate::refused::Refused;
 use crate::stamps::FirstOfStamp;
+
+/// What findings about a way of transforms are about.
+const TRANSFORMS: &str = "/tf";
 
 /// Poses of the ego from one topic, each stamp once.
 pub(crate) struct Poses {
@@ -108,7 +111,10 @@ impl Assembly<'_> {
             }
             return self.way_on_the_globe();
         };
-        let subject = chosen.topic.clone().unwrap_or_else(|| "/tf".to_owned());
+        let subject = chosen
+            .topic
+            .clone()
+            .unwrap_or_else(|| TRANSFORMS.to_owned());
         let samples = match chosen.topic.as_ref().and_then(|topic| topics.get(topic)) {
             Some(poses) => self.brought(&chosen, &subject, poses),
             None => self.from_transforms(&chosen),
@@ -249,6 +255,7 @@ impl Assembly<'_> {
     fn from_transforms(&mut self, chosen: &Candidate) -> Vec<(i64, EgoSample)> {
         let route = &chosen.fixed_from_parent;
         let stamps = self.frames.stamps(route);
+        check_stamps(&mut self.out.findings, TRANSFORMS, &stamps);
         let poses = stamps.into_iter().filter_map(|stamp_ns| {
             let (map_from_ego, _) = self.frames.at(route, stamp_ns)?;
             let sample = EgoSample {

@@ -112,8 +112,6 @@ fn message(parts: &mut Parts<'_, '_>) -> Result<u64, FaultReason> {
 }
 
 fn value<'t>(parts: &mut Parts<'_, 't>) -> Result<&'t str, FaultReason> {
-    match parts.text("a value") {
-        Ok(text) => Ok(text),
-        Err(_) => parts.word("a value"),
-    }
+    let text = parts.text("a value");
+    text.or_else(|_| parts.word("a value"))
 }

@@ -168,7 +168,7 @@ impl CanDatabase {
         let own = self.by_identifier.get(&(can_id, is_extended)).copied();
         own.or_else(|| {
             let group = is_extended.then(|| Group::of(can_id))?;
-            closest(self.groups.get(&group.number)?, &group)
+            closest(self.groups.get(&group.number)?, group)
         })
     }
 

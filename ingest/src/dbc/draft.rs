@@ -256,7 +256,7 @@ impl<'t> Draft<'t> {
             let range = words_of(range, "");
             let ends = range.split_once('-').unwrap_or((&range, &range));
             match (ends.0.parse(), ends.1.parse()) {
-                (Ok(first), Ok(last)) => Ok((first, last)),
+                (Ok(first), Ok(last)) if first <= last => Ok((first, last)),
                 _ => Err(syntax("ranges such as 0-3", &range)),
             }
         });

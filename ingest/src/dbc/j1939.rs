@@ -70,7 +70,7 @@ impl GroupAddress {
 
     /// How closely the address fits a frame of its group: a sender before any, then the frame's receiver, then all receivers.
     /// `None` where the frame is another sender's.
-    fn closeness(&self, group: &Group) -> Option<(bool, u8)> {
+    fn closeness(self, group: Group) -> Option<(bool, u8)> {
         if self.source.is_some_and(|source| source != group.source) {
             return None;
         }
@@ -85,7 +85,7 @@ impl GroupAddress {
 
 /// The message of a frame among those of its group: the closest. `None` where none fits, or several that are meant for
 /// others fit alike.
-pub(super) fn closest(messages: &[(GroupAddress, usize)], group: &Group) -> Option<usize> {
+pub(super) fn closest(messages: &[(GroupAddress, usize)], group: Group) -> Option<usize> {
     let close =
         |(address, message): &(GroupAddress, usize)| Some((address.closeness(group)?, *message));
     let mut best: Vec<_> = messages.iter().filter_map(close).collect();
@@ -131,7 +131,7 @@ mod tests {
             .into_iter()
             .zip(0..)
             .collect();
-        let of = |can_id| closest(&messages, &Group::of(can_id));
+        let of = |can_id| closest(&messages, Group::of(can_id));
         assert_eq!(of(0x0c00_0b03), Some(1), "its receiver");
         assert_eq!(of(0x0c00_0c03), Some(0), "all receivers");
         assert_eq!(of(0x1800_2921), Some(3), "sender and receiver");
@@ -141,7 +141,7 @@ mod tests {
             "the sender goes before the receiver"
         );
         let others = [messages[1], (GroupAddress::of(0x0c00_29fe), 4)];
-        assert_eq!(closest(&others, &Group::of(0x0c00_0c03)), None);
-        assert_eq!(closest(&others[..1], &Group::of(0x0c00_0c03)), Some(1));
+        assert_eq!(closest(&others, Group::of(0x0c00_0c03)), None);
+        assert_eq!(closest(&others[..1], Group::of(0x0c00_0c03)), Some(1));
     }
 }

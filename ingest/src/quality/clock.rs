@@ -21,7 +21,8 @@ pub(crate) struct ClockOffset {
 
 impl ClockOffset {
     /// Takes a message.
-    pub(crate) fn push(&mut self, stamp_ns: i64, log_time_ns: i64) {
+    pub(crate) fn push(&mut self, stamp_ns: i64, log_time: u64) {
+        let log_time_ns = i64::try_from(log_time).unwrap_or(i64::MAX);
         if log_time_ns.abs_diff(stamp_ns) <= OFFSET_MAX_NS {
             return;
         }
@@ -58,7 +59,7 @@ mod tests {
             let mut offset = ClockOffset::default();
             pairs
                 .iter()
-                .for_each(|(stamp, log)| offset.push(*stamp, *log));
+                .for_each(|(stamp, log)| offset.push(*stamp, u64::try_from(*log).unwrap()));
             let mut findings = Findings::default();
             offset.report(&mut findings, "/t");
             checks(findings)

@@ -5,7 +5,7 @@ use driveloop_schemas::{Lane, LogId, MapArea};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::target::{Message, Taken, Target};
+use super::target::{Message, Taken, Target, Timing};
 use crate::assembly::Assembly;
 use crate::encoding::wants::{MESSAGE, Text, Wants};
 use crate::error::Result;
@@ -59,6 +59,10 @@ impl Maps {
 }
 
 impl Target for Maps {
+    fn timing(&self) -> Timing {
+        Timing::OfContents
+    }
+
     fn take(&mut self, message: &Message<'_>, drive: &mut Assembly<'_>) -> Result<Taken> {
         let map: Map = match serde_json::from_str(message.row.text(self.text)) {
             Ok(map) => map,

@@ -20,7 +20,7 @@ use crate::assembly::{Assembly, ObjectsRank};
 use crate::encoding::wants::Wants;
 
 pub(crate) use asked::{Asked, Kind, Values};
-pub(crate) use target::{Message, Target};
+pub(crate) use target::{Message, Target, Timing};
 
 /// Makes the target of a topic; says which fields it wants. The error says which of them the messages lack.
 pub(crate) fn target(

@@ -18,6 +18,16 @@ pub(crate) struct Message<'m> {
     pub(crate) data: &'m [u8],
 }
 
+/// What the time of a message means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timing {
+    /// It is the time of what the message says.
+    OfMessage,
+    /// Nothing: what the message holds has stamps of its own, or holds for the whole drive. The time that it was logged at may be that
+    /// of another clock.
+    OfContents,
+}
+
 /// Whether a message became part of the drive.
 pub(crate) type Taken = std::result::Result<(), Refused>;
 
@@ -25,6 +35,11 @@ pub(crate) type Taken = std::result::Result<(), Refused>;
 pub(crate) trait Target {
     /// Takes a message. The outer error is that of the lake.
     fn take(&mut self, message: &Message<'_>, drive: &mut Assembly<'_>) -> Result<Taken>;
+
+    /// What the time of a message means.
+    fn timing(&self) -> Timing {
+        Timing::OfMessage
+    }
 
     /// Hands over what was gathered, once the log was read.
     fn finish(self: Box<Self>, _topic: &str, _drive: &mut Assembly<'_>) {}

@@ -3,7 +3,7 @@
 use driveloop_schemas::Severity;
 
 use super::slots::PoseSlots;
-use super::target::{Message, Taken, Target};
+use super::target::{Message, Taken, Target, Timing};
 use crate::assembly::Assembly;
 use crate::encoding::wants::{Integer, List, MESSAGE, Text, Wants};
 use crate::error::Result;
@@ -53,6 +53,10 @@ impl Transforms {
 }
 
 impl Target for Transforms {
+    fn timing(&self) -> Timing {
+        Timing::OfContents
+    }
+
     fn take(&mut self, message: &Message<'_>, drive: &mut Assembly<'_>) -> Result<Taken> {
         let mut taken = false;
         for transform in message.row.list(self.list) {

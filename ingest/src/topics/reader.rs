@@ -18,7 +18,7 @@ use crate::findings::Found;
 use crate::limits::Limits;
 use crate::quality::{ClockOffset, check_coverage, check_stamps};
 use crate::refused::Refused;
-use crate::targets::Message;
+use crate::targets::{Message, Timing};
 
 /// The first bytes of a frame of Zstandard (RFC 8878).
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
         let poses = &self.drive.poses;
         Apart::of(self.topics.iter().map(|topic| {
             let name = topic.channel.topic.as_str();
-            let witness = if poses.contains_key(name) || self.drive.transforms.contains_key(name) {
+            let witness = if poses.contains_key(name) {
                 Witness::Ego
             } else {
                 Witness::Other
@@ -163,21 +163,21 @@ impl<'a> Reader<'a> {
         let stamped = stamp
             .as_ref()
             .map_or(Ok(None), |stamp| stamp.of_message(&row));
-        let stamp_ns = match in_range(stamped, message.log_time) {
+        let stamp_ns = in_range(stamped, message.log_time);
+        let timing = target.timing();
+        let apart = self.apart.filter(|_| timing == Timing::OfMessage);
+        let stamp_ns = match stamp_ns.and_then(|stamp_ns| own(stamp_ns, name, apart)) {
             Ok(stamp_ns) => stamp_ns,
             Err(refused) => {
                 drive.refuse(name, None, refused);
                 return Ok(());
             }
         };
-        if let Some(refused) = self.apart.and_then(|apart| apart.refusal(name, stamp_ns)) {
-            drive.refuse(name, None, refused);
-            return Ok(());
+        if timing == Timing::OfMessage {
+            topic.clock.push(stamp_ns, message.log_time);
+            let (first, last) = self.span_ns.unwrap_or((stamp_ns, stamp_ns));
+            self.span_ns = Some((first.min(stamp_ns), last.max(stamp_ns)));
         }
-        let log_time_ns = i64::try_from(message.log_time).unwrap_or(i64::MAX);
-        topic.clock.push(stamp_ns, log_time_ns);
-        let (first, last) = self.span_ns.unwrap_or((stamp_ns, stamp_ns));
-        self.span_ns = Some((first.min(stamp_ns), last.max(stamp_ns)));
         let done = target.take(
             &Message {
                 topic: name,
@@ -189,7 +189,9 @@ impl<'a> Reader<'a> {
             },
             drive,
         )?;
-        topic.stamps_ns.push(stamp_ns);
+        if timing == Timing::OfMessage {
+            topic.stamps_ns.push(stamp_ns);
+        }
         match done {
             Ok(()) => drive.out.records_used += 1,
             Err(refused) => drive.refuse(name, Some(stamp_ns), refused),
@@ -360,6 +362,14 @@ fn unpacked<'m>(data: &'m [u8], limits: &Limits) -> Result<Cow<'m, [u8]>, String
         ));
     }
     Ok(Cow::Owned(unpacked))
+}
+
+/// A stamp of the drive's own time; the error is for one of another.
+fn own(stamp_ns: i64, topic: &str, apart: Option<&Apart>) -> Result<i64, Refused> {
+    match apart.and_then(|apart| apart.refusal(topic, stamp_ns)) {
+        Some(refused) => Err(refused),
+        None => Ok(stamp_ns),
+    }
 }
 
 /// The stamp of a message, else the time at which it was logged.

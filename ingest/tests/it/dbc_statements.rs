@@ -170,13 +170,14 @@ fn what_is_wrong_costs_itself_and_is_named() {
         ),
         (
             format!(
-                "{BMS}VAL_ 341 Volt one \"ONE\" ;\nBOO_ 7 X: 8 E\nSIG_VALTYPE_ 341 Volt : 7;\nBA_ \"VFrameFormat\" BO_ x 1;\n"
+                "{BMS}VAL_ 341 Volt one \"ONE\" ;\nBOO_ 7 X: 8 E\nSIG_VALTYPE_ 341 Volt : 7;\nBA_ \"VFrameFormat\" BO_ x 1;\nSG_MUL_VAL_ 341 Volt Curr 5-3;\n"
             ),
             vec![
                 (4, "VAL_", Loss::Statement),
                 (5, "BOO_", Loss::Statement),
                 (6, "SIG_VALTYPE_", Loss::Statement),
                 (7, "BA_", Loss::Statement),
+                (8, "SG_MUL_VAL_", Loss::Statement),
             ],
         ),
     ] {

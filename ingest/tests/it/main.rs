@@ -17,6 +17,7 @@ mod cdr;
 mod dbc;
 mod dbc_statements;
 mod feather;
+mod frames;
 mod idl;
 mod j1939;
 mod limits;
