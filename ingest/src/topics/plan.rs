@@ -7,6 +7,7 @@ use crate::container::Channel;
 use crate::encoding::definition;
 use crate::encoding::program::Programs;
 use crate::encoding::wants::Wants;
+use crate::refused::Refused;
 use crate::targets::{Asked, Kind, Target, Values, target};
 
 /// What to do with the messages of a channel.
@@ -22,6 +23,9 @@ pub(super) enum Plan {
     /// A table would take them, but they cannot be read.
     Unreadable(String),
 }
+
+/// A program, where the stamp is, and the target.
+type Decode<'p> = (&'p Programs, Option<&'p Stamp>, &'p mut dyn Target);
 
 impl Plan {
     /// Works out what to do with a channel. `steps` counts those of all programs of a log.
@@ -40,7 +44,7 @@ impl Plan {
         if rule.into == Kind::Nothing {
             return Self::Unmapped("a rule of the mapping passes over it".to_owned());
         }
-        match Self::decode(rule, channel, drive, steps) {
+        match Self::worked_out(rule, channel, drive, steps) {
             Ok(plan) => plan,
             // Whatever has numbers was asked for: what has none is not missed.
             Err(reason) if rule.values == Values::All => Self::Unmapped(reason),
@@ -48,7 +52,22 @@ impl Plan {
         }
     }
 
-    fn decode(
+    /// The parts that decode a message; the error says why none is.
+    pub(super) fn decode(&mut self) -> Result<Decode<'_>, Refused> {
+        match self {
+            Self::Decode {
+                program,
+                stamp,
+                target,
+            } => Ok((program, stamp.as_ref(), target.as_mut())),
+            Self::Unmapped(reason) => Err(Refused::info("unmapped_topic", reason.clone())),
+            Self::Unreadable(reason) => {
+                Err(Refused::error("unreadable_definition", reason.clone()))
+            }
+        }
+    }
+
+    fn worked_out(
         rule: &Rule,
         channel: &Channel,
         drive: &mut Assembly<'_>,

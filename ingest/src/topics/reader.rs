@@ -131,18 +131,9 @@ impl<'a> Reader<'a> {
             ..
         } = &topic.channel;
         let drive = &mut self.drive;
-        let (program, stamp, target) = match &mut topic.plan {
-            Plan::Decode {
-                program,
-                stamp,
-                target,
-            } => (program, stamp, target),
-            Plan::Unmapped(reason) => {
-                drive.refuse(name, None, Refused::info("unmapped_topic", reason.clone()));
-                return Ok(());
-            }
-            Plan::Unreadable(reason) => {
-                let refused = Refused::error("unreadable_definition", reason.clone());
+        let (program, stamp, target) = match topic.plan.decode() {
+            Ok(parts) => parts,
+            Err(refused) => {
                 drive.refuse(name, None, refused);
                 return Ok(());
             }
@@ -160,9 +151,7 @@ impl<'a> Reader<'a> {
                 return Ok(());
             }
         };
-        let stamped = stamp
-            .as_ref()
-            .map_or(Ok(None), |stamp| stamp.of_message(&row));
+        let stamped = stamp.map_or(Ok(None), |stamp| stamp.of_message(&row));
         let stamp_ns = in_range(stamped, message.log_time);
         let timing = target.timing();
         let apart = self.apart.filter(|_| timing == Timing::OfMessage);

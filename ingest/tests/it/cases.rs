@@ -312,11 +312,6 @@ async fn every_encapsulation_is_read() {
             close(&[state.y_m], &[7.0]);
         }
     }
-    let Some(case) = self::case("28-other-mcap") else {
-        return;
-    };
-    let (test, report) = ingested(&case.join("data/ros1")).await;
-    assert!(!test.rows::<EgoState>().await.is_empty(), "{report:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
