@@ -82,7 +82,7 @@ fn check_calibration(bench: &Bench) {
     let columns = "fx_px, fy_px, cx_px, cy_px, width_px, height_px, distortion_model, array_to_string(distortion, ' ')";
     assert_eq!(
         bench.cell(&format!("SELECT concat_ws(' ', {columns}) FROM calibration WHERE sensor = '/cam_front/image/compressed'")),
-        "1200.0 1210.0 960.5 540.5 1920 1080 plumb_bob -0.3 0.1 0.001 -0.002 0.05"
+        "1200.0 1210.0 960.5 540.5 1920 1080 radial -0.3 0.1 0.05 0.001 -0.002"
     );
     let (half_turn_rad, near) = (std::f64::consts::FRAC_PI_3, "< 1e-12");
     let (qw, qz) = (half_turn_rad.cos(), half_turn_rad.sin());
