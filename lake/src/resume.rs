@@ -65,6 +65,15 @@ impl Patience {
     }
 }
 
+/// A listing under way: the store, the prefix, the last name that came, what is still to come, and the bounds of asking again.
+type Listed<S> = (
+    Arc<S>,
+    Option<Path>,
+    Option<Path>,
+    BoxStream<'static, Result<ObjectMeta>>,
+    Patience,
+);
+
 /// The store below, and the bounds of asking again.
 #[derive(Debug)]
 pub(crate) struct Resumed<S> {
@@ -140,7 +149,7 @@ impl<S: ObjectStore> ObjectStore for Resumed<S> {
         } = found;
         let pieces = match payload {
             GetResultPayload::Stream(pieces) => pieces,
-            payload => {
+            payload @ GetResultPayload::File(..) => {
                 return Ok(GetResult {
                     payload,
                     meta,
@@ -212,13 +221,7 @@ impl<S: ObjectStore> Resumed<S> {
             inner,
             self.patience.clone(),
         );
-        let next = |(store, prefix, mut last, mut inner, mut patience): (
-            Arc<S>,
-            Option<Path>,
-            Option<Path>,
-            BoxStream<'static, Result<ObjectMeta>>,
-            Patience,
-        )| async move {
+        let next = |(store, prefix, mut last, mut inner, mut patience): Listed<S>| async move {
             loop {
                 match inner.try_next().await {
                     Ok(None) => return Ok(None),

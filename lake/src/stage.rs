@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray as _};
+use arrow::array::{ArrayRef, AsArray};
 use arrow::compute::{cast, partition};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -162,11 +162,7 @@ fn packs_of(batch: &RecordBatch) -> BTreeSet<String> {
     let packs = batch.column_by_name("pack");
     let packs = packs.and_then(|packs| cast(packs, &DataType::Utf8).ok());
     let mut names = BTreeSet::new();
-    for pack in packs
-        .iter()
-        .flat_map(|packs| packs.as_string::<i32>())
-        .flatten()
-    {
+    for pack in packs.iter().flat_map(AsArray::as_string::<i32>).flatten() {
         // Rows of a pack follow each other: most are passed over without a copy.
         if !names.contains(pack) {
             names.insert(pack.to_owned());

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::TryStreamExt as _;
 use object_store::path::Path as ObjectPath;
 use object_store::{
     MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
@@ -201,7 +202,6 @@ impl Store {
         if ["file", "memory"].contains(&self.url.scheme()) {
             return Ok(());
         }
-        use futures::TryStreamExt as _;
         match self.inner.list(Some(&self.prefix)).try_next().await {
             Ok(_) => Ok(()),
             Err(source @ object_store::Error::NotFound { .. }) => {

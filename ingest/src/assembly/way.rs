@@ -117,7 +117,7 @@ impl Assembly<'_> {
             .unwrap_or_else(|| TRANSFORMS.to_owned());
         let samples = match chosen.topic.as_ref().and_then(|topic| topics.get(topic)) {
             Some(poses) => self.brought(&chosen, &subject, poses),
-            None => self.from_transforms(&chosen),
+            None => self.along_transforms(&chosen),
         };
         self.say_how(&chosen, &subject, names);
         for (topic, poses) in &topics {
@@ -252,7 +252,7 @@ impl Assembly<'_> {
         samples
     }
 
-    fn from_transforms(&mut self, chosen: &Candidate) -> Vec<(i64, EgoSample)> {
+    fn along_transforms(&mut self, chosen: &Candidate) -> Vec<(i64, EgoSample)> {
         let route = &chosen.fixed_from_parent;
         let stamps = self.frames.stamps(route);
         check_stamps(&mut self.out.findings, TRANSFORMS, &stamps);

@@ -166,7 +166,7 @@ impl Walk<'_> {
         if left == 0 {
             return Ok(false);
         }
-        let head = match self.head(input, left)? {
+        let head = match Self::head(input, left)? {
             Ok(head) => head,
             Err(reason) => return self.broken(input, at, reason),
         };
@@ -220,7 +220,7 @@ impl Walk<'_> {
         Ok(true)
     }
 
-    fn head(&self, input: &mut Input<'_>, left: u64) -> Result<Result<Head, String>> {
+    fn head(input: &mut Input<'_>, left: u64) -> Result<Result<Head, String>> {
         let start = input.peek(4)?;
         let Some(fields) = start.first_chunk::<4>() else {
             return Ok(Err(format!(

@@ -1,4 +1,4 @@
-//! Parts of `rosbag2` in SQLite files, `.db3`: tables `topics` and `messages` (`rosbag2_storage_sqlite3`).
+//! Parts of `rosbag2` in `SQLite` files, `.db3`: tables `topics` and `messages` (`rosbag2_storage_sqlite3`).
 //!
 //! Newer versions carry the definitions of their message types in `message_definitions`; of older ones only types that are known by
 //! heart can be read.
@@ -77,7 +77,7 @@ pub(crate) fn scan(
     }
 }
 
-/// A path in a URI of SQLite.
+/// A path in a URI of `SQLite`.
 fn escaped(path: &Path) -> String {
     let text = path.to_string_lossy();
     text.replace('%', "%25")

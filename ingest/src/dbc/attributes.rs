@@ -85,14 +85,12 @@ impl<'t> Attributes<'t> {
         let own = self.format_of.get(&raw_id).copied();
         let usual = self.default_format.map(|format| self.format(format));
         let usual = usual.filter(|format| [J1939_FORMAT, EXTENDED_FORMAT].contains(format));
-        match own.map(|format| self.format(format)).or(usual) {
-            Some(format) => format == J1939_FORMAT,
-            None => {
-                let protocol = self.protocol.filter(|protocol| !protocol.is_empty());
-                let protocol = protocol.or(self.default_protocol);
-                protocol.is_some_and(|protocol| protocol.to_uppercase().contains("J1939"))
-            }
+        if let Some(format) = own.map(|format| self.format(format)).or(usual) {
+            return format == J1939_FORMAT;
         }
+        let protocol = self.protocol.filter(|protocol| !protocol.is_empty());
+        let protocol = protocol.or(self.default_protocol);
+        protocol.is_some_and(|protocol| protocol.to_uppercase().contains("J1939"))
     }
 
     /// The word of a value, which may be its number.

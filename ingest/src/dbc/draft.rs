@@ -294,7 +294,7 @@ impl<'t> SignalDraft<'t> {
         }
         let unit = parts.text("a unit").ok().filter(|unit| !unit.is_empty());
         // Receivers are names with commas between them; anything else is a line that has lost its keyword.
-        if parts.rest().iter().any(|token| *token == Token::Mark('@')) {
+        if parts.rest().contains(&Token::Mark('@')) {
             return Err(syntax("receivers", &parts.words()));
         }
         Ok(Self {

@@ -149,13 +149,13 @@ impl<'t> Iterator for Statements<'t> {
                     self.advance(1);
                     return Some(statement);
                 }
-                '"' => match self.quoted(keyword) {
-                    Some(text) => Token::Text(text),
-                    None => {
+                '"' => {
+                    let Some(text) = self.quoted(keyword) else {
                         statement.ending = Ending::OpenQuote;
                         return Some(statement);
-                    }
-                },
+                    };
+                    Token::Text(text)
+                }
                 mark if is_mark(mark) => {
                     self.advance(mark.len_utf8());
                     Token::Mark(mark)

@@ -118,17 +118,16 @@ impl Frames {
         frames_max: usize,
     ) -> Result<(), TransformError> {
         let pair = self.pair(parent, child, frames_max)?;
-        let at = match self.moving.get(&pair) {
-            Some(at) => *at,
-            None => {
-                let at = self.connect(Edge {
-                    parent: pair.0,
-                    child: pair.1,
-                    parent_from_child: Motion::Moving(PoseTrack::default()),
-                });
-                self.moving.insert(pair, at);
-                at
-            }
+        let at = if let Some(at) = self.moving.get(&pair) {
+            *at
+        } else {
+            let at = self.connect(Edge {
+                parent: pair.0,
+                child: pair.1,
+                parent_from_child: Motion::Moving(PoseTrack::default()),
+            });
+            self.moving.insert(pair, at);
+            at
         };
         if let Motion::Moving(track) = &mut self.edges[at].parent_from_child {
             track.push(stamp_ns, parent_from_child);
