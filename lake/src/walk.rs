@@ -105,7 +105,9 @@ fn unlisted(path: &DiskPath, prefix: &Path, reason: String) -> Met {
     let path = match Path::from_absolute_path(path) {
         Ok(path) => relative(&path, prefix),
         // Written as far as it can be, from the root of the disk: the name that is at fault may be that of a folder.
-        Err(_) => path.display().to_string().escape_debug().to_string(),
+        Err(_) => format!("{:?}", path.as_os_str())
+            .trim_matches('"')
+            .to_owned(),
     };
     Met::Unlisted(Unlisted { path, reason })
 }
