@@ -281,8 +281,3 @@ fn unreadable(file: &ObjectEntry, error: std::io::Error) -> Error {
         source: error.into(),
     }
 }
-
-/// BLAKE3 of some bytes, in hexadecimal.
-pub(crate) fn content_digest(bytes: &[u8]) -> String {
-    blake3::hash(bytes).to_hex().to_string()
-}

@@ -1,14 +1,11 @@
 //! Lidar sweeps and camera images: bytes unchanged, a row each.
 
 use driveloop_schemas::Severity;
-use driveloop_schemas::time::Day;
-use driveloop_schemas::{CameraFrame, LidarSweep, LogId};
 
 use super::{Log, feather};
-use crate::blob::content_digest;
 use crate::error::Result;
 use crate::findings::Found;
-use crate::frame::image_header;
+use crate::media::{self, Points};
 use crate::quality::{check_stamps, drop_stamp};
 use crate::sink::DriveSink;
 
@@ -88,37 +85,29 @@ impl Log<'_> {
         sink: &mut dyn DriveSink,
     ) -> Result<()> {
         let bytes = self.blobs.whole(file, self.limits.file_bytes_max)?;
-        let range = sink.append(sensor, &bytes)?;
-        let digest = content_digest(&bytes);
-        let points = match feather::count_rows(relative, bytes, self.limits) {
+        let count = match feather::count_rows(relative, bytes.clone(), self.limits) {
             Ok(rows) => Some(rows as i64),
             Err(error) => {
-                let found = Found::one(
-                    "unreadable_frame",
-                    Severity::Warning,
-                    relative,
-                    Some(stamp_ns),
-                );
+                let stamp = Some(stamp_ns);
+                let found = Found::one("unreadable_frame", Severity::Warning, relative, stamp);
                 self.out.findings.add(found, || {
                     format!("expected a feather table of points, got {error}")
                 });
                 None
             }
         };
-        self.out.facts.lidar_sweeps.push(LidarSweep {
-            log_id: LogId::default(),
-            day: Day(0),
+        let points = Points {
+            encoding: "arrow-ipc",
+            count,
+        };
+        let recording = media::Recording {
+            sensor,
             stamp_ns,
-            sensor: sensor.to_owned(),
-            pack: range.pack,
-            offset: range.offset,
-            length: range.length,
-            encoding: "arrow-ipc".to_owned(),
-            points,
-            digest,
-            privacy_state: "unprocessed".to_owned(),
-            composed: None,
-        });
+            subject: relative,
+            bytes: &bytes,
+        };
+        let (sweep, _) = recording.sweep(sink, points)?;
+        self.out.facts.lidar_sweeps.push(sweep);
         Ok(())
     }
 
@@ -131,39 +120,19 @@ impl Log<'_> {
         sink: &mut dyn DriveSink,
     ) -> Result<()> {
         let bytes = self.blobs.whole(file, self.limits.file_bytes_max)?;
-        let range = sink.append(sensor, &bytes)?;
-        let header = image_header(&bytes);
-        if header.is_none() {
-            let found = Found::one(
-                "unreadable_frame",
-                Severity::Warning,
-                relative,
-                Some(stamp_ns),
-            );
-            self.out.findings.add(found, || {
-                "expected the header of a JPEG or PNG image, got other bytes".to_owned()
-            });
-        }
         let suffix = if relative.ends_with(".png") {
             "png"
         } else {
             "jpeg"
         };
-        self.out.facts.camera_frames.push(CameraFrame {
-            log_id: LogId::default(),
-            day: Day(0),
+        let recording = media::Recording {
+            sensor,
             stamp_ns,
-            sensor: sensor.to_owned(),
-            pack: range.pack,
-            offset: range.offset,
-            length: range.length,
-            encoding: header.map_or(suffix, |header| header.encoding).to_owned(),
-            width_px: header.map(|header| header.width_px),
-            height_px: header.map(|header| header.height_px),
-            digest: content_digest(&bytes),
-            privacy_state: "unprocessed".to_owned(),
-            composed: None,
-        });
+            subject: relative,
+            bytes: &bytes,
+        };
+        let (frame, _) = recording.image(sink, &mut self.out.findings, suffix)?;
+        self.out.facts.camera_frames.push(frame);
         Ok(())
     }
 }

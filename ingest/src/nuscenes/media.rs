@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use driveloop_lake::ObjectEntry;
-use driveloop_schemas::time::Day;
-use driveloop_schemas::{CameraFrame, LidarSweep, LogId, Severity};
+use driveloop_schemas::Severity;
 
 use super::dataset::{Dataset, Modality, Recording};
-use crate::blob::{Blobs, content_digest};
+use crate::blob::Blobs;
 use crate::decoded::DecodedDrive;
 use crate::error::Result;
 use crate::findings::Found;
-use crate::frame::image_header;
 use crate::limits::Limits;
+use crate::media::{self, Points};
 use crate::quality::{check_stamps, drop_duplicate, drop_stamp};
 use crate::sink::DriveSink;
 use crate::source::DriveFiles;
@@ -87,7 +86,6 @@ impl Media<'_> {
         sink: &mut dyn DriveSink,
     ) -> Result<()> {
         let bytes = self.blobs.whole(file, self.limits.file_bytes_max)?;
-        let range = sink.append(sensor, &bytes)?;
         // A real PCD file begins with a comment or its version; what nuScenes calls `.pcd.bin` is points alone.
         let is_pcd = [&b"# .PCD"[..], b"VERSION"]
             .iter()
@@ -107,20 +105,15 @@ impl Media<'_> {
                 format!("expected points of five 32-bit floats, got {kind}")
             });
         }
-        out.facts.lidar_sweeps.push(LidarSweep {
-            log_id: LogId::default(),
-            day: Day(0),
+        let recording = media::Recording {
+            sensor,
             stamp_ns,
-            sensor: sensor.to_owned(),
-            pack: range.pack,
-            offset: range.offset,
-            length: range.length,
-            encoding: encoding.to_owned(),
-            points,
-            digest: content_digest(&bytes),
-            privacy_state: "unprocessed".to_owned(),
-            composed: None,
-        });
+            subject: &file.path,
+            bytes: &bytes,
+        };
+        let count = points;
+        let (sweep, _) = recording.sweep(sink, Points { encoding, count })?;
+        out.facts.lidar_sweeps.push(sweep);
         Ok(())
     }
 
@@ -133,32 +126,16 @@ impl Media<'_> {
         sink: &mut dyn DriveSink,
     ) -> Result<()> {
         let bytes = self.blobs.whole(file, self.limits.file_bytes_max)?;
-        let range = sink.append(sensor, &bytes)?;
-        let header = image_header(&bytes);
-        if header.is_none() {
-            let (subject, stamp) = (file.path.as_str(), Some(stamp_ns));
-            let found = Found::one("unreadable_frame", Severity::Warning, subject, stamp);
-            out.findings.add(found, || {
-                "expected the header of a JPEG or PNG image, got other bytes".to_owned()
-            });
-        }
         let is_png = file.path.ends_with(".png");
         let by_name = if is_png { "png" } else { "jpeg" };
-        out.facts.camera_frames.push(CameraFrame {
-            log_id: LogId::default(),
-            day: Day(0),
+        let recording = media::Recording {
+            sensor,
             stamp_ns,
-            sensor: sensor.to_owned(),
-            pack: range.pack,
-            offset: range.offset,
-            length: range.length,
-            encoding: header.map_or(by_name, |header| header.encoding).to_owned(),
-            width_px: header.map(|header| header.width_px),
-            height_px: header.map(|header| header.height_px),
-            digest: content_digest(&bytes),
-            privacy_state: "unprocessed".to_owned(),
-            composed: None,
-        });
+            subject: &file.path,
+            bytes: &bytes,
+        };
+        let (frame, _) = recording.image(sink, &mut out.findings, by_name)?;
+        out.facts.camera_frames.push(frame);
         Ok(())
     }
 }

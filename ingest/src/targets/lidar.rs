@@ -1,13 +1,11 @@
 //! Point clouds.
 
-use driveloop_schemas::time::Day;
-use driveloop_schemas::{LidarSweep, LogId};
-
 use super::target::{Message, Taken, Target};
 use crate::assembly::Assembly;
 use crate::encoding::wants::{Integer, MESSAGE, Text, Wants};
 use crate::error::Result;
-use crate::media::Media;
+use crate::media::{Points, Recording};
+use crate::quality::FrozenPayloads;
 use crate::refused::Refused;
 use crate::stamps::FirstOfStamp;
 
@@ -16,7 +14,7 @@ pub(super) struct Sweeps {
     width: Option<Integer>,
     height: Option<Integer>,
     frame: Option<Text>,
-    media: Media,
+    frozen: FrozenPayloads,
     first: FirstOfStamp,
 }
 
@@ -26,7 +24,7 @@ impl Sweeps {
             width: wants.integer(MESSAGE, "width").ok(),
             height: wants.integer(MESSAGE, "height").ok(),
             frame: wants.text(MESSAGE, "header.frame_id").ok(),
-            media: Media::default(),
+            frozen: FrozenPayloads::default(),
             first: FirstOfStamp::default(),
         }
     }
@@ -41,29 +39,25 @@ impl Target for Sweeps {
         }
         let frame = self.frame.map_or("", |slot| message.row.text(slot));
         drive.sensors.record(topic, frame, stamp_ns);
-        let stored = self
-            .media
-            .store(drive.sink, (topic, stamp_ns), message.data)?;
+        let recording = Recording {
+            sensor: topic,
+            stamp_ns,
+            subject: topic,
+            bytes: message.data,
+        };
         let size = self.width.zip(self.height);
         let size = size.map(|(w, h)| (message.row.integer(w), message.row.integer(h)));
-        drive.out.facts.lidar_sweeps.push(LidarSweep {
-            log_id: LogId::default(),
-            day: Day(0),
-            stamp_ns,
-            sensor: topic.to_owned(),
-            pack: stored.range.pack,
-            offset: stored.range.offset,
-            length: stored.range.length,
-            encoding: format!("cdr:{}", message.schema),
-            points: size.and_then(|(width, height)| width.checked_mul(height)),
-            digest: stored.digest,
-            privacy_state: stored.privacy_state,
-            composed: None,
-        });
+        let points = Points {
+            encoding: &format!("cdr:{}", message.schema),
+            count: size.and_then(|(width, height)| width.checked_mul(height)),
+        };
+        let (sweep, digest) = recording.sweep(drive.sink, points)?;
+        self.frozen.push(stamp_ns, digest.as_bytes());
+        drive.out.facts.lidar_sweeps.push(sweep);
         Ok(Ok(()))
     }
 
     fn finish(self: Box<Self>, topic: &str, drive: &mut Assembly<'_>) {
-        self.media.frozen.report(&mut drive.out.findings, topic);
+        self.frozen.report(&mut drive.out.findings, topic);
     }
 }
