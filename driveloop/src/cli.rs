@@ -40,7 +40,8 @@ pub(crate) struct Cli {
 enum Verb {
     /// Write simulated driving logs (ROS 2 MCAP) with a truth file beside each.
     Simulate(commands::simulate::Args),
-    /// Read logs into the lake: Argoverse 2 sensor drives, datasets in the nuScenes schema and ROS 2 MCAP files.
+    /// Read logs into the lake: ROS 2 MCAP files, rosbag2 folders, ROS 1 bags, Argoverse 2 sensor drives and datasets in the
+    /// nuScenes schema.
     Ingest(commands::ingest::Args),
     /// Query the lake in SQL, with the driving functions.
     Sql(commands::sql::Args),

@@ -161,7 +161,7 @@ fn found(drives: usize, size: u64, unrecognised: usize) -> String {
 
 /// Says how it went.
 pub(crate) fn conclude(report: &IngestReport, elapsed: Duration) {
-    for line in losses(report) {
+    for line in losses(report).into_iter().chain(read_otherwise(report)) {
         eprintln!("{line}");
     }
     eprintln!("{}", summary(report, elapsed));
@@ -187,6 +187,20 @@ fn losses(report: &IngestReport) -> Vec<String> {
     lines.collect()
 }
 
+/// That options of this ingest say nothing of drives that were there.
+fn read_otherwise(report: &IngestReport) -> Option<String> {
+    let drives = report.drives.iter().filter(|drive| drive.read_otherwise);
+    let drives: Vec<&str> = drives.map(|drive| drive.log_id.as_str()).collect();
+    let first = drives.first()?;
+    Some(format!(
+        "{}, `{first}` the first, {} read with another mapping, other CAN databases or other signals than this ingest was given, and \
+         {} left as before: --replace reads them anew",
+        count(drives.len(), "drive"),
+        if drives.len() == 1 { "was" } else { "were" },
+        if drives.len() == 1 { "is" } else { "are" },
+    ))
+}
+
 /// How many drives became what, in a line.
 pub(crate) fn outcome(report: &IngestReport) -> String {
     let passed_over = match report.unlisted.len() {
@@ -194,8 +208,15 @@ pub(crate) fn outcome(report: &IngestReport) -> String {
         1 => ", 1 entry passed over".to_owned(),
         entries => format!(", {entries} entries passed over"),
     };
+    let replacing = report.drives.iter();
+    let replacing = replacing
+        .filter(|drive| drive.outcome == DriveOutcome::Committed && !drive.replaced.is_empty());
+    let replacing = match replacing.count() {
+        0 => String::new(),
+        drives => format!(" ({drives} in the place of others)"),
+    };
     format!(
-        "{} new, {} there already, {} failed{passed_over}",
+        "{} new{replacing}, {} there already, {} failed{passed_over}",
         count(report.committed(), "drive"),
         report.already_there(),
         report.failed()
@@ -228,7 +249,7 @@ fn summary(report: &IngestReport, elapsed: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use driveloop_ingest::DriveReport;
 
@@ -246,6 +267,8 @@ mod tests {
             is_damaged: true,
             findings: BTreeMap::new(),
             bytes: 500_000,
+            replaced: BTreeSet::new(),
+            read_otherwise: false,
         };
         IngestReport {
             drives: vec![drive; drives],

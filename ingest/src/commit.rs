@@ -33,15 +33,19 @@ impl Batch {
 
     /// Commits the batch. `commit` says stage, parameters and run.
     ///
-    /// Each table is committed once for all drives that it lacks, so that a batch which a killed run began is completed, not doubled.
+    /// What the drives take the place of goes first. Each table is committed once for all drives that it lacks, so that a batch which a
+    /// killed run began is completed, not doubled.
     pub(crate) async fn commit(mut self, lake: &Lake, commit: &Commit) -> Result<()> {
+        let replaced = self.drives.iter().flat_map(|read| &read.identity.replaces);
+        lake.remove_drives(&replaced.cloned().collect(), commit)
+            .await?;
         self.drives
             .sort_by(|a, b| a.drive.log_id.cmp(&b.drive.log_id));
         for table in 0..DriveFacts::default().tables().len() {
             self.table(lake, commit, table).await?;
         }
         let missing = self.missing(lake, Drive::SPEC.name).await?;
-        let lacks = |read: &&ReadDrive| missing.contains(&read.identity.transaction());
+        let lacks = |read: &&ReadDrive| missing.contains(&read.identity.transaction);
         let lacking = self.drives.iter().filter(lacks);
         let drives: Vec<Drive> = lacking.map(|read| read.drive.clone()).collect();
         if !drives.is_empty() {
@@ -67,7 +71,7 @@ impl Batch {
         let mut stage = lake.stage(spec);
         let mut spilled = Vec::new();
         for read in &mut self.drives {
-            if !missing.contains(&read.identity.transaction()) {
+            if !missing.contains(&read.identity.transaction) {
                 continue;
             }
             let key = DriveKey {
@@ -93,7 +97,7 @@ impl Batch {
         let all: Vec<String> = self
             .drives
             .iter()
-            .map(|read| read.identity.transaction())
+            .map(|read| read.identity.transaction.clone())
             .collect();
         Ok(lake.missing(table, &all).await?.into_iter().collect())
     }

@@ -1,8 +1,8 @@
 //! A drive as its format gave it, and as it is committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use driveloop_lake::drive_transaction;
+use driveloop_lake::{drive_transaction, start_of};
 use driveloop_schemas::time::{Day, day_from_stamp_ns};
 use driveloop_schemas::{Drive, LogId, Origin, Row as _};
 
@@ -60,12 +60,34 @@ pub(crate) struct Identity {
     pub(crate) source_digest: String,
     pub(crate) source_bytes: u64,
     pub(crate) format: &'static str,
+    /// Digest of the place of the log, where the log has no name of its own.
+    pub(crate) place: Option<String>,
+    /// Digest of what it is read with, where that is not what every log is.
+    pub(crate) options: Option<String>,
+    /// The id of the drive's transaction in each table, once it is decided that it is read.
+    pub(crate) transaction: String,
+    /// Drives that it takes the place of, by log id.
+    pub(crate) replaces: BTreeSet<String>,
 }
 
 impl Identity {
-    /// The id of the drive's transaction in each table.
-    pub(crate) fn transaction(&self) -> String {
-        drive_transaction(&self.log_id, &self.source_digest)
+    /// The id of the drive's transaction in a lake that does not know the drive.
+    pub(crate) fn first_transaction(&self) -> String {
+        let mut id = drive_transaction(&self.log_id, &self.source_digest);
+        for (sign, part) in [('@', &self.place), ('~', &self.options)] {
+            if let Some(part) = part {
+                id.push(sign);
+                id.push_str(part);
+            }
+        }
+        id
+    }
+
+    /// What tells the drive from other versions of it, wherever its log lies and however often it came back.
+    pub(crate) fn version(&self) -> String {
+        let digest = start_of(&self.source_digest);
+        let options = self.options.as_ref();
+        options.map_or(digest.to_owned(), |options| format!("{digest}~{options}"))
     }
 }
 

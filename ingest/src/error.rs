@@ -70,20 +70,55 @@ pub enum Error {
         /// What most of them were dropped by.
         reasons: String,
     },
-    /// The lake has another log of this name: rename the log, or remove the drive.
-    #[error("the lake has a drive `{log_id}` of other bytes (digest {there}, this one {here})")]
+    /// The lake has other bytes under this name: the log changed, and may take their place ([`crate::IngestOptions::replace`]); or it is
+    /// another log, and needs another name.
+    #[error(
+        "the lake has a drive `{log_id}` of other bytes (digest {there}, this one {here}): --replace puts this log in its place, with \
+         all that was made of it"
+    )]
     LogIdTaken {
         /// The name.
         log_id: String,
-        /// Digest of the drive in the lake, or of an earlier log of this source.
+        /// Digest of the drive in the lake.
         there: String,
         /// Digest of this log.
         here: String,
     },
-    /// An ingest of another log of this name was killed, and the rows that it left are hidden until it is completed.
+    /// Two logs of the source have one name: rename one.
     #[error(
-        "an ingest of other bytes named `{log_id}` was killed half-way (digest {begun}, this one {here}): ingest those bytes again, or \
-         give this log another name"
+        "another log of this source is the drive `{log_id}`, of other bytes (digest {there}, this one {here}): give one of them \
+         another name"
+    )]
+    LogIdTwice {
+        /// The name.
+        log_id: String,
+        /// Digest of the log that comes first.
+        there: String,
+        /// Digest of this log.
+        here: String,
+    },
+    /// The log has no name of its own, and where it lies there was another one when the lake took it up: it changed, and may take that
+    /// one's place ([`crate::IngestOptions::replace`]); or it is another log, and should lie elsewhere.
+    #[error(
+        "`{source_uri}` was drive `{was}` when the lake took it up, and has other bytes now: --replace puts them in the place of those"
+    )]
+    LogChanged {
+        /// Where the log lies.
+        source_uri: String,
+        /// The drive that was read from there.
+        was: String,
+    },
+    /// The drive was removed from the lake: that is left as it is, unless it was asked for ([`crate::IngestOptions::replace`]).
+    #[error("the drive `{log_id}` was removed from the lake: --replace takes it up again")]
+    Removed {
+        /// The name.
+        log_id: String,
+    },
+    /// An ingest of another log of this name was killed, and the rows that it left are hidden until it is completed or taken away
+    /// ([`crate::IngestOptions::replace`]).
+    #[error(
+        "an ingest of other bytes named `{log_id}`, or with other options, was killed half-way (digest {begun}, this one {here}): \
+         ingest those again, or give --replace to take away what it left"
     )]
     LogIdBegun {
         /// The name.

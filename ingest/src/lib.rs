@@ -2,7 +2,8 @@
 //!
 //! [`ingest`] lists a source (a folder, a file, an object-store prefix), splits it into drives, reads each, and commits it to the lake:
 //! facts first, the `drive` row last, so that a drive is visible wholly or not at all. What was ingested before is not read again;
-//! what a killed run began is completed. Formats:
+//! what a killed run began is completed. A log whose bytes changed since is refused, or takes the place of the drive that was read from
+//! it ([`IngestOptions::replace`]). Formats:
 //!
 //! * the Argoverse 2 sensor dataset: annotations with or without rows for the ego, poses, map, calibration, lidar sweeps, images;
 //! * the nuScenes schema: a dataset of tables in JSON whose scenes are drives, with key frames and sweeps of cameras and lidar, poses,
@@ -42,6 +43,7 @@ mod blob;
 mod commit;
 mod container;
 mod dbc;
+mod decide;
 mod decoded;
 mod ego;
 mod encoding;

@@ -1,11 +1,10 @@
 //! From a source to the lake.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use driveloop_lake::{Commit, Lake, TransactionIds, digest, drive_of_transaction};
-use driveloop_schemas::{DRIVE_TABLES, Drive, Row, Severity};
-use futures::future::try_join_all;
+use driveloop_lake::{Commit, Lake, digest};
+use driveloop_schemas::Severity;
 use futures::{StreamExt as _, stream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -15,6 +14,7 @@ use crate::argoverse::Argoverse2;
 use crate::blob::{Blobs, Pass, Progress};
 use crate::commit::Batch;
 use crate::dbc::{Buses, DatabaseFile};
+use crate::decide::{Decision, Known};
 use crate::decoded::{Identity, ReadDrive};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -22,7 +22,7 @@ use crate::nuscenes::NuScenes;
 use crate::parting::part;
 use crate::report::{DriveOutcome, DriveReport, IngestEvent, IngestReport};
 use crate::sink::LakeSink;
-use crate::source::{Claimed, DriveFiles, LogSource, Registry, list};
+use crate::source::{Claimed, DriveFiles, LogSource, Name, Registry, list};
 use crate::topics::{DEFAULT_MAPPING, File, Folder, TopicOptions};
 
 /// How to ingest.
@@ -40,6 +40,9 @@ pub struct IngestOptions {
     pub databases: Vec<DatabaseFile>,
     /// Whether every number of a topic that the mapping passes over becomes a signal.
     pub all_signals: bool,
+    /// Whether drives are read anew, and take the place of what the lake has of them, that have other bytes now, that are to be read with
+    /// another mapping, other databases or other signals, or that were removed. Without it they are left as they are, and it is said.
+    pub replace: bool,
 }
 
 impl IngestOptions {
@@ -53,6 +56,7 @@ impl IngestOptions {
             mapping: None,
             databases: Vec::new(),
             all_signals: false,
+            replace: false,
         }
     }
 
@@ -62,13 +66,28 @@ impl IngestOptions {
 
     /// What the rows depend on besides the logs.
     fn digest(&self) -> String {
-        let flags = format!("all_signals={}", self.all_signals);
-        let parts = [self.mapping().to_owned(), self.limits.text(), flags];
-        let databases = self.databases.iter().map(|file| match &file.topic {
+        let parts = [self.mapping().to_owned(), self.limits.text(), self.flags()];
+        digest(parts.into_iter().chain(self.databases()))
+    }
+
+    /// What a drive is read with, where it is not what every log is: it tells versions of a drive apart, and a newer program, whose own
+    /// mapping and limits are others, has none of its own.
+    fn version(&self) -> Option<String> {
+        let is_usual = self.mapping.is_none() && self.databases.is_empty() && !self.all_signals;
+        let mapping = self.mapping.clone().unwrap_or_default();
+        let parts = [mapping, self.flags()].into_iter();
+        (!is_usual).then(|| short(&digest(parts.chain(self.databases()))))
+    }
+
+    fn flags(&self) -> String {
+        format!("all_signals={}", self.all_signals)
+    }
+
+    fn databases(&self) -> impl Iterator<Item = String> {
+        self.databases.iter().map(|file| match &file.topic {
             None => digest([&file.bytes]),
             Some(topic) => digest([topic.as_bytes(), &file.bytes]),
-        });
-        digest(parts.into_iter().chain(databases))
+        })
     }
 }
 
@@ -185,20 +204,16 @@ impl Run {
         failed.iter().for_each(|failed| on_event(&event(failed)));
         let mut reports = failed;
         let mut todo = Vec::new();
-        for (drive, decision) in self.decide(identified).await? {
-            match decision {
-                Decision::Read(identity) => {
-                    reports.push(report(
-                        &identity.log_id,
-                        &identity.source_uri,
-                        identity.source_bytes,
-                    ));
-                    todo.push((reports.len() - 1, drive, identity));
-                }
-                Decision::Done(done) => {
-                    on_event(&event(&done));
-                    reports.push(done);
-                }
+        let mut known = Known::read(&self.lake).await?;
+        for (drive, identity) in identified {
+            let (decided, identity) = self.decide(&mut known, &drive.1, identity);
+            reports.push(decided);
+            match identity {
+                Some(identity) => todo.push((reports.len() - 1, drive, identity)),
+                None => reports
+                    .last()
+                    .into_iter()
+                    .for_each(|done| on_event(&event(done))),
             }
         }
         let reading = stream::iter(todo)
@@ -240,10 +255,11 @@ impl Run {
 
     /// Reads a drive's bytes for their digest, and finds its name.
     async fn identify(&self, (format, files): Claimed) -> (Claimed, Result<Identity>) {
-        let (blobs, limits) = (Arc::clone(&self.blobs), self.options.limits.clone());
+        let (blobs, options) = (Arc::clone(&self.blobs), self.options.clone());
         let drive = (Arc::clone(&format), files.clone());
-        let task =
-            tokio::task::spawn_blocking(move || identity(format.as_ref(), &files, &blobs, &limits));
+        let task = tokio::task::spawn_blocking(move || {
+            identity(format.as_ref(), &files, &blobs, &options)
+        });
         let identity = task.await.unwrap_or_else(|error| {
             Err(Error::Decoder {
                 log_id: drive.1.path.clone(),
@@ -253,36 +269,38 @@ impl Run {
         (drive, identity)
     }
 
-    /// Leaves out what the lake has, and what is named like something else.
-    async fn decide(
+    /// What becomes of a drive, as far as it is known before it is read, and who it is where it is read.
+    fn decide(
         &self,
-        drives: Vec<(Claimed, Result<Identity>)>,
-    ) -> Result<Vec<(Claimed, Decision)>> {
-        // The log of the table names every drive; its rows are in as many files as there were commits.
-        let there = self.lake.transactions(Drive::SPEC.name).await?;
-        let mut named: BTreeMap<String, String> = there.iter().map(named_by).collect();
-        let begun = self.begun(&there).await?;
-        let mut decided = Vec::new();
-        for (drive, identity) in drives {
-            let decision = match identity {
-                Err(error) => Decision::Done(self.failed(&drive.1, &error)),
-                Ok(identity) => decide(identity, &there, &begun, &mut named),
-            };
-            decided.push((drive, decision));
+        known: &mut Known,
+        files: &DriveFiles,
+        identity: Result<Identity>,
+    ) -> (DriveReport, Option<Identity>) {
+        let identity = match identity {
+            Ok(identity) => identity,
+            Err(error) => return (self.failed(files, &error), None),
+        };
+        let mut report = report(
+            &identity.log_id,
+            &identity.source_uri,
+            identity.source_bytes,
+        );
+        match known.decide(identity, self.options.replace) {
+            Decision::Read(identity) => {
+                report.replaced.clone_from(&identity.replaces);
+                return (report, Some(identity));
+            }
+            Decision::AlreadyThere { otherwise } => {
+                report.outcome = DriveOutcome::AlreadyThere;
+                report.read_otherwise = otherwise;
+            }
+            Decision::Refused(error) => {
+                report.outcome = DriveOutcome::Failed {
+                    reason: error.with_causes(),
+                };
+            }
         }
-        Ok(decided)
-    }
-
-    /// The transactions of drives whose ingest was killed: they are in some table, and not in `drive`.
-    async fn begun(&self, there: &TransactionIds) -> Result<BTreeMap<String, String>> {
-        let of_tables = DRIVE_TABLES
-            .iter()
-            .map(|spec| self.lake.transactions(spec.name));
-        let mut begun = BTreeMap::new();
-        for of_table in try_join_all(of_tables).await? {
-            begun.extend(of_table.difference(there).map(named_by));
-        }
-        Ok(begun)
+        (report, None)
     }
 
     /// Reads a drive whole; its media goes to the lake's packs on the way.
@@ -295,9 +313,7 @@ impl Run {
         let log_id = identity.log_id.to_string();
         let task = tokio::task::spawn_blocking(move || {
             let read = |day, apart: Option<&Apart>| {
-                let (log_id, transaction) = (&identity.log_id, identity.transaction());
-                let runtime = Handle::current();
-                let mut sink = LakeSink::new(lake.clone(), log_id, transaction, day, runtime);
+                let mut sink = LakeSink::new(lake.clone(), &identity, day, Handle::current());
                 let decoded = format.decode(&files, &blobs, &limits, &mut sink, apart)?;
                 Ok::<_, Error>((decoded, sink))
             };
@@ -360,79 +376,34 @@ struct Pending {
     reports: Vec<usize>,
 }
 
-enum Decision {
-    Read(Identity),
-    Done(DriveReport),
-}
-
 fn identity(
     format: &dyn LogSource,
     files: &DriveFiles,
     blobs: &Blobs,
-    limits: &Limits,
+    options: &IngestOptions,
 ) -> Result<Identity> {
     let source_digest = format.source_digest(files, blobs)?;
-    let log_id = format.log_id(files, blobs, limits, &source_digest)?;
     let source_uri = files.uri(blobs.store());
+    let (log_id, place) = match format.name(files, blobs, &options.limits, &source_digest)? {
+        Name::Own(log_id) => (log_id, None),
+        Name::OfPlace(log_id) => (log_id, Some(short(&digest([&source_uri])))),
+    };
     Ok(Identity {
         log_id: log_id.into(),
         source_uri,
         source_digest,
         source_bytes: files.bytes(),
         format: format.format(),
+        place,
+        options: options.version(),
+        transaction: String::new(),
+        replaces: BTreeSet::new(),
     })
 }
 
-/// The drive that a transaction of `drive` is of, and the start of its digest.
-fn named_by(id: &str) -> (String, String) {
-    let (log_id, digest) = drive_of_transaction(id);
-    (
-        log_id.to_owned(),
-        digest.unwrap_or("a composed drive").to_owned(),
-    )
-}
-
-/// `begun` holds the drives that are in the lake in part; `named` those that are there, and those of this source that come first.
-fn decide(
-    identity: Identity,
-    there: &TransactionIds,
-    begun: &BTreeMap<String, String>,
-    named: &mut BTreeMap<String, String>,
-) -> Decision {
-    let mut done = report(
-        &identity.log_id,
-        &identity.source_uri,
-        identity.source_bytes,
-    );
-    if there.contains(&identity.transaction()) {
-        done.outcome = DriveOutcome::AlreadyThere;
-        return Decision::Done(done);
-    }
-    let (log_id, here) = named_by(&identity.transaction());
-    let begun = begun.get(&log_id).filter(|begun| **begun != here).cloned();
-    let taken = named.insert(log_id.clone(), here.clone());
-    let refused = match (taken, begun) {
-        (None, None) => return Decision::Read(identity),
-        // The same bytes once more in one source.
-        (Some(there), _) if there == here => {
-            done.outcome = DriveOutcome::AlreadyThere;
-            return Decision::Done(done);
-        }
-        (Some(there), _) => Error::LogIdTaken {
-            log_id,
-            there,
-            here,
-        },
-        (None, Some(begun)) => Error::LogIdBegun {
-            log_id,
-            begun,
-            here,
-        },
-    };
-    done.outcome = DriveOutcome::Failed {
-        reason: refused.with_causes(),
-    };
-    Decision::Done(done)
+/// The start of a digest that tells what few have.
+fn short(digest: &str) -> String {
+    digest.get(..12).unwrap_or(digest).to_owned()
 }
 
 /// A drive that nothing is known of yet.
@@ -450,6 +421,8 @@ fn report(log_id: &str, source_uri: &str, bytes: u64) -> DriveReport {
         is_damaged: false,
         findings: BTreeMap::new(),
         bytes,
+        replaced: BTreeSet::new(),
+        read_otherwise: false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an ingest did, and what it says while it does it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use driveloop_lake::Unlisted;
 use serde::Serialize;
@@ -43,6 +43,10 @@ pub struct DriveReport {
     pub findings: BTreeMap<String, u64>,
     /// Bytes of its files.
     pub bytes: u64,
+    /// Drives of the lake whose place it takes, by log id: that of the log before it changed, or the same read with other options.
+    pub replaced: BTreeSet<String>,
+    /// Whether it was there already, read with other options than those of this ingest, which therefore say nothing of it.
+    pub read_otherwise: bool,
 }
 
 /// An entry of the source that cannot be had: a broken link, a name that is not UTF-8, no permission, …

@@ -6,6 +6,7 @@ use driveloop_lake::{Lake, PackRange, PackWriter, Staged, TableStage};
 use driveloop_schemas::time::{Day, day_from_stamp_ns};
 use tokio::runtime::Handle;
 
+use crate::decoded::Identity;
 use crate::error::Result;
 use crate::facts::{BATCH_ROWS, DriveFacts, DriveKey, Facts};
 
@@ -23,6 +24,8 @@ pub(crate) struct LakeSink {
     lake: Lake,
     log_id: String,
     transaction: String,
+    /// Tells the drive from other versions of it.
+    version: String,
     runtime: Handle,
     /// The day of the drive, where an earlier reading of it showed that the one at the first spill is not it.
     day: Option<Day>,
@@ -45,17 +48,12 @@ pub(crate) struct Spilled {
 }
 
 impl LakeSink {
-    pub(crate) fn new(
-        lake: Lake,
-        log_id: &str,
-        transaction: String,
-        day: Option<Day>,
-        runtime: Handle,
-    ) -> Self {
+    pub(crate) fn new(lake: Lake, identity: &Identity, day: Option<Day>, runtime: Handle) -> Self {
         Self {
             lake,
-            log_id: log_id.to_owned(),
-            transaction,
+            log_id: identity.log_id.to_string(),
+            transaction: identity.transaction.clone(),
+            version: identity.version(),
             runtime,
             day,
             packs: BTreeMap::new(),
@@ -111,7 +109,7 @@ impl DriveSink for LakeSink {
         let pack = if let Some(pack) = self.packs.get_mut(sensor) {
             pack
         } else {
-            let pack = PackWriter::new(&self.lake, &self.log_id, sensor);
+            let pack = PackWriter::new(&self.lake, &self.log_id, &self.version, sensor);
             self.packs.entry(sensor.to_owned()).or_insert(pack)
         };
         Ok(self.runtime.block_on(pack.append(bytes))?)

@@ -80,13 +80,13 @@ pub(crate) trait LogSource: Send + Sync {
         blobs.digest(&drive.files)
     }
     /// The drive's name. `source_digest` is that of [`LogSource::source_digest`].
-    fn log_id(
+    fn name(
         &self,
         drive: &DriveFiles,
         blobs: &Blobs,
         limits: &Limits,
         source_digest: &str,
-    ) -> Result<String>;
+    ) -> Result<Name>;
     /// Reads the drive. What an earlier reading found to lie in another time is set `apart`.
     fn decode(
         &self,
@@ -96,6 +96,15 @@ pub(crate) trait LogSource: Send + Sync {
         sink: &mut dyn DriveSink,
         apart: Option<&Apart>,
     ) -> Result<DecodedDrive>;
+}
+
+/// The name of a drive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// The log says it, or whoever keeps logs of its format names them by it.
+    Own(String),
+    /// Made of the place and the bytes of a log that has no other: by its place it is known when its bytes change.
+    OfPlace(String),
 }
 
 /// The drives that lie in the same files.

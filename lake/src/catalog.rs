@@ -13,10 +13,13 @@ use driveloop_schemas::{Drive, Row as _, TABLES, TableSpec};
 use tokio::sync::Mutex;
 
 use crate::as_of::AsOf;
+use crate::error::Error;
 use crate::lake::Lake;
 use crate::log::Ids;
 use crate::migrate::upgraded;
-use crate::visible::{hidden_drives, is_of_ingested_drive, is_written_before_its_drive};
+use crate::visible::{
+    hidden_drives, is_of_ingested_drive, is_written_before_its_drive, removed_since,
+};
 
 /// Column that marks the rows of composed drives. Where it may be null, as in rows that were written before the table had it, the row
 /// of `drive` says it.
@@ -99,6 +102,10 @@ impl LakeSchema {
             opened.drives = Some(log.ids().await.map_err(external)?);
         } else if let (Some(drives), true) = (&opened.drives, is_written_before_its_drive(spec)) {
             let ids = log.ids().await.map_err(external)?;
+            if let Some(log_id) = removed_since(&ids, drives) {
+                let table = spec.name.to_owned();
+                return Err(external(Error::RemovedMeanwhile { table, log_id }));
+            }
             hidden = hidden_drives(&ids, drives);
             may_hold_composed &= ids.iter().any(|id| !is_of_ingested_drive(id));
         }

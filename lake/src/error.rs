@@ -74,6 +74,14 @@ pub enum Error {
         /// Start of the digest of the rows of this commit.
         here: String,
     },
+    /// The drive was removed while this session read it, or while this commit was made ready: ask again, or run again.
+    #[error("table `{table}`: the drive `{log_id}` was removed from the lake meanwhile")]
+    RemovedMeanwhile {
+        /// The table.
+        table: String,
+        /// The drive.
+        log_id: String,
+    },
     /// The table lacks the version that the lake is to be seen at: ask for one that it has.
     #[error("table `{table}`: expected a version from 0 to {latest}, got {version}")]
     NoVersion {

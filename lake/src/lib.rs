@@ -21,6 +21,8 @@
 //! until then. A session opens `drive` first, and keeps the version that it has of each table. A file that was written and never
 //! committed is seen by nobody, and [`Lake::vacuum`] removes it in time.
 //!
+//! [`Lake::remove_drives`] is the other way round: the row in `drive` goes first, and what was made of the drive goes with it.
+//!
 //! A store may do what was asked and lose the answer. What is written under a condition carries a mark of its writer, by which
 //! the writer knows its own when it tries again; a commit that meets others looks for its transaction ids among them.
 //!
@@ -70,6 +72,7 @@ mod maintain;
 mod migrate;
 mod pack;
 mod pages;
+mod remove;
 mod replace;
 mod resume;
 mod settle;
@@ -94,11 +97,12 @@ pub use maintain::{
     CheckDepth, CheckReport, Optimized, Problem, TableCheck, VacuumMode, Vacuumed, Wrong,
 };
 pub use pack::{PackRange, PackWriter};
+pub use remove::{LostDrive, Removal};
 pub use stage::{Staged, TableStage};
 pub use store::Store;
 pub use store_writer::StoreWriter;
 pub use transactions::TransactionIds;
-pub use visible::{drive_of_transaction, drive_transaction};
+pub use visible::{DriveTransaction, drive_transaction, start_of};
 
 /// Batches of a query, as they arrive.
 pub use datafusion::execution::SendableRecordBatchStream;

@@ -29,7 +29,8 @@ pub struct PackRange {
 
 /// Writes the media of one sensor of one drive into packs, in the order given.
 ///
-/// The names of packs follow from drive and sensor, so that a repeated ingest writes the same objects again.
+/// The names of packs follow from the drive, its version and the sensor, so that a repeated ingest writes the same objects again, and one
+/// of a log that changed leaves alone what the rows of its earlier version name.
 /// A pack is there once it is closed; one that was never finished is not. Its digest goes into the commit of the rows that name it,
 /// where that is made by the same process.
 pub struct PackWriter {
@@ -43,10 +44,11 @@ pub struct PackWriter {
 }
 
 impl PackWriter {
-    /// A writer for a sensor of a drive.
+    /// A writer for a sensor of a drive. `version` tells the bytes of its log, and what they are read with, from others.
     #[must_use]
-    pub fn new(lake: &Lake, log_id: &str, sensor: &str) -> Self {
-        let folder = format!("media/{}/{}", segment(log_id), segment(sensor));
+    pub fn new(lake: &Lake, log_id: &str, version: &str, sensor: &str) -> Self {
+        let [log_id, version, sensor] = [log_id, version, sensor].map(segment);
+        let folder = format!("media/{log_id}/{version}/{sensor}");
         Self {
             lake: lake.clone(),
             folder,

@@ -46,8 +46,19 @@ impl Lake {
         rows: &[R],
         commit: &Commit,
     ) -> Result<Outcome> {
-        let spec = R::SPEC;
-        let rows = sorted(spec, &R::to_batch(rows)?)?;
+        self.replace_rows(R::SPEC, predicate, &R::to_batch(rows)?, commit)
+            .await
+    }
+
+    /// The same for any table.
+    pub(crate) async fn replace_rows(
+        &self,
+        spec: &'static TableSpec,
+        predicate: &str,
+        rows: &RecordBatch,
+        commit: &Commit,
+    ) -> Result<Outcome> {
+        let rows = sorted(spec, rows)?;
         let content = Content::of(spec, &commit.transactions, &rows)?;
         self.open_or_create(spec).await?;
         let replacement = Replacement {

@@ -4,6 +4,7 @@
 //! one request may take. It gives up where a body is read for longer than that, and it does not go on with a listing, nor notice a
 //! body that ends too early without an error.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
+use object_store::client::{HttpError, HttpErrorKind};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
@@ -124,7 +126,7 @@ impl<S: ObjectStore> ObjectStore for Resumed<S> {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let found = self.inner.get_opts(location, options.clone()).await?;
+        let found = self.answer(location, &options).await?;
         if options.head {
             return Ok(found);
         }
@@ -207,6 +209,17 @@ impl<S: ObjectStore> ObjectStore for Resumed<S> {
 }
 
 impl<S: ObjectStore> Resumed<S> {
+    /// The beginning of an answer. One that says that something is not there has a body too, which may break off.
+    async fn answer(&self, location: &Path, options: &GetOptions) -> Result<GetResult> {
+        let mut patience = self.patience.clone();
+        loop {
+            match self.inner.get_opts(location, options.clone()).await {
+                Err(error) if broke_off(&error) => patience.wait(error).await?,
+                other => return other,
+            }
+        }
+    }
+
     /// A listing that goes on after its last object where it breaks off: clouds list in the order of keys.
     fn listing(
         &self,
@@ -241,6 +254,13 @@ impl<S: ObjectStore> Resumed<S> {
         };
         futures::stream::try_unfold(state, next).boxed()
     }
+}
+
+/// Whether an answer broke off on its way. The client has tried often enough where there was no connection.
+fn broke_off(error: &Error) -> bool {
+    let causes = std::iter::successors(Some(error as &dyn StdError), |&cause| cause.source());
+    let mut of_http = causes.filter_map(|cause| cause.downcast_ref::<HttpError>());
+    of_http.any(|error| error.kind() != HttpErrorKind::Connect)
 }
 
 /// The body of an answer, as far as it has not arrived yet.
@@ -293,7 +313,7 @@ impl<S: ObjectStore> Body<S> {
         };
         match self.store.get_opts(&self.location, options).await {
             Ok(found) => self.pieces = Some(found.into_stream()),
-            Err(error @ Error::Generic { .. }) => self.patience.wait(error).await?,
+            Err(error) if broke_off(&error) => self.patience.wait(error).await?,
             Err(error) => return Err(error),
         }
         Ok(())

@@ -16,6 +16,7 @@ use object_store::path::Path;
 use serde::Deserialize;
 
 use crate::content::Content;
+use crate::visible::removal_of;
 
 /// Commits that are read at a time.
 const READS_MAX: usize = 16;
@@ -31,14 +32,22 @@ impl TransactionIds {
         self.0.contains_key(id)
     }
 
+    /// Whether what the id committed was removed.
+    #[must_use]
+    pub fn is_removed(&self, id: &str) -> bool {
+        self.contains(&removal_of(id))
+    }
+
     /// The ids, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// The ids that another table lacks, in no order.
-    pub fn difference<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a str> {
-        self.iter().filter(|id| !other.contains(id))
+    /// Ids of which nothing else is known.
+    #[must_use]
+    pub fn of<'a>(ids: impl IntoIterator<Item = &'a str>) -> Self {
+        let ids = ids.into_iter();
+        ids.map(|id| (id.to_owned(), Content::UNKNOWN)).collect()
     }
 
     pub(crate) fn content(&self, id: &str) -> Option<Content> {

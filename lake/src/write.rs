@@ -22,6 +22,7 @@ use crate::log::TableLog;
 use crate::migrate::evolution;
 use crate::stage::{Staged, TableStage};
 use crate::transactions::TransactionIds;
+use crate::visible::{DriveTransaction, removal_of};
 
 impl Lake {
     /// Adds rows to a table. Nothing happens when the commit's transaction ids are all there.
@@ -234,6 +235,14 @@ pub(crate) async fn already_there(
     }
     let there = log.ids().await?;
     for id in &commit.transactions {
+        if there.contains(&removal_of(id)) {
+            return Err(Error::RemovedMeanwhile {
+                table: name.to_owned(),
+                log_id: DriveTransaction::parse(id)
+                    .map_or(id.as_str(), |parts| parts.log_id)
+                    .to_owned(),
+            });
+        }
         if let Some(other) = there
             .content(id)
             .filter(|other| content.contradicts(*other))

@@ -7,13 +7,17 @@ use crate::cluster::{Cluster, mean_and_error};
 
 /// Fewest drives for an interval: with fewer, resamples repeat one another, and no bootstrap holds its level.
 pub const DRIVES_MIN: usize = 10;
+/// A resample whose drives differ by no more than this share of what the drives do tells nothing of their spread: what is left of it is
+/// rounding.
+const SPREAD_MIN: f64 = 1e-9;
 
 /// The bootstrap-t interval of the mean over the scenes, each side at level `alpha`: whole drives are drawn with
 /// replacement, and the distribution of the studentised mean gives the ends (Efron and Tibshirani 1993, *An
 /// Introduction to the Bootstrap*, section 12.5; for clusters, Cameron, Gelbach and Miller 2008, *Review of Economics and
 /// Statistics* 90:414). Studentising holds its level with fewer drives than percentiles do, and follows a skewed mean.
 ///
-/// `None` with fewer than [`DRIVES_MIN`] drives. Where no drive differs from another the interval is a point.
+/// `None` with fewer than [`DRIVES_MIN`] drives, and where so few of them differ from the rest that a share of resamples above `alpha`
+/// holds none of these: an end may then lie anywhere. Where no drive differs from another the interval is a point.
 /// The same clusters, in the same order, and the same seed give the same interval.
 #[must_use]
 pub fn interval(clusters: &[Cluster], alpha: f64, resamples: u32, seed: u64) -> Option<(f64, f64)> {
@@ -27,12 +31,13 @@ pub fn interval(clusters: &[Cluster], alpha: f64, resamples: u32, seed: u64) -> 
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut drawn = Vec::with_capacity(resamples as usize);
     for _ in 0..resamples {
-        let studentised = studentised_draw(clusters, mean, &mut rng);
-        if studentised.is_finite() {
-            drawn.push(studentised);
+        let (shift, spread) = draw(clusters, mean, &mut rng);
+        if spread > SPREAD_MIN * error {
+            drawn.push(shift / spread);
         }
     }
-    if drawn.is_empty() || drawn.len() < resamples as usize / 2 {
+    let unusable = resamples as usize - drawn.len();
+    if drawn.is_empty() || unusable as f64 > alpha * f64::from(resamples) {
         return None;
     }
     drawn.sort_unstable_by(f64::total_cmp);
@@ -41,8 +46,8 @@ pub fn interval(clusters: &[Cluster], alpha: f64, resamples: u32, seed: u64) -> 
     Some((low, high))
 }
 
-/// One resample, in a single pass over the drawn drives.
-fn studentised_draw(clusters: &[Cluster], mean: f64, rng: &mut ChaCha8Rng) -> f64 {
+/// How far the mean of one resample lies from the observed one, and its standard error; in a single pass over the drawn drives.
+fn draw(clusters: &[Cluster], mean: f64, rng: &mut ChaCha8Rng) -> (f64, f64) {
     let count = clusters.len() as u64;
     let (mut n, mut s, mut nn, mut ns, mut ss) = (0.0, 0.0, 0.0, 0.0, 0.0);
     for _ in 0..count {
@@ -60,7 +65,7 @@ fn studentised_draw(clusters: &[Cluster], mean: f64, rng: &mut ChaCha8Rng) -> f6
     let shift = s / n;
     let squares = ss - 2.0 * shift * ns + shift * shift * nn;
     let count = count as f64;
-    shift / ((count / (count - 1.0) * squares.max(0.0)).sqrt() / n)
+    (shift, (count / (count - 1.0) * squares.max(0.0)).sqrt() / n)
 }
 
 /// Quantile of sorted values, between neighbours.
@@ -110,6 +115,29 @@ mod tests {
         assert_eq!(interval(&clusters[..9], 0.025, 999, 1), None);
         let (low, high) = interval(&clusters, 0.025, 999, 1).unwrap();
         assert!(low < 0.5 && 0.5 < high);
+    }
+
+    /// Two drives of a hundred differ: one resample in seven has neither, and its mean lies many of its own standard errors, which are
+    /// rounding, from the observed one.
+    #[test]
+    fn where_hardly_a_drive_differs_there_is_no_interval() {
+        let drive = |drive: usize| Cluster {
+            scenes: 29.0 + (drive % 7) as f64,
+            sum: if drive < 2 { 1.0 } else { 0.0 },
+        };
+        let clusters: Vec<Cluster> = (0..100).map(drive).collect();
+        assert_eq!(interval(&clusters, 0.025, 1999, 3), None);
+        let more = |at: usize| Cluster {
+            sum: f64::from(u8::from(at < 12)),
+            ..drive(at)
+        };
+        let clusters: Vec<Cluster> = (0..100).map(more).collect();
+        let (low, high) = interval(&clusters, 0.025, 1999, 3).unwrap();
+        let (mean, _) = mean_and_error(&clusters);
+        assert!(
+            0.0 < low && low < mean && mean < high && high < 3.0 * mean,
+            "{low} {high}"
+        );
     }
 
     #[test]

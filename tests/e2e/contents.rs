@@ -76,6 +76,29 @@ impl Contents {
         self.assert_equals(&expected);
     }
 
+    /// The same where each drive may be that of one lake or of another.
+    #[track_caller]
+    pub(crate) fn assert_is_whole_drives_of_either(&self, one: &Self, other: &Self) {
+        for log_id in self.drives() {
+            let (here, [one, other]) = (self.of(log_id), [one.of(log_id), other.of(log_id)]);
+            assert!(here == one || here == other, "{log_id} is in part");
+        }
+        let drives = self.drives();
+        let is_left = |part: &&Part| {
+            let log_id = part.log_id.as_deref();
+            log_id.is_some_and(|log_id| !drives.contains(log_id))
+        };
+        assert_eq!(self.parts.keys().find(is_left), None, "of no drive");
+    }
+
+    /// The parts of a drive.
+    fn of(&self, log_id: &str) -> Vec<(&Part, &(usize, String))> {
+        let parts = self.parts.iter();
+        parts
+            .filter(|(part, _)| part.log_id.as_deref() == Some(log_id))
+            .collect()
+    }
+
     /// Fails with the parts that differ.
     #[track_caller]
     pub(crate) fn assert_equals(&self, expected: &Self) {

@@ -95,3 +95,48 @@ fn on_s3_with_faults() {
         "every fault was met: {traffic:?}"
     );
 }
+
+/// Logs that grew since: each drive is what it was, what it is, or not there, and another run ends in a lake of the new logs.
+#[test]
+fn on_local_disk_where_the_logs_grew() {
+    const REPLACE: [&str; 3] = ["ingest", "logs", "--replace"];
+    let bench = Bench::new();
+    bench.simulate(DRIVES, 3, 5, "logs");
+    bench.ok_at(&Place::local("before"), &INGEST);
+    let before = Contents::of(&bench, &Place::local("before"));
+    std::fs::remove_dir_all(bench.path("logs")).expect("the logs are there");
+    bench.simulate(DRIVES, 4, 5, "logs");
+    bench.ok_at(&Place::local("after"), &INGEST);
+    let after = Contents::of(&bench, &Place::local("after"));
+    let begin = |name: &str| {
+        let copied = std::process::Command::new("cp")
+            .args(["-r", "before", name])
+            .current_dir(bench.path(""))
+            .status();
+        assert!(copied.expect("cp starts").success());
+        Place::local(name)
+    };
+    let unbroken = begin("unbroken");
+    let refused = bench.run_at(&unbroken, &INGEST);
+    assert_eq!(refused.status, 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("--replace"), "{}", refused.stderr);
+    let begun = Instant::now();
+    let told = bench.run_at(&unbroken, &REPLACE).stderr;
+    let duration = begun.elapsed();
+    let all = format!("{DRIVES} drives new ({DRIVES} in the place of others)");
+    assert!(told.contains(&all), "{told}");
+    Contents::of(&bench, &unbroken).assert_equals(&after);
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    for index in 0..setting("DRIVELOOP_KILLS", 14).div_ceil(3) {
+        let place = begin(&format!("killed-{index}"));
+        let mut command = bench.command_at(&place, &REPLACE);
+        let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = quiet.spawn().expect("the binary starts");
+        std::thread::sleep(duration.mul_f64(rng.random()));
+        child.kill().expect("SIGKILL");
+        child.wait().expect("it ends");
+        Contents::of(&bench, &place).assert_is_whole_drives_of_either(&before, &after);
+        bench.ok_at(&place, &REPLACE);
+        Contents::of(&bench, &place).assert_equals(&after);
+    }
+}

@@ -27,6 +27,7 @@ mod real_drives;
 mod recall;
 mod refav;
 mod release_gate;
+mod removed_drives;
 mod s3;
 mod signed_evidence;
 mod simulated_round;

@@ -27,11 +27,11 @@ pub const FAULT_RATE: f64 = 0.2;
 pub enum Fault {
     /// The store is busy: status 503, nothing is done.
     Unavailable,
-    /// The connection is reset before the store sees the request.
+    /// The connection is reset, or closed, before the store sees the request.
     Reset,
     /// The answer takes its time.
     Slow,
-    /// The store does what is asked, and the connection is reset before the answer.
+    /// The store does what is asked, and the connection is reset or closed before the answer.
     AnswerLost,
     /// The answer begins, and its body breaks off.
     BodyCut,
@@ -250,8 +250,10 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
         .await
         .is_err()
     {
-        // Closed without waiting, a socket tells the other side that it was reset.
-        let _ = twin.set_zero_linger();
+        // Closed without waiting, a socket tells the other side that it was reset; else that there is no more to come.
+        if shared.state().rng.random_bool(0.5) {
+            let _ = twin.set_zero_linger();
+        }
     }
 }
 

@@ -194,6 +194,9 @@ fn show(context: &Context, description: &Description) -> Result<()> {
     for (table, version) in &description.inputs {
         row(&format!("from {table} version"), version.to_string());
     }
+    for log_id in &description.lost_drives {
+        row("drive removed since, with its samples", log_id.clone());
+    }
     render::sheet(context.format, sheet)
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use driveloop_ingest::{
-    DEFAULT_MAPPING, DatabaseFile, DriveOutcome, IngestOptions, IngestReport, ingest,
+    DEFAULT_MAPPING, DatabaseFile, DriveOutcome, DriveReport, IngestOptions, IngestReport, ingest,
 };
 
 use crate::Exit;
@@ -40,6 +40,12 @@ pub(crate) struct Args {
     /// Make a row of `signal` of every number in the topics that the mapping passes over.
     #[arg(long)]
     all_signals: bool,
+    /// Read drives anew that changed, and put them in the place of what the lake has of them.
+    ///
+    /// These are logs whose bytes are others now, drives that were read with another --mapping, --dbc or --all-signals, and drives that
+    /// were removed. What was made of the old ones goes with them, as with `lake remove`. Without it such drives stay as they are.
+    #[arg(long)]
+    replace: bool,
 }
 
 pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
@@ -95,6 +101,7 @@ fn options(args: &Args) -> Result<IngestOptions> {
         mapping: mapping.transpose()?,
         databases: databases.collect::<Result<_>>()?,
         all_signals: args.all_signals,
+        replace: args.replace,
         ..IngestOptions::new(run_id("ingest"))
     })
 }
@@ -132,7 +139,7 @@ fn table(context: &Context, report: &IngestReport) -> Result<()> {
         let rows = |table: &str| drive.rows.get(table).copied().unwrap_or_default() as i64;
         sheet.row([
             drive.log_id.clone().into(),
-            outcome(&drive.outcome).into(),
+            outcome(drive).into(),
             (drive.records_in as i64).into(),
             (drive.records_dropped as i64).into(),
             findings.join(", ").into(),
@@ -144,8 +151,9 @@ fn table(context: &Context, report: &IngestReport) -> Result<()> {
     render::sheet(context.format, sheet)
 }
 
-fn outcome(outcome: &DriveOutcome) -> &'static str {
-    match outcome {
+fn outcome(drive: &DriveReport) -> &'static str {
+    match &drive.outcome {
+        DriveOutcome::Committed if !drive.replaced.is_empty() => "replaced",
         DriveOutcome::Committed => "new",
         DriveOutcome::AlreadyThere => "there already",
         DriveOutcome::Failed { .. } => "failed",

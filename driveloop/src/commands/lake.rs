@@ -1,6 +1,7 @@
 //! `driveloop lake`: the lake itself.
 
 mod maintain;
+mod remove;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -29,6 +30,9 @@ pub(crate) enum Verb {
     /// Check that every file and pack that the lake names is there, and whole, and that the weights of models are those that their
     /// trainings left. Exit status 3 where one is not.
     Check(maintain::CheckArgs),
+    /// Remove drives with all that was made of them: composed drives, episodes, samples of frozen datasets, predictions. `lake vacuum`
+    /// makes it final. What was removed is not ingested again, but by `ingest --replace`.
+    Remove(remove::RemoveArgs),
     /// Print the columns of all tables as Markdown, with units and frames.
     Schemas,
 }
@@ -40,6 +44,7 @@ pub(crate) async fn run(context: &Context, verb: &Verb) -> Result<Exit> {
         Verb::Optimize(args) => maintain::optimize(context, args).await?,
         Verb::Vacuum(args) => maintain::vacuum(context, args).await?,
         Verb::Check(args) => return maintain::check(context, args).await,
+        Verb::Remove(args) => return remove::remove(context, args).await,
         Verb::Schemas => {
             use std::io::Write as _;
             std::io::stdout().write_all(tables_markdown().as_bytes())?;

@@ -22,7 +22,7 @@ use crate::findings::{Findings, Found};
 use crate::limits::Limits;
 use crate::quality::{check_pose_jumps, check_stamps, drop_duplicate, drop_stamp, drop_unusable};
 use crate::sink::DriveSink;
-use crate::source::{DriveFiles, LogSource};
+use crate::source::{DriveFiles, LogSource, Name};
 
 const POSES: &str = "city_SE3_egovehicle.feather";
 /// The column of stamps in every table.
@@ -76,8 +76,8 @@ impl LogSource for Argoverse2 {
             .collect()
     }
 
-    fn log_id(&self, drive: &DriveFiles, blobs: &Blobs, _: &Limits, _: &str) -> Result<String> {
-        Ok(drive.name(blobs.store()))
+    fn name(&self, drive: &DriveFiles, blobs: &Blobs, _: &Limits, _: &str) -> Result<Name> {
+        Ok(Name::Own(drive.name(blobs.store())))
     }
 
     fn decode(

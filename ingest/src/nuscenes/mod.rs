@@ -29,7 +29,7 @@ use crate::decoded::DecodedDrive;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::sink::DriveSink;
-use crate::source::{DriveFiles, LogSource, Parts};
+use crate::source::{DriveFiles, LogSource, Name, Parts};
 use dataset::Dataset;
 
 const FORMAT: &str = "nuscenes";
@@ -114,7 +114,7 @@ impl LogSource for NuScenes {
         }))
     }
 
-    fn log_id(&self, drive: &DriveFiles, _: &Blobs, _: &Limits, _: &str) -> Result<String> {
+    fn name(&self, drive: &DriveFiles, _: &Blobs, _: &Limits, _: &str) -> Result<Name> {
         Err(unparted(drive))
     }
 
@@ -158,7 +158,7 @@ impl LogSource for Scenes {
     }
 
     /// The name of the scene, and its token: names are unique within a dataset alone.
-    fn log_id(&self, drive: &DriveFiles, _: &Blobs, limits: &Limits, _: &str) -> Result<String> {
+    fn name(&self, drive: &DriveFiles, _: &Blobs, limits: &Limits, _: &str) -> Result<Name> {
         let scene = &self.dataset.scenes[self.number(drive)? as usize];
         let log_id = match scene.name.as_str() {
             "" => scene.token.clone(),
@@ -172,7 +172,7 @@ impl LogSource for Scenes {
                 actual: log_id.len() as u64,
             });
         }
-        Ok(log_id)
+        Ok(Name::Own(log_id))
     }
 
     fn decode(

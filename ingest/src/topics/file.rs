@@ -14,7 +14,7 @@ use crate::decoded::DecodedDrive;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::sink::DriveSink;
-use crate::source::{DriveFiles, LogSource, has_extension, stem};
+use crate::source::{DriveFiles, LogSource, Name, has_extension, stem};
 
 /// The container of a log of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,22 +74,22 @@ impl LogSource for File {
     }
 
     /// The `log_id` of the metadata record, else the file's name and the start of its digest.
-    fn log_id(
+    fn name(
         &self,
         drive: &DriveFiles,
         blobs: &Blobs,
         limits: &Limits,
         source_digest: &str,
-    ) -> Result<String> {
+    ) -> Result<Name> {
         let file = &drive.files[0];
         if self.container == Container::Mcap
             && let Some(log_id) = said(blobs, file, limits)?
         {
-            return Ok(log_id);
+            return Ok(Name::Own(log_id));
         }
         let name = drive.name(blobs.store());
         let stem = stem(&name, self.extension()).unwrap_or(&name);
-        Ok(numbered(stem, source_digest, limits))
+        Ok(Name::OfPlace(numbered(stem, source_digest, limits)))
     }
 
     fn decode(

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::ondisk::{OnDisk, is_packed, unpacked_name};
 use crate::sink::DriveSink;
-use crate::source::{DriveFiles, LogSource, has_extension};
+use crate::source::{DriveFiles, LogSource, Name, has_extension};
 
 /// Folders with a recording each.
 pub(crate) struct Folder {
@@ -67,13 +67,13 @@ impl LogSource for Folder {
     }
 
     /// The `log_id` of the first part's metadata record, else the folder's name and the start of the digest.
-    fn log_id(
+    fn name(
         &self,
         drive: &DriveFiles,
         blobs: &Blobs,
         limits: &Limits,
         source_digest: &str,
-    ) -> Result<String> {
+    ) -> Result<Name> {
         let mut parts = drive.files.iter().filter(|file| is_part(&file.path));
         let first = parts
             .next()
@@ -83,9 +83,10 @@ impl LogSource for Folder {
             .transpose()?
             .flatten()
         {
-            return Ok(log_id);
+            return Ok(Name::Own(log_id));
         }
-        Ok(numbered(&drive.name(blobs.store()), source_digest, limits))
+        let folder = drive.name(blobs.store());
+        Ok(Name::OfPlace(numbered(&folder, source_digest, limits)))
     }
 
     fn decode(

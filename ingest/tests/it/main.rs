@@ -14,6 +14,7 @@ mod bus_log;
 mod buses;
 mod cases;
 mod cdr;
+mod changed;
 mod dbc;
 mod dbc_statements;
 mod feather;

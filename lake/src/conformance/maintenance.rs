@@ -14,7 +14,7 @@ use crate::maintain::{CheckDepth, VacuumMode, Wrong};
 use crate::pack::PackWriter;
 
 /// A time after all of the test's, by any clock.
-const LATER_NS: i64 = i64::MAX;
+pub(super) const LATER_NS: i64 = i64::MAX;
 
 pub(super) async fn optimizing_keeps_the_rows(opener: Opener) -> Outcome {
     let lake = opener.open().await?;
@@ -108,7 +108,7 @@ pub(super) async fn vacuum_removes_what_nobody_reads(opener: Opener) -> Outcome 
 }
 
 async fn packed(lake: &Lake, log_id: &str) -> Result<crate::PackRange, Failure> {
-    let mut writer = PackWriter::new(lake, log_id, "/camera");
+    let mut writer = PackWriter::new(lake, log_id, "01ab", "/camera");
     let range = writer.append(&Bytes::from_static(b"jpeg")).await?;
     writer.finish().await?;
     Ok(range)

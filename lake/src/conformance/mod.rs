@@ -23,6 +23,7 @@ mod commits;
 mod maintenance;
 mod objects;
 mod reading;
+mod removal;
 #[doc(hidden)]
 pub mod rows;
 
@@ -96,6 +97,11 @@ const CASES: &[Case] = cases![
     maintenance::vacuum_removes_what_nobody_reads,
     maintenance::a_check_finds_what_is_wrong,
     maintenance::a_check_finds_weights_that_are_others,
+    removal::a_removed_drive_leaves_nothing_behind,
+    removal::a_removal_that_stopped_is_completed,
+    removal::a_removed_drive_comes_back_under_another_transaction,
+    removal::a_session_sees_a_removed_drive_whole_or_refuses,
+    removal::a_vacuum_makes_a_removal_final,
 ];
 
 /// Runs every case, one after the other. `open` gets the name of the case: the same name is the same lake, another name another.

@@ -97,10 +97,10 @@ pub(super) async fn media_bytes_come_back_unchanged(opener: Opener) -> Outcome {
         Bytes::from_static(b"last"),
     ];
     // A pack that was begun and given up is not there, and does not stand in the way.
-    let mut given_up = PackWriter::new(&lake, "drive/../a", "/camera");
+    let mut given_up = PackWriter::new(&lake, "drive/../a", "01ab", "/camera");
     given_up.append(&frames[1]).await?;
     drop(given_up);
-    let mut writer = PackWriter::new(&lake, "drive/../a", "/camera");
+    let mut writer = PackWriter::new(&lake, "drive/../a", "01ab", "/camera");
     let mut ranges = Vec::new();
     for frame in &frames {
         ranges.push(writer.append(frame).await?);

@@ -22,7 +22,7 @@ async fn lake_with_drives(folder: &Path, config: Config) -> Lake {
                 .await
                 .unwrap();
         }
-        let mut writer = PackWriter::new(&lake, log_id, "/camera");
+        let mut writer = PackWriter::new(&lake, log_id, "01ab", "/camera");
         let frame = vec![7; 5000];
         let range = writer.append(&frame).await.unwrap();
         writer.finish().await.unwrap();

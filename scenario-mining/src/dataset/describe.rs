@@ -1,5 +1,7 @@
 //! What a dataset was frozen from.
 
+use std::collections::BTreeSet;
+
 use driveloop_lake::{Lake, Versions, sql_literal};
 use driveloop_schemas::{Row as _, Sample};
 
@@ -24,6 +26,8 @@ pub struct Description {
     pub seed: Option<i64>,
     /// Run that froze it.
     pub run_id: String,
+    /// Drives that were removed from the lake since, by log id: their samples are gone, and the digest is of all.
+    pub lost_drives: BTreeSet<String>,
 }
 
 /// Describes a dataset.
@@ -41,7 +45,16 @@ pub async fn describe(lake: &Lake, dataset: &str) -> Result<Description> {
     );
     let batches = lake.query(&sql).await?;
     let digest = batches.iter().find(|batch| batch.num_rows() > 0);
-    let digest = digest.ok_or_else(|| wrong("no such dataset in the lake"))?;
+    let lost = lake.lost_drives().await?.into_iter();
+    let lost = lost.filter(|lost| lost.dataset == dataset);
+    let lost_drives: BTreeSet<String> = lost.map(|lost| lost.log_id).collect();
+    let digest = digest.ok_or_else(|| {
+        wrong(if lost_drives.is_empty() {
+            "no such dataset in the lake"
+        } else {
+            "all of its drives were removed from the lake"
+        })
+    })?;
     let dataset_digest =
         arrow::util::display::array_value_to_string(digest.column(0), 0).unwrap_or_default();
     let transaction = transaction(dataset);
@@ -59,6 +72,7 @@ pub async fn describe(lake: &Lake, dataset: &str) -> Result<Description> {
         params_digest: commit.params_digest,
         seed: commit.seed,
         run_id: commit.run_id,
+        lost_drives,
     })
 }
 

@@ -76,6 +76,19 @@ pub async fn export(lake: &Lake, dataset: &str, folder: &Path) -> Result<ExportR
             reason,
         });
     };
+    let lost = lake.lost_drives().await?.into_iter();
+    let lost: Vec<_> = lost.filter(|lost| lost.dataset == dataset).collect();
+    if let Some(first) = lost.first() {
+        let reason = format!(
+            "drive `{}` was removed from the lake since it was frozen, the first of {}: freeze another one",
+            first.log_id,
+            lost.len()
+        );
+        return Err(Error::Dataset {
+            dataset: dataset.to_owned(),
+            reason,
+        });
+    }
     let prediction = prediction_folder(folder);
     let whole = |folder: &Path| whole_export(folder, dataset, &dataset_digest);
     if let (Some(manifest), Some(of_prediction)) = (whole(folder), whole(&prediction)) {

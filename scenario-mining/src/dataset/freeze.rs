@@ -8,8 +8,9 @@ use driveloop_schemas::{Drive, ItemId, LogId, Sample, SyntheticItem};
 
 use super::candidates::{Candidate, Edit, Source, samples};
 use super::content::digest_of;
+use super::copies::Copies;
 use super::describe::transaction;
-use super::memory::{Copies, Memory};
+use super::memory::Memory;
 use super::near::Seen;
 use super::report::{FreezeOutcome, FreezeReport, report};
 use super::selection::{EpisodesOfDrive, Selected, drives_where};
@@ -256,7 +257,7 @@ async fn candidates(lake: &Lake, options: &FreezeOptions) -> Result<Candidates> 
         .collect();
     let drives = lake.read::<Drive>(None).await?;
     let mut found = Candidates {
-        copies: Copies::of(&drives),
+        copies: Copies::of(lake, &drives).await?,
         ..Candidates::default()
     };
     let copies = found.copies.clone();
@@ -304,12 +305,11 @@ fn sources<'a>(
             ));
             continue;
         };
-        // Two drives from the same bytes are one, whatever their names: in two splits they would be known by heart.
-        let first = copies.first(source.host_log_id);
-        if source.edit.is_none() && first != source.host_log_id {
-            notes.push(format!("drive {} is the same log as {first}", drive.log_id));
+        // Two drives of one recording are one, whatever their names: in two splits they would be known by heart.
+        if source.edit.is_none() {
+            notes.extend(copies.note(source.host_log_id));
         }
-        source.host_log_id = first;
+        source.host_log_id = copies.first(source.host_log_id);
         sources.push(source);
     }
     sources.sort_by_key(|source| {
@@ -385,7 +385,14 @@ async fn compare(lake: &Lake, name: &str, dataset_digest: &str) -> Result<Option
     let batches = lake.query(&sql).await?;
     let frozen = batches.iter().find(|batch| batch.num_rows() > 0);
     let Some(frozen) = frozen else {
-        return Ok(None);
+        let lost = lake.lost_drives().await?;
+        if !lost.iter().any(|lost| lost.dataset == name) {
+            return Ok(None);
+        }
+        return Err(Error::Dataset {
+            dataset: name.to_owned(),
+            reason: "there was one of this name, and all of its drives were removed: choose another name".into(),
+        });
     };
     let frozen =
         arrow::util::display::array_value_to_string(frozen.column(0), 0).unwrap_or_default();

@@ -6,17 +6,13 @@ use arrow::array::AsArray as _;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use driveloop_lake::{Lake, sql_literal};
-use driveloop_schemas::Drive;
 
+use super::copies::Copies;
 use super::{SPLITS, TEST, TRAIN, VALIDATION};
 use crate::error::{Error, Result};
 
 /// What errors call the query.
 const SUBJECT: &str = "splits of earlier datasets";
-
-/// Drives that were read from the same bytes, each with the name of the first: they are one drive, whatever they are called.
-#[derive(Debug, Default, Clone)]
-pub(super) struct Copies(BTreeMap<String, String>);
 
 /// The splits that drives were in, by the first name of each.
 #[derive(Debug, Default)]
@@ -29,33 +25,6 @@ pub(super) struct Past {
     elsewhere: [bool; SPLITS.len()],
     /// In the dataset that is being frozen, where the lake has it already.
     own: Option<usize>,
-}
-
-impl Copies {
-    /// The copies among the drives of a lake. A composed drive is a copy of none.
-    pub(super) fn of(drives: &[Drive]) -> Self {
-        let has_bytes = |drive: &&Drive| !drive.composed && !drive.source_digest.is_empty();
-        let recorded = || drives.iter().filter(has_bytes);
-        let mut first_of: BTreeMap<&str, &str> = BTreeMap::new();
-        for drive in recorded() {
-            let first = first_of
-                .entry(drive.source_digest.as_str())
-                .or_insert(&drive.log_id);
-            *first = (*first).min(&drive.log_id);
-        }
-        let first = |drive: &Drive| first_of.get(drive.source_digest.as_str()).copied();
-        let named = recorded().filter_map(|drive| Some((&drive.log_id, first(drive)?)));
-        Self(
-            named
-                .map(|(name, first)| (name.to_string(), first.to_owned()))
-                .collect(),
-        )
-    }
-
-    /// The first name of a drive: its own where nothing is known of it.
-    pub(super) fn first<'a>(&'a self, log_id: &'a str) -> &'a str {
-        self.0.get(log_id).map_or(log_id, String::as_str)
-    }
 }
 
 impl Memory {
@@ -85,6 +54,13 @@ impl Memory {
                     let drive = copies.first(names.as_string::<i32>().value(row));
                     memory.add(drive, split, is_own.value(row));
                 }
+            }
+        }
+        // What was removed and comes back is where it was.
+        for lost in lake.lost_drives().await? {
+            let split = SPLITS.iter().position(|split| *split == lost.split);
+            if let Some(split) = split {
+                memory.add(copies.first(&lost.log_id), split, lost.dataset == dataset);
             }
         }
         Ok(memory)

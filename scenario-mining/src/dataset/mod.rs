@@ -6,6 +6,7 @@
 
 mod candidates;
 mod content;
+mod copies;
 mod describe;
 mod export;
 mod features;

@@ -106,16 +106,16 @@ impl<'a> Writer<'a> {
         rows_of: impl Fn(&T) -> Vec<R>,
         report: &mut ComposeReport,
     ) -> Result<()> {
-        let ids: Vec<String> = parts.keys().map(|id| (*id).to_owned()).collect();
+        let names: Vec<String> = parts.keys().map(|id| (*id).to_owned()).collect();
+        // What was removed with its host, and is composed of it again, has another transaction.
+        let ids = self.lake.next_lives(&names).await?;
         let missing = self.lake.missing(R::SPEC.name, &ids).await?;
         if missing.is_empty() {
             return Ok(());
         }
-        let rows: Vec<R> = missing
-            .iter()
-            .filter_map(|id| parts.get(id.as_str()))
-            .flat_map(rows_of)
-            .collect();
+        let parts = ids.iter().zip(parts.values());
+        let lacking = parts.filter(|(id, _)| missing.contains(id));
+        let rows: Vec<R> = lacking.flat_map(|(_, part)| rows_of(part)).collect();
         *report.rows.entry(R::SPEC.name.to_owned()).or_default() += rows.len();
         self.lake.append(&rows, &self.commit_of(missing)).await?;
         Ok(())

@@ -154,15 +154,19 @@ impl Walk<'_> {
             .unwrap_or_default();
         let commit = self.commit_of(Sample::SPEC.name, dataset).await?;
         let logs: BTreeSet<LogId> = samples.iter().map(|sample| sample.log_id.clone()).collect();
+        let lost = self.lake.lost_drives().await?.into_iter();
+        let lost = lost.filter(|lost| lost.dataset == dataset);
+        let lost = lost.map(|lost| format!("; drive {} was removed since", lost.log_id));
         self.steps.push(Step {
             depth,
             kind: "dataset",
             subject: dataset.to_owned(),
             digest,
             detail: format!(
-                "{} of {}",
+                "{} of {}{}",
                 count(samples.len(), "sample"),
-                count(logs.len(), "drive")
+                count(logs.len(), "drive"),
+                lost.collect::<String>()
             ),
             commit,
         });
