@@ -80,7 +80,10 @@ impl Contents {
     #[track_caller]
     pub(crate) fn assert_is_whole_drives_of_either(&self, one: &Self, other: &Self) {
         for log_id in self.drives() {
-            let (here, [one, other]) = (self.of(log_id), [one.of(log_id), other.of(log_id)]);
+            let (here, [one, other]) = (
+                self.parts_of(log_id),
+                [one.parts_of(log_id), other.parts_of(log_id)],
+            );
             assert!(here == one || here == other, "{log_id} is in part");
         }
         let drives = self.drives();
@@ -92,7 +95,7 @@ impl Contents {
     }
 
     /// The parts of a drive.
-    fn of(&self, log_id: &str) -> Vec<(&Part, &(usize, String))> {
+    fn parts_of(&self, log_id: &str) -> Vec<(&Part, &(usize, String))> {
         let parts = self.parts.iter();
         parts
             .filter(|(part, _)| part.log_id.as_deref() == Some(log_id))

@@ -127,7 +127,8 @@ fn on_local_disk_where_the_logs_grew() {
     assert!(told.contains(&all), "{told}");
     Contents::of(&bench, &unbroken).assert_equals(&after);
     let mut rng = ChaCha8Rng::seed_from_u64(4);
-    for index in 0..setting("DRIVELOOP_KILLS", 14).div_ceil(3) {
+    let kills: usize = setting("DRIVELOOP_KILLS", 5);
+    for index in 0..kills {
         let place = begin(&format!("killed-{index}"));
         let mut command = bench.command_at(&place, &REPLACE);
         let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
