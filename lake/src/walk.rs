@@ -101,6 +101,10 @@ fn failed(error: walkdir::Error, prefix: &Path) -> Option<Result<Met>> {
     Some(Ok(unlisted(&path, prefix, reason)))
 }
 
+#[expect(
+    clippy::unnecessary_debug_formatting,
+    reason = "a name that is not UTF-8 is to be told from others, as escapes tell it"
+)]
 fn unlisted(path: &DiskPath, prefix: &Path, reason: String) -> Met {
     let path = match Path::from_absolute_path(path) {
         Ok(path) => relative(&path, prefix),
