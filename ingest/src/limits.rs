@@ -17,9 +17,11 @@ pub struct Limits {
     pub summary_bytes_max: u64,
     /// Bytes of all schemas and channels that a file declares: stops declarations that do not fit in memory.
     pub declarations_bytes_max: u64,
-    /// Bytes of a topic, a message type or the name of a drive: stops names that no path or table is made for.
+    /// Bytes of a topic, a message type, the name of a drive, or of a field or named number of protobuf or JSON: stops names that no path
+    /// or table is made for.
     pub name_bytes_max: usize,
-    /// Steps that a message definition compiles to: stops definitions whose parts multiply.
+    /// Steps that a message definition compiles to; types that a set of protobuf descriptors declares, and fields of those that a message
+    /// holds: stops definitions whose parts multiply.
     pub definition_steps_max: usize,
     /// Steps that all message definitions of a log compile to: stops thousands of channels with large definitions.
     pub log_steps_max: usize,
@@ -46,7 +48,7 @@ pub struct Limits {
     pub table_columns_max: usize,
     /// Record batches of a feather table, and dictionary batches: stops a footer that names one batch again and again.
     pub table_batches_max: usize,
-    /// Bytes of one record of a table in JSON: stops records that do not fit in memory.
+    /// Bytes of one record of a table in JSON, and of a JSON schema: stops those that do not fit in memory.
     pub json_record_bytes_max: usize,
     /// Bytes that the tables of a dataset take in memory while its scenes are read, by the sizes of what is kept of each record: stops
     /// datasets that do not fit. The nuScenes training set, with 2.6 million recordings and 1.2 million boxes, counts as 600 MB by that.

@@ -12,6 +12,9 @@ use crate::sink::DriveSink;
 /// What was done for the privacy of those that a recording shows.
 const PRIVACY_STATE: &str = "unprocessed";
 
+/// Encodings of frames of a video: none of them has a header that says the size of the image.
+const VIDEO_ENCODINGS: [&str; 4] = ["h264", "h265", "vp9", "av1"];
+
 /// A recording of a sensor at a stamp.
 #[derive(Clone, Copy)]
 pub(crate) struct Recording<'a> {
@@ -29,6 +32,15 @@ pub(crate) struct Points<'a> {
     pub(crate) count: Option<i64>,
 }
 
+/// What a format says of an image of pixels.
+#[derive(Clone, Copy)]
+pub(crate) struct Pixels<'a> {
+    pub(crate) encoding: &'a str,
+    /// Columns and rows.
+    pub(crate) size_px: [i64; 2],
+    pub(crate) row_bytes: i64,
+}
+
 impl Recording<'_> {
     /// Stores an image, unchanged; its row, and the digest of its bytes. `named` is its encoding where its header says none.
     pub(crate) fn image(
@@ -39,14 +51,54 @@ impl Recording<'_> {
     ) -> Result<(CameraFrame, blake3::Hash)> {
         let (range, digest) = self.store(sink)?;
         let header = image_header(self.bytes);
-        if header.is_none() {
+        if header.is_none() && !VIDEO_ENCODINGS.contains(&named) {
             let stamp = Some(self.stamp_ns);
             let found = Found::one("unreadable_frame", Severity::Warning, self.subject, stamp);
             findings.add(found, || {
                 "expected the header of a JPEG or PNG image, got other bytes".to_owned()
             });
         }
-        let frame = CameraFrame {
+        let encoding = header.map_or(named, |header| header.encoding);
+        let size_px = header.map(|header| [header.width_px, header.height_px]);
+        Ok((self.frame(range, digest, encoding, size_px), digest))
+    }
+
+    /// Stores the pixels of an image, unchanged; its row, and the digest of its bytes.
+    pub(crate) fn pixels(
+        &self,
+        sink: &mut dyn DriveSink,
+        findings: &mut Findings,
+        pixels: &Pixels<'_>,
+    ) -> Result<(CameraFrame, blake3::Hash)> {
+        let (range, digest) = self.store(sink)?;
+        let [width, height] = pixels.size_px;
+        let rows_bytes = pixels.row_bytes.checked_mul(height);
+        let is_there = |bytes: i64| (1..=self.bytes.len() as i64).contains(&bytes);
+        let is_whole = width > 0 && height > 0 && rows_bytes.is_some_and(is_there);
+        if !is_whole {
+            let stamp = Some(self.stamp_ns);
+            let found = Found::one("unreadable_frame", Severity::Warning, self.subject, stamp);
+            findings.add(found, || {
+                format!(
+                    "expected {height} rows of {width} pixels, of {} bytes each, got {} bytes",
+                    pixels.row_bytes,
+                    self.bytes.len()
+                )
+            });
+        }
+        let side = |side: i64| i32::try_from(side).ok().filter(|_| is_whole);
+        let size_px = side(width).zip(side(height)).map(<[i32; 2]>::from);
+        Ok((self.frame(range, digest, pixels.encoding, size_px), digest))
+    }
+
+    fn frame(
+        &self,
+        range: PackRange,
+        digest: blake3::Hash,
+        encoding: &str,
+        size_px: Option<[i32; 2]>,
+    ) -> CameraFrame {
+        CameraFrame {
             log_id: LogId::default(),
             day: Day(0),
             stamp_ns: self.stamp_ns,
@@ -54,14 +106,13 @@ impl Recording<'_> {
             pack: range.pack,
             offset: range.offset,
             length: range.length,
-            encoding: header.map_or(named, |header| header.encoding).to_owned(),
-            width_px: header.map(|header| header.width_px),
-            height_px: header.map(|header| header.height_px),
+            encoding: encoding.to_owned(),
+            width_px: size_px.map(|[width, _]| width),
+            height_px: size_px.map(|[_, height]| height),
             digest: digest.to_hex().to_string(),
             privacy_state: PRIVACY_STATE.to_owned(),
             composed: None,
-        };
-        Ok((frame, digest))
+        }
     }
 
     /// Stores a sweep, unchanged; its row, and the digest of its bytes.

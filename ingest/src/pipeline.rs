@@ -34,7 +34,7 @@ pub struct IngestOptions {
     pub jobs: usize,
     /// Bounds on what a log may ask for.
     pub limits: Limits,
-    /// Mapping of ROS topics to tables, as TOML; the built-in one where `None` ([`crate::DEFAULT_MAPPING`]).
+    /// Mapping of topics to tables, as TOML; the built-in one where `None` ([`crate::DEFAULT_MAPPING`]).
     pub mapping: Option<String>,
     /// CAN databases by which bus frames become signals, with the buses that they are for.
     pub databases: Vec<DatabaseFile>,

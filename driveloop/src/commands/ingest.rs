@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// Drives read at once.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
-    /// Rules of your own for which ROS topic becomes which table, a TOML file.
+    /// Rules of your own for which topic becomes which table, a TOML file.
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
     /// A CAN database (DBC): frames of its messages become rows of `signal`. Can be given more than once.

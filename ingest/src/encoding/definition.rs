@@ -9,9 +9,17 @@ use re_ros_msg::message_spec::{
 };
 
 /// A message definition. Each struct is defined once; the first is the message itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Definition {
     pub(crate) structs: Vec<Struct>,
+    pub(crate) enums: Vec<Enumeration>,
+}
+
+/// Whole numbers with names. ROS has none: its constants say not which field they are for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Enumeration {
+    /// In the order of the definition; of several names of a number the first holds.
+    pub(crate) names: Vec<(i64, String)>,
 }
 
 /// The fields of a struct, in the order of the wire. One without fields takes no bytes; what a text form pads it with
@@ -37,6 +45,8 @@ pub(crate) enum Kind {
     Text,
     /// A text of 16-bit units.
     WideText,
+    /// A whole number with a name: index in [`Definition::enums`].
+    Enum(usize),
     /// Index of the struct in [`Definition::structs`].
     Struct(usize),
     /// So many elements, without a count on the wire.
@@ -74,6 +84,12 @@ impl Scalar {
 }
 
 impl Definition {
+    /// A definition without enumerations.
+    pub(crate) fn of_structs(structs: Vec<Struct>) -> Self {
+        let enums = Vec::new();
+        Self { structs, enums }
+    }
+
     /// Reads a definition in the `ros2msg` text form. The error says what is wrong with it.
     pub(crate) fn from_ros2msg(name: &str, text: &[u8]) -> Result<Self, String> {
         Self::from_msg(name, text, Dialect::Ros2)
@@ -100,7 +116,7 @@ impl Definition {
             structs.push(fields(spec, &index, specs.len(), dialect)?);
         }
         structs.push(Struct::stamp());
-        Ok(Self { structs })
+        Ok(Self::of_structs(structs))
     }
 }
 

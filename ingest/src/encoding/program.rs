@@ -172,6 +172,8 @@ impl Compiler<'_> {
         }
         match kind {
             Kind::Scalar(scalar) => self.scalars(*scalar, 1, place, scope),
+            // No text form of ROS has enumerations; an IDL writes them as whole numbers of 32 bits.
+            Kind::Enum(_) => self.scalars(Scalar::U32, 1, place, scope),
             Kind::Text => {
                 let slot = self.slot(place, scope, Form::Text);
                 self.push(Step::Text { slot });

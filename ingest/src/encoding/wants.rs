@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::definition::{Definition, Kind, Scalar};
+use crate::limits::Limits;
 
 /// A set of rows: the message, or the elements of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,16 +72,16 @@ impl<'a> Wants<'a> {
     /// A number at a path of field names, such as `header.stamp.sec`; an element of a fixed array by its index: `k.4`.
     /// The empty path is the element itself. The error says what was expected.
     pub(crate) fn number(&mut self, scope: Scope, path: &str) -> Result<Number, String> {
-        let is_number = |kind: &Kind| matches!(kind, Kind::Scalar(_));
+        let is_number = |kind: &Kind| matches!(kind, Kind::Scalar(_) | Kind::Enum(_));
         self.want(scope, path, Form::Number, "a number", is_number)
             .map(Number)
     }
 
     /// A whole number at a path.
     pub(crate) fn integer(&mut self, scope: Scope, path: &str) -> Result<Integer, String> {
-        let is_integer = |kind: &Kind| {
-            matches!(kind, Kind::Scalar(scalar)
-                if !matches!(scalar, Scalar::F32 | Scalar::F64 | Scalar::Bool))
+        let is_integer = |kind: &Kind| match kind {
+            Kind::Scalar(scalar) => !matches!(scalar, Scalar::F32 | Scalar::F64 | Scalar::Bool),
+            kind => matches!(kind, Kind::Enum(_)),
         };
         self.want(scope, path, Form::Integer, "a whole number", is_integer)
             .map(Integer)
@@ -100,12 +101,18 @@ impl<'a> Wants<'a> {
             .map(Number)
     }
 
-    /// A text at a path.
+    /// A text at a path, or the name of a number that has one.
     pub(crate) fn text(&mut self, scope: Scope, path: &str) -> Result<Text, String> {
-        self.want(scope, path, Form::Text, "a text", |kind| {
-            *kind == Kind::Text
-        })
-        .map(Text)
+        let is_text = |kind: &Kind| matches!(kind, Kind::Text | Kind::Enum(_));
+        self.want(scope, path, Form::Text, "a text", is_text)
+            .map(Text)
+    }
+
+    /// The name of a number at a path; none where the definition names no numbers of it.
+    pub(crate) fn number_name(&mut self, scope: Scope, path: &str) -> Option<Text> {
+        let is_named = |kind: &Kind| matches!(kind, Kind::Enum(_));
+        let slot = self.want(scope, path, Form::Text, "a number with a name", is_named);
+        slot.ok().map(Text)
     }
 
     /// Octets at a path, of a fixed number or counted.
@@ -134,37 +141,19 @@ impl<'a> Wants<'a> {
         })
     }
 
-    /// The paths of all numbers of the message that lie in no list, in the order of the wire; at most so many.
-    pub(crate) fn numbers(&self, count_max: usize, depth_max: usize) -> Vec<String> {
-        let mut paths = Vec::new();
-        let root = Kind::Struct(0);
-        self.numbers_below(&root, &mut String::new(), depth_max, count_max, &mut paths);
-        paths
-    }
-
-    fn numbers_below(
-        &self,
-        kind: &Kind,
-        path: &mut String,
-        depth_left: usize,
-        count_max: usize,
-        paths: &mut Vec<String>,
-    ) {
-        match kind {
-            Kind::Scalar(_) if paths.len() < count_max => paths.push(path.clone()),
-            Kind::Struct(at) if depth_left > 0 => {
-                for field in &self.definition.structs[*at].fields {
-                    let length = path.len();
-                    if length > 0 {
-                        path.push('.');
-                    }
-                    path.push_str(&field.name);
-                    self.numbers_below(&field.kind, path, depth_left - 1, count_max, paths);
-                    path.truncate(length);
-                }
-            }
-            _ => {}
-        }
+    /// The paths of all numbers of the message that lie in no list, in the order of the definition, as far as the limits let them be
+    /// looked for. A struct within itself is not gone into.
+    pub(crate) fn numbers(&self, limits: &Limits) -> Vec<String> {
+        let mut search = NumberSearch {
+            definition: self.definition,
+            fields_left: limits.definition_steps_max,
+            limits,
+            path: String::new(),
+            within: Vec::new(),
+            paths: Vec::new(),
+        };
+        search.below(&Kind::Struct(0));
+        search.paths
     }
 
     fn scope(&mut self, kind: Kind) -> Scope {
@@ -227,5 +216,51 @@ impl<'a> Wants<'a> {
             kind = below;
         }
         Ok((place, kind.clone()))
+    }
+}
+
+/// A search for the numbers of a definition.
+struct NumberSearch<'a> {
+    definition: &'a Definition,
+    limits: &'a Limits,
+    /// Fields that may still be looked at: stops structs that have the next one many times.
+    fields_left: usize,
+    path: String,
+    /// The structs that the path leads through.
+    within: Vec<usize>,
+    paths: Vec<String>,
+}
+
+impl NumberSearch<'_> {
+    fn below(&mut self, kind: &Kind) {
+        match kind {
+            Kind::Scalar(_) | Kind::Enum(_) if self.paths.len() < self.limits.topic_signals_max => {
+                self.paths.push(self.path.clone());
+            }
+            Kind::Struct(at)
+                if self.within.len() < self.limits.depth_max && !self.within.contains(at) =>
+            {
+                self.within.push(*at);
+                self.fields_of(*at);
+                self.within.pop();
+            }
+            _ => {}
+        }
+    }
+
+    fn fields_of(&mut self, at: usize) {
+        for field in &self.definition.structs[at].fields {
+            let Some(left) = self.fields_left.checked_sub(1) else {
+                return;
+            };
+            self.fields_left = left;
+            let length = self.path.len();
+            if length > 0 {
+                self.path.push('.');
+            }
+            self.path.push_str(&field.name);
+            self.below(&field.kind);
+            self.path.truncate(length);
+        }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) enum Kind {
     PredictedObjects,
     DetectedObjects,
     Detections,
+    SceneObjects,
     Signal,
     /// Mappings of the first version say `can_frame`.
     #[serde(alias = "can_frame")]

@@ -50,7 +50,7 @@ impl Target for BusFrames {
     fn take(&mut self, message: &Message<'_>, drive: &mut Assembly<'_>) -> Result<Taken> {
         let row = &message.row;
         let id = row.integer(self.can_id);
-        let flag = |slot: Option<_>| slot.is_some_and(|slot| row.number(slot) != 0.0);
+        let flag = |slot: Option<_>| slot.is_some_and(|slot| row.is_true(slot));
         let data = row.bytes(self.data);
         let length = self.length.map_or(data.len(), |slot| {
             usize::try_from(row.integer(slot)).map_or(0, |length| length.min(data.len()))

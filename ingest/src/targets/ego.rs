@@ -1,6 +1,6 @@
 //! Poses of the ego.
 
-use super::slots::PoseSlots;
+use super::slots::{PoseSlots, at_first, frame};
 use super::target::{Message, Taken, Target};
 use crate::assembly::{Assembly, Poses, Stated};
 use crate::ego::EgoSample;
@@ -12,8 +12,16 @@ use crate::refused::Refused;
 /// Faster than anything that drives, in metres or radians per second: such numbers are none.
 const RATE_MAX: f64 = 1e4;
 
-/// `nav_msgs/msg/Odometry`, with the twist in the frame of the child; `geometry_msgs/msg/PoseStamped` and
-/// `PoseWithCovarianceStamped`, which place the ego without saying so.
+/// Where a message has the pose: `nav_msgs/msg/Odometry` and `PoseWithCovarianceStamped`; `PoseStamped`, and Foxglove.
+const POSE: [&str; 2] = ["pose.pose", "pose"];
+/// What is placed: of ROS, of Foxglove.
+const CHILD: [&str; 2] = ["child_frame_id", "body_frame_id"];
+/// Speed ahead and yaw rate, in the frame of what is placed.
+const SPEED: [&str; 2] = ["twist.twist.linear.x", "linear_velocity.x"];
+const YAW_RATE: [&str; 2] = ["twist.twist.angular.z", "angular_velocity.z"];
+
+/// `nav_msgs/msg/Odometry` and `foxglove.Odometry`, with the twist in the frame of the child; `geometry_msgs/msg/PoseStamped`,
+/// `PoseWithCovarianceStamped` and `foxglove.PoseInFrame`, which place the ego without saying so.
 pub(super) struct EgoPoses {
     pose: PoseSlots,
     parent: Option<Text>,
@@ -25,19 +33,17 @@ pub(super) struct EgoPoses {
 impl EgoPoses {
     pub(super) fn odometry(wants: &mut Wants<'_>) -> Result<Self, String> {
         Ok(Self {
-            pose: PoseSlots::at(wants, MESSAGE, "pose.pose")?,
-            parent: wants.text(MESSAGE, "header.frame_id").ok(),
-            child: wants.text(MESSAGE, "child_frame_id").ok(),
-            speed_mps: wants.number(MESSAGE, "twist.twist.linear.x").ok(),
-            yaw_rate_radps: wants.number(MESSAGE, "twist.twist.angular.z").ok(),
+            child: at_first(&CHILD, |path| wants.text(MESSAGE, path)).ok(),
+            speed_mps: at_first(&SPEED, |path| wants.number(MESSAGE, path)).ok(),
+            yaw_rate_radps: at_first(&YAW_RATE, |path| wants.number(MESSAGE, path)).ok(),
+            ..Self::pose(wants)?
         })
     }
 
     pub(super) fn pose(wants: &mut Wants<'_>) -> Result<Self, String> {
-        let with_covariance = PoseSlots::at(wants, MESSAGE, "pose.pose");
         Ok(Self {
-            pose: with_covariance.or_else(|_| PoseSlots::at(wants, MESSAGE, "pose"))?,
-            parent: wants.text(MESSAGE, "header.frame_id").ok(),
+            pose: at_first(&POSE, |path| PoseSlots::at(wants, MESSAGE, path))?,
+            parent: frame(wants, MESSAGE).ok(),
             child: None,
             speed_mps: None,
             yaw_rate_radps: None,

@@ -1,7 +1,9 @@
 //! Lenses of cameras.
 
+use super::slots::{at_first, frame};
 use super::target::{Message, Taken, Target};
 use crate::assembly::{Assembly, Lens};
+use crate::encoding::rows::Row;
 use crate::encoding::wants::{Integer, List, MESSAGE, Number, Text, Wants};
 use crate::error::Result;
 use crate::frames::plain;
@@ -10,42 +12,51 @@ use crate::refused::Refused;
 /// Coefficients of a lens at most; the largest model of ROS has 14.
 const COEFFICIENTS_MAX: usize = 32;
 
-/// `sensor_msgs/msg/CameraInfo`: what the first message of a topic says.
+/// The matrix of a lens, in rows: ROS 2; ROS 1 and Foxglove.
+const MATRIX: [&str; 2] = ["k", "K"];
+/// The coefficients of its distortion.
+const DISTORTION: [&str; 2] = ["d", "D"];
+
+/// `sensor_msgs/msg/CameraInfo`, `foxglove.CameraCalibration`: what the first message of a topic says.
 pub(super) struct Lenses {
     frame: Text,
-    focal: [Number; 2],
-    principal: [Number; 2],
+    matrix: Numbers,
     size: [Integer; 2],
     model: Option<Text>,
-    distortion: Option<(List, Number)>,
+    distortion: Option<Numbers>,
+}
+
+/// A list of numbers.
+struct Numbers {
+    list: List,
+    number: Number,
+}
+
+impl Numbers {
+    fn at(wants: &mut Wants<'_>, path: &str) -> Result<Self, String> {
+        let list = wants.list(MESSAGE, path)?;
+        let number = wants.number(list.scope, "")?;
+        Ok(Self { list, number })
+    }
+
+    fn of<'a>(&self, row: &Row<'a>) -> impl Iterator<Item = f64> + use<'a> {
+        let number = self.number;
+        row.list(self.list)
+            .map(move |element| element.number(number))
+    }
 }
 
 impl Lenses {
     pub(super) fn of(wants: &mut Wants<'_>) -> Result<Self, String> {
-        // ROS 1 writes these names in capitals.
-        let matrix = if wants.number(MESSAGE, "k.0").is_ok() {
-            "k"
-        } else {
-            "K"
-        };
-        let list = wants
-            .list(MESSAGE, "d")
-            .or_else(|_| wants.list(MESSAGE, "D"));
-        let distortion = list
-            .ok()
-            .and_then(|list| Some((list, wants.number(list.scope, "").ok()?)));
-        let mut entry = |at: usize| wants.number(MESSAGE, &format!("{matrix}.{at}"));
-        let (focal, principal) = ([entry(0)?, entry(4)?], [entry(2)?, entry(5)?]);
         Ok(Self {
-            frame: wants.text(MESSAGE, "header.frame_id")?,
-            focal,
-            principal,
+            frame: frame(wants, MESSAGE)?,
+            matrix: at_first(&MATRIX, |path| Numbers::at(wants, path))?,
             size: [
                 wants.integer(MESSAGE, "width")?,
                 wants.integer(MESSAGE, "height")?,
             ],
             model: wants.text(MESSAGE, "distortion_model").ok(),
-            distortion,
+            distortion: at_first(&DISTORTION, |path| Numbers::at(wants, path)).ok(),
         })
     }
 }
@@ -53,8 +64,11 @@ impl Lenses {
 impl Target for Lenses {
     fn take(&mut self, message: &Message<'_>, drive: &mut Assembly<'_>) -> Result<Taken> {
         let row = &message.row;
-        let [focal_px, principal_px] =
-            [self.focal, self.principal].map(|slots| slots.map(|slot| row.number(slot)));
+        let mut matrix = [f64::NAN; 9];
+        for (entry, number) in matrix.iter_mut().zip(self.matrix.of(row)) {
+            *entry = number;
+        }
+        let (focal_px, principal_px) = ([matrix[0], matrix[4]], [matrix[2], matrix[5]]);
         let sane = |number: &f64| number.is_finite();
         // A camera that is not calibrated says so by a focal length of zero.
         if !focal_px.iter().chain(&principal_px).all(sane) || focal_px.contains(&0.0) {
@@ -71,10 +85,9 @@ impl Target for Lenses {
             principal_px,
             size_px: self.size.map(|slot| row.integer(slot)),
             model: self.model.map_or("", |slot| row.text(slot)).to_owned(),
-            distortion: self.distortion.map_or_else(Vec::new, |(list, value)| {
-                let values = row.list(list).take(COEFFICIENTS_MAX);
-                let values = values.map(|element| element.number(value));
-                values.filter(sane).collect()
+            distortion: self.distortion.as_ref().map_or_else(Vec::new, |numbers| {
+                let numbers = numbers.of(row).take(COEFFICIENTS_MAX);
+                numbers.filter(sane).collect()
             }),
         };
         drive.sensors.lenses.insert(message.topic.to_owned(), lens);

@@ -20,6 +20,7 @@ use crate::assembly::{Assembly, ObjectsRank};
 use crate::encoding::wants::Wants;
 
 pub(crate) use asked::{Asked, Kind, Values};
+pub(crate) use slots::StampParts;
 pub(crate) use target::{Message, Target, Timing};
 
 /// Makes the target of a topic; says which fields it wants. The error says which of them the messages lack.
@@ -28,7 +29,7 @@ pub(crate) fn target(
     wants: &mut Wants<'_>,
     drive: &mut Assembly<'_>,
 ) -> Result<Box<dyn Target>, String> {
-    use objects::Objects;
+    use objects::{Objects, SceneObjects};
     let topic = asked.topic;
     Ok(match asked.kind {
         Kind::EgoState => Box::new(ego::EgoPoses::odometry(wants)?),
@@ -41,6 +42,7 @@ pub(crate) fn target(
         Kind::PredictedObjects => Box::new(Objects::predicted(wants)?),
         Kind::DetectedObjects => Box::new(Objects::detected(wants)?),
         Kind::Detections => Box::new(Objects::detections(wants)?),
+        Kind::SceneObjects => Box::new(SceneObjects::of(wants)?),
         Kind::Signal => Box::new(signals::Signals::of(asked, wants, drive)?),
         Kind::BusFrame => Box::new(bus::BusFrames::of(topic, wants, drive)?),
         Kind::CameraFrame => Box::new(camera::Images::of(wants)?),

@@ -5,7 +5,7 @@ use driveloop_schemas::Severity;
 use super::asked::{Asked, Values};
 use super::target::{Message, Taken, Target};
 use crate::assembly::Assembly;
-use crate::encoding::cdr::Row;
+use crate::encoding::rows::Row;
 use crate::encoding::wants::{Integer, MESSAGE, Number, Text, Wants};
 use crate::error::Result;
 use crate::facts::SeriesId;
@@ -24,10 +24,11 @@ pub(super) struct Signals {
     first: FirstOfStamp,
 }
 
-/// A number, its digits where it has 64 bits, and its series.
+/// A number, its digits where it has 64 bits, its name where it has one, and its series.
 struct NumberField {
     number: Number,
     whole: Option<Integer>,
+    name: Option<Text>,
     series: SeriesId,
 }
 
@@ -36,6 +37,7 @@ impl NumberField {
         Ok(Self {
             number: wants.number(MESSAGE, path)?,
             whole: wants.wide_integer(MESSAGE, path),
+            name: wants.number_name(MESSAGE, path),
             series,
         })
     }
@@ -77,7 +79,9 @@ impl Signals {
             let name = format!("{}.{}", asked.topic, field.path);
             let signals = &mut drive.out.facts.signals;
             let mut series = || signals.series(&name, field.unit.as_deref(), asked.topic);
-            if let Ok(text) = wants.text(MESSAGE, &field.path) {
+            if wants.number_name(MESSAGE, &field.path).is_none()
+                && let Ok(text) = wants.text(MESSAGE, &field.path)
+            {
                 texts.push((text, series()));
             } else {
                 numbers.push(NumberField::of(wants, &field.path, series())?);
@@ -100,7 +104,7 @@ impl Signals {
         let mut numbers = Vec::new();
         let stamp = format!("{}.", asked.stamp);
         let limits = drive.limits;
-        for path in wants.numbers(limits.topic_signals_max, limits.depth_max) {
+        for path in wants.numbers(limits) {
             if path.starts_with(&stamp) {
                 continue;
             }
@@ -136,7 +140,10 @@ impl Target for Signals {
         let signals = &mut drive.out.facts.signals;
         for field in &self.numbers {
             let value = row.number(field.number);
-            if let Some(whole) = field.unrounded(row) {
+            let name = field.name.map_or("", |slot| row.text(slot));
+            if !name.is_empty() {
+                signals.push_text(field.series, message.stamp_ns, Some(value), name);
+            } else if let Some(whole) = field.unrounded(row) {
                 let digits = whole.to_string();
                 signals.push_text(field.series, message.stamp_ns, Some(value), &digits);
             } else if value.is_finite() {

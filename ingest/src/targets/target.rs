@@ -1,13 +1,15 @@
 //! What every target is.
 
 use crate::assembly::Assembly;
-use crate::encoding::cdr::Row;
+use crate::encoding::rows::Row;
 use crate::error::Result;
 use crate::refused::Refused;
 
 /// A message on its way to its target.
 pub(crate) struct Message<'m> {
     pub(crate) topic: &'m str,
+    /// How it is written: `cdr`, `ros1`, `protobuf`, `json`.
+    pub(crate) encoding: &'m str,
     /// Its message type.
     pub(crate) schema: &'m str,
     pub(crate) stamp_ns: i64,

@@ -102,6 +102,16 @@ mod tests {
         assert_eq!(into("std_msgs/msg/String", "/map"), Some(Kind::Map));
         assert_eq!(into("std_msgs/msg/String", "/map2"), None);
         assert_eq!(into("can_msgs/msg/Frame", "/can0"), Some(Kind::BusFrame));
+        let still = into("foxglove.FrameTransforms", "/tf_static");
+        assert_eq!(still, Some(Kind::StaticTransform));
+        assert_eq!(
+            into("foxglove.PoseInFrame", "/goal_pose"),
+            Some(Kind::Nothing)
+        );
+        assert_eq!(
+            into("foxglove.PoseInFrame", "/ego/pose"),
+            Some(Kind::EgoPose)
+        );
         let fd = into("ros2_socketcan_msgs/msg/FdFrame", "/from_can_bus_fd");
         assert_eq!(fd, Some(Kind::BusFrame));
         for (schema, target) in [
@@ -121,6 +131,10 @@ mod tests {
                 "autoware_auto_vehicle_msgs/msg/SteeringReport",
                 Kind::Signal,
             ),
+            ("foxglove.FrameTransform", Kind::Transform),
+            ("foxglove.FrameTransforms", Kind::Transform),
+            ("foxglove.SceneUpdate", Kind::SceneObjects),
+            ("foxglove.RawImage", Kind::CameraFrame),
         ] {
             assert_eq!(into(schema, "/any"), Some(target));
         }

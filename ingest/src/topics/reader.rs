@@ -12,7 +12,7 @@ use crate::apart::{Apart, Witness};
 use crate::assembly::Assembly;
 use crate::container::{Channel, Damage, RawMessage, Visitor};
 use crate::decoded::DecodedDrive;
-use crate::encoding::cdr::Slots;
+use crate::encoding::rows::Slots;
 use crate::error::{Error, Result};
 use crate::findings::Found;
 use crate::limits::Limits;
@@ -123,25 +123,42 @@ impl<'a> Reader<'a> {
         }))
     }
 
+    /// Works out what to do with a topic whose first message has to say what messages hold; whether it does.
+    fn plan_by(&mut self, at: usize, message: &[u8]) -> bool {
+        let (topic, drive) = (&mut self.topics[at], &mut self.drive);
+        let mapping = &self.options.mapping;
+        match Plan::of_first(message, &topic.channel, mapping, drive, &mut self.steps) {
+            Ok(plan) => {
+                topic.plan = plan;
+                true
+            }
+            Err(reason) => {
+                let refused = Refused::error("message_damaged", reason);
+                drive.refuse(&topic.channel.topic, None, refused);
+                false
+            }
+        }
+    }
+
     fn take(&mut self, at: usize, message: &RawMessage<'_>) -> Result<()> {
         let topic = &mut self.topics[at];
         let Channel {
             topic: name,
+            message_encoding: encoding,
             schema,
-            ..
         } = &topic.channel;
         let drive = &mut self.drive;
-        let (program, stamp, target) = match topic.plan.decode() {
+        let (decoder, stamp, target) = match topic.plan.decode() {
             Ok(parts) => parts,
             Err(refused) => {
                 drive.refuse(name, None, refused);
                 return Ok(());
             }
         };
-        let data = unpacked(message.data, drive.limits);
+        let data = unpacked(message.data, encoding, drive.limits);
         let row = data.as_ref().map_err(String::clone);
         let row = row.and_then(|data| {
-            let row = program.run(data, drive.limits, &mut self.slots)?;
+            let row = decoder.run(data, drive.limits, &mut self.slots)?;
             Ok((row, data))
         });
         let (row, data) = match row {
@@ -170,6 +187,7 @@ impl<'a> Reader<'a> {
         let done = target.take(
             &Message {
                 topic: name,
+                encoding,
                 schema: &schema.name,
                 stamp_ns,
                 earlier_ns: &topic.stamps_ns,
@@ -263,6 +281,9 @@ impl Visitor for Reader<'_> {
             self.drive.refuse(&self.file, None, refused);
             return Ok(());
         };
+        if matches!(self.topics[at].plan, Plan::Awaited) && !self.plan_by(at, message.data) {
+            return Ok(());
+        }
         self.take(at, message)
     }
 
@@ -335,9 +356,10 @@ impl Visitor for Reader<'_> {
     }
 }
 
-/// A message of a recording that packs each by itself (`rosbag2`, compression mode `message`); no encoding begins like that.
-fn unpacked<'m>(data: &'m [u8], limits: &Limits) -> Result<Cow<'m, [u8]>, String> {
-    if !data.starts_with(&ZSTD_MAGIC) {
+/// A message of a recording that packs each by itself (`rosbag2`, compression mode `message`). No encoding of ROS begins like that; a
+/// message of protobuf can.
+fn unpacked<'m>(data: &'m [u8], encoding: &str, limits: &Limits) -> Result<Cow<'m, [u8]>, String> {
+    if encoding == "protobuf" || !data.starts_with(&ZSTD_MAGIC) {
         return Ok(Cow::Borrowed(data));
     }
     let packed = zstd::Decoder::new(data).map_err(|error| error.to_string())?;

@@ -3,20 +3,14 @@
 use driveloop_schemas::time::NS_PER_S;
 
 use super::mapping::StampUnit;
-use crate::encoding::cdr::Row;
+use crate::encoding::rows::Row;
 use crate::encoding::wants::{Integer, MESSAGE, Number, Wants};
-use crate::stamps::stamp_ns;
+use crate::targets::StampParts;
 
-/// The field that has the stamp where no rule says another.
+/// The field that has the stamp where no rule says another: of ROS.
 pub(super) const HEADER: &str = "header.stamp";
-/// Names of the parts of a stamp: ROS 2, Foxglove, ROS 1, protobuf.
-const PARTS: [(&str, &str); 5] = [
-    ("sec", "nanosec"),
-    ("sec", "nsec"),
-    ("secs", "nsecs"),
-    ("seconds", "nanos"),
-    ("seconds", "nanoseconds"),
-];
+/// The same of Foxglove. Other messages have numbers of that name which count from anywhere: a stamp has parts.
+const TIMESTAMP: &str = "timestamp";
 /// Seconds since 1970 of a stamp whose unit is guessed, at least and at most: 1980 and 2120.
 const GUESSED_SECONDS: std::ops::Range<i64> = 315_532_800..4_733_510_400;
 /// Units of whole numbers, by what a second counts in them.
@@ -24,25 +18,32 @@ const UNITS: [i64; 4] = [1, 1_000, 1_000_000, NS_PER_S];
 
 /// Where the stamp of a message lies.
 pub(super) enum Stamp {
-    Parts(Integer, Integer),
+    Parts(StampParts),
     Whole(Integer, Option<StampUnit>),
     /// Seconds, or what the unit says.
     Fraction(Number, Option<StampUnit>),
 }
 
 impl Stamp {
+    /// The stamp that messages have by themselves, and the path of its field.
+    pub(super) fn usual(wants: &mut Wants<'_>) -> (&'static str, Option<Self>) {
+        if let Ok(stamp) = Self::of(wants, HEADER, None) {
+            return (HEADER, Some(stamp));
+        }
+        match StampParts::at(wants, MESSAGE, TIMESTAMP) {
+            Some(parts) => (TIMESTAMP, Some(Self::Parts(parts))),
+            None => (HEADER, None),
+        }
+    }
+
     /// Where it lies, by the path of the field. The error says what was expected there.
     pub(super) fn of(
         wants: &mut Wants<'_>,
         path: &str,
         unit: Option<StampUnit>,
     ) -> Result<Self, String> {
-        for (seconds, rest) in PARTS {
-            let seconds = wants.integer(MESSAGE, &format!("{path}.{seconds}"));
-            let rest = wants.integer(MESSAGE, &format!("{path}.{rest}"));
-            if let (Ok(seconds), Ok(rest)) = (seconds, rest) {
-                return Ok(Self::Parts(seconds, rest));
-            }
+        if let Some(parts) = StampParts::at(wants, MESSAGE, path) {
+            return Ok(Self::Parts(parts));
         }
         if let Ok(whole) = wants.integer(MESSAGE, path) {
             return Ok(Self::Whole(whole, unit));
@@ -57,12 +58,7 @@ impl Stamp {
     /// Nanoseconds since 1970; `Ok(None)` where the message leaves its stamp at zero. The error is what it has instead.
     pub(super) fn of_message(&self, row: &Row<'_>) -> Result<Option<i64>, String> {
         match *self {
-            Self::Parts(seconds, rest) => match (row.integer(seconds), row.integer(rest)) {
-                (0, 0) => Ok(None),
-                (seconds, rest) => stamp_ns(seconds, rest)
-                    .map(Some)
-                    .ok_or_else(|| format!("{seconds} s, {rest} ns")),
-            },
+            Self::Parts(parts) => parts.stamp_ns(row),
             Self::Whole(slot, unit) => match row.integer(slot) {
                 0 => Ok(None),
                 value => whole(value, unit).map(Some).ok_or_else(|| {

@@ -1,34 +1,15 @@
 //! Bags of ROS 1 and recordings of rosbag2 as another program writes them, whole and damaged.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use driveloop_ingest::{DriveOutcome, IngestReport};
 use driveloop_schemas::{Drive, EgoState};
 
-use crate::TestLake;
+use crate::{TestLake, written_by};
 
 const START_NS: i64 = 1_750_000_000_000_000_000;
 /// Poses of each log, as many texts beside them.
 const POSES: usize = 100;
-
-/// A folder with logs that `peers/bags.py` wrote; none where its packages are absent, which is said.
-fn logs() -> Option<tempfile::TempDir> {
-    let Ok(peers) = std::env::var("DRIVELOOP_PEERS") else {
-        eprintln!("skipped: no DRIVELOOP_PEERS");
-        return None;
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/bags.py");
-    let written = Command::new("python3")
-        .args([Path::new(script), folder.path()])
-        .env("PYTHONPATH", peers)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&written.stderr);
-    assert!(written.status.success(), "{said}");
-    Some(folder)
-}
 
 async fn ingested(log: &Path) -> (TestLake, IngestReport) {
     let test = TestLake::new().await;
@@ -38,7 +19,9 @@ async fn ingested(log: &Path) -> (TestLake, IngestReport) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_container_and_compression_gives_the_same_rows() {
-    let Some(logs) = logs() else { return };
+    let Some(logs) = written_by("bags.py") else {
+        return;
+    };
     let mut paths: Vec<PathBuf> = std::fs::read_dir(logs.path())
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -71,7 +54,9 @@ async fn every_container_and_compression_gives_the_same_rows() {
 /// Each byte of a small bag in turn: whatever it says then, nothing stops and every record is accounted for.
 #[tokio::test(flavor = "multi_thread")]
 async fn altered_and_cut_bags_lose_what_is_altered() {
-    let Some(logs) = logs() else { return };
+    let Some(logs) = written_by("bags.py") else {
+        return;
+    };
     let whole = std::fs::read(logs.path().join("bz2.bag")).unwrap();
     let file = logs.path().join("altered.bag");
     let step = whole.len() / 97 + 1;
@@ -97,7 +82,9 @@ async fn altered_and_cut_bags_lose_what_is_altered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_part_is_named() {
-    let Some(logs) = logs() else { return };
+    let Some(logs) = written_by("bags.py") else {
+        return;
+    };
     let folder = logs.path().join("mcap-none");
     let metadata = folder.join("metadata.yaml");
     let text = std::fs::read_to_string(&metadata).unwrap();

@@ -18,6 +18,7 @@ mod changed;
 mod dbc;
 mod dbc_statements;
 mod feather;
+mod foxglove;
 mod frames;
 mod idl;
 mod j1939;
@@ -49,6 +50,24 @@ fn shared(path: &str) -> Option<PathBuf> {
     }
     eprintln!("skipped: no {}", path.display());
     None
+}
+
+/// A folder with what a program of `tests/peers` wrote; none where the packages that it needs are absent, which is said.
+fn written_by(program: &str) -> Option<tempfile::TempDir> {
+    let Ok(peers) = std::env::var("DRIVELOOP_PEERS") else {
+        eprintln!("skipped: no DRIVELOOP_PEERS");
+        return None;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
+    let written = std::process::Command::new("python3")
+        .args([&programs.join(program), folder.path()])
+        .env("PYTHONPATH", peers)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&written.stderr);
+    assert!(written.status.success(), "{said}");
+    Some(folder)
 }
 
 /// A lake of a test.

@@ -21,7 +21,7 @@ table! {
     ["B"] offset: i64,
     /// Bytes in the pack.
     ["B"] length: i64,
-    /// Encoding of the bytes, unchanged from the log: `jpeg`, `png`.
+    /// Encoding of the bytes, unchanged from the log: `jpeg`, `png`; of raw pixels as the log names it (`rgb8`; a row of pixels takes `length` / `height_px` bytes); of a frame of a video its codec (`h264`): it takes those before it to decode.
     ["-"] encoding: String,
     /// Columns of the image; null where its header could not be read.
     ["px"] width_px: Option<i32>,

@@ -5,7 +5,8 @@ mod tests;
 
 use super::definition::Scalar;
 use super::program::{Program, Programs, Step, Take, What, Wire};
-use super::wants::{Bytes, Integer, List, MESSAGE, Number, Text};
+use super::rows::{Row, Slots, packed};
+use super::wants::MESSAGE;
 use crate::limits::Limits;
 
 /// Bytes of a unit of wide texts: of those of 16 bits, and of those that Fast CDR writes.
@@ -14,67 +15,6 @@ const WIDE_UNIT_BYTES: [usize; 2] = [2, 4];
 const PADDING_BYTES_MAX: usize = 8;
 /// The encapsulation header before each CDR message.
 const ENCAPSULATION_BYTES: usize = 4;
-
-/// The wanted values of one message.
-#[derive(Debug, Default)]
-pub(crate) struct Slots {
-    /// Rows of each scope, one behind the other.
-    scopes: Vec<Vec<u64>>,
-    widths: Vec<usize>,
-}
-
-/// A message, or an element of a list, with its values.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Row<'a> {
-    slots: &'a [u64],
-    all: &'a Slots,
-    body: &'a [u8],
-}
-
-impl<'a> Row<'a> {
-    pub(crate) fn number(&self, slot: Number) -> f64 {
-        f64::from_bits(self.slots[usize::from(slot.0)])
-    }
-
-    pub(crate) fn integer(&self, slot: Integer) -> i64 {
-        self.slots[usize::from(slot.0)] as i64
-    }
-
-    /// A text; it was seen to be UTF-8 when the program ran.
-    pub(crate) fn text(&self, slot: Text) -> &'a str {
-        std::str::from_utf8(self.range(slot.0)).unwrap_or_default()
-    }
-
-    pub(crate) fn bytes(&self, slot: Bytes) -> &'a [u8] {
-        self.range(slot.0)
-    }
-
-    /// The elements of a list.
-    pub(crate) fn list(&self, list: List) -> impl ExactSizeIterator<Item = Row<'a>> + use<'a> {
-        let (start, count) = unpacked(self.slots[usize::from(list.slot)]);
-        let (all, body) = (self.all, self.body);
-        let (rows, width) = (&all.scopes[list.scope.0], all.widths[list.scope.0]);
-        (0..count).map(move |at| Row {
-            slots: &rows[start + at * width..start + (at + 1) * width],
-            all,
-            body,
-        })
-    }
-
-    fn range(&self, slot: u16) -> &'a [u8] {
-        let (start, length) = unpacked(self.slots[usize::from(slot)]);
-        &self.body[start..start + length]
-    }
-}
-
-/// Where a text, octets or a list begin, and how long they are, in one slot. Both fit: a body is no longer than 32 bits count.
-fn packed(start: usize, length: usize) -> u64 {
-    ((start as u64) << 32) | length as u64
-}
-
-fn unpacked(slot: u64) -> (usize, usize) {
-    ((slot >> 32) as usize, (slot & 0xffff_ffff) as usize)
-}
 
 impl Programs {
     /// Takes the wanted values of a message. The error says what was expected, and at which byte of the message.
@@ -111,12 +51,7 @@ impl Programs {
             end?;
         }
         let slots: &'a Slots = slots;
-        let row = &slots.scopes[MESSAGE.0];
-        Ok(Row {
-            slots: row,
-            all: slots,
-            body,
-        })
+        Ok(slots.message(body))
     }
 
     /// The program for a message, its order of bytes, and the message without what says so.

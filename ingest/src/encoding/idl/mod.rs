@@ -46,7 +46,7 @@ impl Definition {
         while let Some(name) = compiler.queue.get(structs.len()).cloned() {
             structs.push(compiler.structure(&name)?);
         }
-        Ok(Self { structs })
+        Ok(Self::of_structs(structs))
     }
 }
 

@@ -10,6 +10,7 @@ fn shape(definition: &Definition, kind: &Kind) -> String {
         Kind::Scalar(scalar) => format!("{scalar:?}").to_lowercase(),
         Kind::Text => "text".to_owned(),
         Kind::WideText => "wide".to_owned(),
+        Kind::Enum(_) => "enum".to_owned(),
         Kind::Array(element, count) => format!("[{count}]{}", shape(definition, element)),
         Kind::Sequence(element) => format!("[]{}", shape(definition, element)),
         Kind::Struct(at) => {

@@ -1,6 +1,6 @@
 //! What kind of thing an object is.
 
-use crate::encoding::cdr::Row;
+use crate::encoding::rows::Row;
 use crate::encoding::wants::{Integer, List, Number, Scope, Text, Wants};
 
 /// Category of an actor that the log gives no class.

@@ -1,15 +1,17 @@
 //! Objects around the ego: tracked, predicted, detected.
 
 mod classes;
+mod scene;
 
 use driveloop_schemas::Severity;
 
 use self::classes::Class;
-use super::slots::PoseSlots;
+pub(super) use self::scene::SceneObjects;
+use super::slots::{PoseSlots, frame};
 use super::target::{Message, Taken, Target};
 use crate::actors::{Actor, Sighting, SightingId};
 use crate::assembly::{Assembly, ObjectsRank};
-use crate::encoding::cdr::Row;
+use crate::encoding::rows::Row;
 use crate::encoding::wants::{Bytes, Integer, List, MESSAGE, Number, Scope, Text, Wants};
 use crate::error::Result;
 use crate::findings::Found;
@@ -109,7 +111,7 @@ impl Objects {
         let list = wants.list(MESSAGE, "objects")?;
         Ok(Self {
             rank,
-            frame: wants.text(MESSAGE, "header.frame_id").ok(),
+            frame: frame(wants, MESSAGE).ok(),
             list,
             identity: Identity::None,
             class: Class::labels(wants, list.scope)?,
@@ -129,7 +131,7 @@ impl Objects {
         let identity = identity.or_else(|_| wants.text(list.scope, "tracking_id"));
         Ok(Self {
             rank: ObjectsRank::Identified,
-            frame: wants.text(MESSAGE, "header.frame_id").ok(),
+            frame: frame(wants, MESSAGE).ok(),
             list,
             identity: identity.map_or(Identity::None, Identity::Text),
             class: Class::hypotheses(wants, list.scope)?,
@@ -215,9 +217,7 @@ impl Objects {
         if let Some(extent) = footprint.and_then(|footprint| footprint.extent_m(object)) {
             [length, width] = extent;
         }
-        let has_velocity = self
-            .has_velocity
-            .is_none_or(|slot| object.number(slot) != 0.0);
+        let has_velocity = self.has_velocity.is_none_or(|slot| object.is_true(slot));
         let velocity = self.velocity.filter(|_| has_velocity);
         let actors = &mut drive.out.facts.actors;
         let category = self
