@@ -8,7 +8,8 @@
 //! * the nuScenes schema: a dataset of tables in JSON whose scenes are drives, with key frames and sweeps of cameras and lidar, poses,
 //!   boxes and calibration; T4 and Lyft datasets have the same tables;
 //! * logs of topics: MCAP files, folders of `rosbag2`, bags of ROS 1; decoded by the definitions that they carry; [`DEFAULT_MAPPING`]
-//!   says which topic becomes which table.
+//!   says which topic becomes which table;
+//! * bus logs in ASAM MDF 4, each bus of which is a topic of CAN frames.
 //!
 //! Such a log goes through three rooms: a `container` frames messages and finds damage, an `encoding` takes the wanted values out of
 //! each, a `target` makes rows of them; an `assembly` holds what only the whole drive can say, with the graph of its `frames`.

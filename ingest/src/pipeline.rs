@@ -23,7 +23,7 @@ use crate::parting::part;
 use crate::report::{DriveOutcome, DriveReport, IngestEvent, IngestReport};
 use crate::sink::LakeSink;
 use crate::source::{Claimed, DriveFiles, LogSource, Registry, list};
-use crate::topics::{DEFAULT_MAPPING, File, Folder, TopicOptions};
+use crate::topics::{DEFAULT_MAPPING, File, Folder, Session, TopicOptions};
 
 /// How to ingest.
 #[derive(Debug, Clone)]
@@ -96,7 +96,8 @@ pub async fn ingest(
         Arc::new(NuScenes),
         Arc::new(Folder::new(Arc::clone(&topics))),
         Arc::new(File::mcap(Arc::clone(&topics))),
-        Arc::new(File::bag(topics)),
+        Arc::new(File::bag(Arc::clone(&topics))),
+        Arc::new(Session::new(topics)),
     ]);
     let listing = list(source).await?;
     for entry in &listing.unlisted {
