@@ -7,6 +7,7 @@
 //! * the Argoverse 2 sensor dataset: annotations with or without rows for the ego, poses, map, calibration, lidar sweeps, images;
 //! * the nuScenes schema: a dataset of tables in JSON whose scenes are drives, with key frames and sweeps of cameras and lidar, poses,
 //!   boxes and calibration; T4 and Lyft datasets have the same tables;
+//! * raw drives of KITTI, synchronised and rectified: poses, images, sweeps, calibration;
 //! * logs of topics: MCAP files, folders of `rosbag2`, bags of ROS 1; decoded by the definitions that they carry; [`DEFAULT_MAPPING`]
 //!   says which topic becomes which table;
 //! * bus logs in ASAM MDF 4, each bus of which is a topic of CAN frames.
@@ -51,6 +52,7 @@ mod facts;
 mod findings;
 mod frame;
 mod frames;
+mod kitti;
 mod limits;
 mod media;
 mod motion;

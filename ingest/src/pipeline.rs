@@ -17,6 +17,7 @@ use crate::commit::Batch;
 use crate::dbc::{Buses, DatabaseFile};
 use crate::decoded::{Identity, ReadDrive};
 use crate::error::{Error, Result};
+use crate::kitti::Kitti;
 use crate::limits::Limits;
 use crate::nuscenes::NuScenes;
 use crate::parting::part;
@@ -94,6 +95,7 @@ pub async fn ingest(
     let registry = Registry::new(vec![
         Arc::new(Argoverse2),
         Arc::new(NuScenes),
+        Arc::new(Kitti),
         Arc::new(Folder::new(Arc::clone(&topics))),
         Arc::new(File::mcap(Arc::clone(&topics))),
         Arc::new(File::bag(Arc::clone(&topics))),

@@ -20,6 +20,7 @@ mod feather;
 mod frames;
 mod idl;
 mod j1939;
+mod kitti;
 mod limits;
 mod limits_contents;
 mod mcap_damage;
