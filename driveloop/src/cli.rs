@@ -40,7 +40,7 @@ pub(crate) struct Cli {
 enum Verb {
     /// Write simulated driving logs (ROS 2 MCAP) with a truth file beside each.
     Simulate(commands::simulate::Args),
-    /// Read logs into the lake: Argoverse 2 sensor drives, datasets in the nuScenes schema and ROS 2 MCAP files.
+    /// Read logs into the lake: Argoverse 2 sensor drives, datasets in the nuScenes schema, raw drives of KITTI, ROS logs (MCAP, bags) and bus logs in MDF 4.
     Ingest(commands::ingest::Args),
     /// Query the lake in SQL, with the driving functions.
     Sql(commands::sql::Args),
