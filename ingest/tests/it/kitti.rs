@@ -81,8 +81,8 @@ fn drive(root: &Path, records: usize) -> std::path::PathBuf {
             .map(|number| format!("{number:.13}"))
             .collect();
         numbers.resize(30, "0".to_owned());
-        numbers[8] = "10.0".to_owned();
-        numbers[22] = "0.02".to_owned();
+        "10.0".clone_into(&mut numbers[8]);
+        "0.02".clone_into(&mut numbers[22]);
         write(
             &drive.join(format!("oxts/data/{record:010}.txt")),
             numbers.join(" "),
@@ -260,8 +260,8 @@ fn same_pose(place: [f64; 3], [w, x, y, z]: [f64; 4], theirs: &Value) {
     ];
     for row in 0..3 {
         let cell = |column: usize| theirs[row][column].as_f64().unwrap();
-        for column in 0..3 {
-            near(rotation[row][column], cell(column), 1e-5);
+        for (column, ours) in rotation[row].iter().enumerate() {
+            near(*ours, cell(column), 1e-5);
         }
         near(place[row], cell(3), 1e-5);
     }

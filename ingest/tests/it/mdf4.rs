@@ -334,8 +334,8 @@ async fn other_records_are_counted_and_other_frames_kept() {
         let group = writer.group([0, time], (0, 2, 6, 13));
         let record = |k: u64| [&(10 + k).to_le_bytes()[..], &[7, 0, 0, 0], &[3]].concat();
         let records = [record(0), record(1)].concat();
-        let data = writer.block(b"DT", &[], &records);
-        next = writer.block(b"DG", &[next, group, data, 0], &[0; 8]);
+        let data = writer.block(*b"DT", &[], &records);
+        next = writer.block(*b"DG", &[next, group, data, 0], &[0; 8]);
     }
     let bytes = writer.finish(next, &Shape::default());
     let (test, _) = of_bytes(&bytes).await;

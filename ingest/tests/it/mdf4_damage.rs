@@ -24,7 +24,7 @@ async fn kept_of(cases: Vec<(String, Vec<u8>)>, whole: usize) -> Vec<Option<usiz
     let begun = Instant::now();
     let (_, report) = ingested(folder.path(), Vec::new()).await;
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(60), "{} in {took:?}", cases[0].0);
+    assert!(took < Duration::from_mins(1), "{} in {took:?}", cases[0].0);
     assert_eq!(report.drives.len(), cases.len());
     let mut kept = vec![None; cases.len()];
     for drive in &report.drives {
@@ -206,20 +206,20 @@ async fn a_lost_block_costs_its_own_records() {
 async fn groups_in_a_circle_end() {
     let mut writer = Writer::new(None);
     let group = writer.group([0, 0], (0, 1 << 20, 6, 8));
-    let data = writer.block(b"DT", &[], &[0; 1 << 12]);
+    let data = writer.block(*b"DT", &[], &[0; 1 << 12]);
     let at = writer.bytes.len().next_multiple_of(8) as u64;
-    writer.block(b"DG", &[at, group, data, 0], &[0; 8]);
+    writer.block(*b"DG", &[at, group, data, 0], &[0; 8]);
     assert_eq!(
         kept(&writer.finish(at, &Shape::default()), "one").await,
         None
     );
     // Two thousand groups that each claim the same bytes.
     let mut writer = Writer::new(None);
-    let data = writer.block(b"DT", &[], &[0; 1 << 20]);
+    let data = writer.block(*b"DT", &[], &vec![0; 1 << 20]);
     let mut next = 0;
     for _ in 0..2000 {
         let group = writer.group([0, 0], (0, u32::MAX as usize, 6, 1 << 19));
-        next = writer.block(b"DG", &[next, group, data, 0], &[0; 8]);
+        next = writer.block(*b"DG", &[next, group, data, 0], &[0; 8]);
     }
     kept(&writer.finish(next, &Shape::default()), "many").await;
 }
@@ -229,7 +229,7 @@ fn of_data(data: impl FnOnce(&mut Writer) -> u64) -> Vec<u8> {
     let mut writer = Writer::new(None);
     let data = data(&mut writer);
     let group = writer.group([0, 0], (0, 3, 0, 4096));
-    let first = writer.block(b"DG", &[0, group, data, 0], &[0; 8]);
+    let first = writer.block(*b"DG", &[0, group, data, 0], &[0; 8]);
     writer.finish(first, &Shape::default())
 }
 
@@ -238,22 +238,22 @@ async fn lists_and_packed_blocks_without_end() {
     // A list that is its own next one; one that names a block a hundred thousand times.
     let circle = of_data(|writer| {
         let at = writer.bytes.len().next_multiple_of(8) as u64;
-        writer.block(b"DL", &[at], &[0; 16])
+        writer.block(*b"DL", &[at], &[0; 16])
     });
     let again = of_data(|writer| {
-        let block = writer.block(b"DT", &[], &[0; 1 << 16]);
+        let block = writer.block(*b"DT", &[], &vec![0; 1 << 16]);
         let again = std::iter::repeat_n(block, 100_000);
         let links: Vec<u64> = std::iter::once(0).chain(again).collect();
-        writer.block(b"DL", &links, &[1; 16])
+        writer.block(*b"DL", &links, &[1; 16])
     });
     // A million zeros for each byte; four exbibytes that are declared; a small block that says it is a large one.
     let bomb = |declared: Option<u64>| {
         of_data(move |writer| {
-            let mut data = packed(b"DT", &vec![0; 64 << 20], 0, 1);
+            let mut data = packed(*b"DT", &vec![0; 64 << 20], 0, 1);
             if let Some(declared) = declared {
                 data[8..16].copy_from_slice(&declared.to_le_bytes());
             }
-            writer.block(b"DZ", &[], &data)
+            writer.block(*b"DZ", &[], &data)
         })
     };
     for (about, bytes) in [
@@ -318,6 +318,6 @@ async fn what_is_no_such_file_is_named() {
     }
     // A whole header, and nothing that it leads to.
     let mut bytes = Writer::new(None).finish(1 << 40, &Shape::default());
-    bytes.extend(block(b"TX", &[], b"text"));
+    bytes.extend(block(*b"TX", &[], b"text"));
     assert_eq!(kept(&bytes, "no groups").await, None);
 }

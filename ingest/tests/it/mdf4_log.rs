@@ -27,9 +27,13 @@ pub(crate) fn frames(count: usize) -> Vec<Frame> {
     let lengths = [8, 0, 64, 1, 3, 12, 8, 7];
     let frame = |k: usize| Frame {
         since_ns: k as i64 * 1_000_003,
-        bus: 1 + (k % 3 == 0) as u8,
-        id: if k % 4 == 0 { 0x18fe_f100 } else { 0x100 } + (k % 5) as u32,
-        is_extended: k % 4 == 0,
+        bus: 1 + u8::from(k.is_multiple_of(3)),
+        id: if k.is_multiple_of(4) {
+            0x18fe_f100
+        } else {
+            0x100
+        } + (k % 5) as u32,
+        is_extended: k.is_multiple_of(4),
         data: (0..lengths[k % lengths.len()])
             .map(|at| (k * 7 + at) as u8)
             .collect(),
@@ -110,7 +114,7 @@ impl Writer {
     }
 
     /// Writes a block, and says where.
-    pub(crate) fn block(&mut self, kind: &[u8; 2], links: &[u64], data: &[u8]) -> u64 {
+    pub(crate) fn block(&mut self, kind: [u8; 2], links: &[u64], data: &[u8]) -> u64 {
         self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
         let at = self.bytes.len() as u64;
         self.bytes.extend(block(kind, links, data));
@@ -118,7 +122,7 @@ impl Writer {
     }
 
     pub(crate) fn text(&mut self, text: &str) -> u64 {
-        self.block(b"TX", &[], format!("{text}\0").as_bytes())
+        self.block(*b"TX", &[], format!("{text}\0").as_bytes())
     }
 
     /// Writes the header, and gives the file.
@@ -127,7 +131,7 @@ impl Writer {
         data.extend([0; 4]);
         data.push(u8::from(shape.is_local));
         data.resize(32, 0);
-        let header = block(b"HD", &[first_group, 0, 0, 0, 0, 0], &data);
+        let header = block(*b"HD", &[first_group, 0, 0, 0, 0, 0], &data);
         self.bytes[64..64 + header.len()].copy_from_slice(&header);
         self.bytes
     }
@@ -148,20 +152,20 @@ impl Writer {
         }
         data.resize(72, 0);
         let links = [next, parts, name, 0, conversion, values, 0, 0];
-        self.block(b"CN", &links, &data)
+        self.block(*b"CN", &links, &data)
     }
 
     /// Stores a run of bytes.
-    fn run(&mut self, kind: &[u8; 2], bytes: &[u8], storage: Storage, row: usize) -> u64 {
+    fn run(&mut self, kind: [u8; 2], bytes: &[u8], storage: Storage, row: usize) -> u64 {
         let parts = bytes.chunks(LISTED_BYTES);
         let blocks: Vec<u64> = match storage {
             Storage::Block => return self.block(kind, &[], bytes),
             Storage::List => parts.map(|part| self.block(kind, &[], part)).collect(),
             Storage::Packed => parts
-                .map(|part| self.block(b"DZ", &[], &packed(kind, part, 0, 1)))
+                .map(|part| self.block(*b"DZ", &[], &packed(kind, part, 0, 1)))
                 .collect(),
             Storage::Transposed => parts
-                .map(|part| self.block(b"DZ", &[], &packed(kind, part, 1, row)))
+                .map(|part| self.block(*b"DZ", &[], &packed(kind, part, 1, row)))
                 .collect(),
         };
         // Two lists: the second half of the blocks first, because the first list links to it.
@@ -181,10 +185,10 @@ impl Writer {
                 let starts = starts.iter().take(blocks.len());
                 data.extend(starts.flat_map(|start| start.to_le_bytes()));
             }
-            list = self.block(b"DL", &links, &data);
+            list = self.block(*b"DL", &links, &data);
         }
         if storage == Storage::Transposed {
-            return self.block(b"HL", &[list], &[0, 0, 1, 0, 0, 0, 0, 0]);
+            return self.block(*b"HL", &[list], &[0, 0, 1, 0, 0, 0, 0, 0]);
         }
         list
     }
@@ -225,7 +229,7 @@ impl Writer {
         for number in [0.0, 0.0, offset, factor] {
             data.extend(number.to_le_bytes());
         }
-        self.block(b"CC", &[0; 4], &data)
+        self.block(*b"CC", &[0; 4], &data)
     }
 
     /// A group: next, channels; number, records, flags, bytes of a record.
@@ -236,18 +240,18 @@ impl Writer {
     ) -> u64 {
         let name = self.text(if flags & 1 == 0 { "CAN_DataFrame" } else { "" });
         let path = self.text("CAN");
-        let source = self.block(b"SI", &[path, path, 0], &[2, 2, 0, 0, 0, 0, 0, 0]);
+        let source = self.block(*b"SI", &[path, path, 0], &[2, 2, 0, 0, 0, 0, 0, 0]);
         let mut data = u64::from(id).to_le_bytes().to_vec();
         data.extend((count as u64).to_le_bytes());
         data.extend(flags.to_le_bytes());
         data.extend([0; 6]);
         data.extend((bytes as u64).to_le_bytes());
-        self.block(b"CG", &[next, channels, name, source, 0, 0], &data)
+        self.block(*b"CG", &[next, channels, name, source, 0, 0], &data)
     }
 }
 
 /// A block of its own.
-pub(crate) fn block(kind: &[u8; 2], links: &[u64], data: &[u8]) -> Vec<u8> {
+pub(crate) fn block(kind: [u8; 2], links: &[u64], data: &[u8]) -> Vec<u8> {
     let length = 24 + 8 * links.len() + data.len();
     let mut bytes = [b"##", &kind[..], &[0; 4]].concat();
     bytes.extend((length as u64).to_le_bytes());
@@ -258,7 +262,7 @@ pub(crate) fn block(kind: &[u8; 2], links: &[u64], data: &[u8]) -> Vec<u8> {
 }
 
 /// The data of a packed block.
-pub(crate) fn packed(kind: &[u8; 2], bytes: &[u8], method: u8, row: usize) -> Vec<u8> {
+pub(crate) fn packed(kind: [u8; 2], bytes: &[u8], method: u8, row: usize) -> Vec<u8> {
     let rows = bytes.len() / row;
     let mut turned: Vec<u8> = (0..rows * row)
         .map(|k| {
@@ -336,7 +340,7 @@ pub(crate) fn log(frames: &[Frame], shape: &Shape) -> Vec<u8> {
             writer.frame_channels(None)
         }
         Payloads::Apart => {
-            let run = writer.run(b"SD", &values, shape.storage, 16);
+            let run = writer.run(*b"SD", &values, shape.storage, 16);
             writer.frame_channels(Some(run))
         }
         Payloads::Before | Payloads::Behind => {
@@ -350,15 +354,15 @@ pub(crate) fn log(frames: &[Frame], shape: &Shape) -> Vec<u8> {
         // Behind the block that links to it: a file that was not finished goes on with it to its end.
         writer.bytes.len().next_multiple_of(8) as u64 + 64
     } else {
-        writer.run(b"DT", &records, shape.storage, bytes)
+        writer.run(*b"DT", &records, shape.storage, bytes)
     };
     let kind = [u8::from(is_mixed), 0, 0, 0, 0, 0, 0, 0];
-    let first = writer.block(b"DG", &[0, group, data, 0], &kind);
+    let first = writer.block(*b"DG", &[0, group, data, 0], &kind);
     if is_last && shape.unfinished.is_some() {
-        writer.block(b"DT", &[], &[]);
+        writer.block(*b"DT", &[], &[]);
         writer.bytes.extend(&records);
     } else if is_last {
-        writer.block(b"DT", &[], &records);
+        writer.block(*b"DT", &[], &records);
     }
     writer.finish(first, shape)
 }

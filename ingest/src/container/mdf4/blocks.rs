@@ -197,7 +197,7 @@ impl<'a> Blocks<'a> {
             Err(reason) => return Ok(Err(reason)),
         };
         if head.kind != kind {
-            let [expected, actual] = [kind, head.kind].map(|kind| name_of(&kind));
+            let [expected, actual] = [kind, head.kind].map(name_of);
             return Ok(Err(format!(
                 "expected a block `{expected}`, got `{actual}`"
             )));
@@ -239,8 +239,8 @@ impl<'a> Blocks<'a> {
 }
 
 /// A kind of block for a message.
-pub(super) fn name_of(kind: &Kind) -> String {
-    let name = format!("##{}", String::from_utf8_lossy(kind));
+pub(super) fn name_of(kind: Kind) -> String {
+    let name = format!("##{}", String::from_utf8_lossy(&kind));
     name.escape_debug().to_string()
 }
 
@@ -248,7 +248,7 @@ pub(super) fn name_of(kind: &Kind) -> String {
 mod tests {
     use super::*;
 
-    fn head(kind: &[u8; 4], length: u64, links: u64) -> Vec<u8> {
+    fn head(kind: [u8; 4], length: u64, links: u64) -> Vec<u8> {
         let mut bytes = kind.to_vec();
         bytes.extend([0; 4]);
         bytes.extend(length.to_le_bytes());
@@ -258,15 +258,15 @@ mod tests {
 
     #[test]
     fn a_head_holds_its_links() {
-        let parsed = Head::parse(&head(b"##DG", 64, 4)).unwrap();
+        let parsed = Head::parse(&head(*b"##DG", 64, 4)).unwrap();
         assert_eq!((parsed.kind, parsed.length, parsed.links), (*b"DG", 64, 4));
         for bytes in [
-            head(b"##DG", 24 + 31, 4),
-            head(b"##DG", 23, 0),
-            head(b"##DG", u64::MAX, u64::MAX),
-            head(b"##DG", u64::MAX, u64::MAX / 8),
-            head(b"#!DG", 64, 4),
-            head(b"##DG", 64, 4)[..23].to_vec(),
+            head(*b"##DG", 24 + 31, 4),
+            head(*b"##DG", 23, 0),
+            head(*b"##DG", u64::MAX, u64::MAX),
+            head(*b"##DG", u64::MAX, u64::MAX / 8),
+            head(*b"#!DG", 64, 4),
+            head(*b"##DG", 64, 4)[..23].to_vec(),
         ] {
             assert!(Head::parse(&bytes).is_err(), "{bytes:?}");
         }
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn what_a_block_lacks_is_zero() {
-        let mut bytes = head(b"##XX", 24 + 8 + 3, 1);
+        let mut bytes = head(*b"##XX", 24 + 8 + 3, 1);
         bytes.extend(7_u64.to_le_bytes());
         bytes.extend([1, 2, 3]);
         let block = Block::of(&Head::parse(&bytes).unwrap(), &bytes);

@@ -227,7 +227,7 @@ impl<'a> Chain<'a> {
             },
             other => Ok(Err(format!(
                 "expected a block of data, got `{}`",
-                name_of(other)
+                name_of(*other)
             ))),
         }
     }

@@ -7,7 +7,7 @@ use super::chain::Ledger;
 use super::field::Record;
 use super::frames::{self, Frame, Layout, Place};
 use super::groups::{Group, Records};
-use super::header::Header;
+use super::header::{Header, Unfinished};
 use super::payloads::{Payload, Payloads};
 use crate::container::{Channel, Damage, MessageType, RawMessage, Visitor};
 use crate::error::Result;
@@ -55,7 +55,7 @@ impl<'a, 'v> Output<'a, 'v> {
 
     /// Whether the file says how many records it has.
     pub(super) fn has_counts(&self) -> bool {
-        !self.header.unfinished.is_some_and(|open| open.counts())
+        !self.header.unfinished.is_some_and(Unfinished::counts)
     }
 
     /// Tells the visitor what was found damaged.
