@@ -40,8 +40,8 @@ pub(crate) struct Cli {
 enum Verb {
     /// Write simulated driving logs (ROS 2 MCAP) with a truth file beside each.
     Simulate(commands::simulate::Args),
-    /// Read logs into the lake: ROS 2 MCAP files, rosbag2 folders, ROS 1 bags, Argoverse 2 sensor drives and datasets in the
-    /// nuScenes schema.
+    /// Read logs into the lake: MCAP files (ROS, protobuf, JSON), rosbag2 folders, ROS 1 bags, bus logs in MDF 4, Argoverse 2 sensor
+    /// drives, raw drives of KITTI and datasets in the nuScenes schema.
     Ingest(commands::ingest::Args),
     /// Query the lake in SQL, with the driving functions.
     Sql(commands::sql::Args),

@@ -8,8 +8,10 @@
 //! * the Argoverse 2 sensor dataset: annotations with or without rows for the ego, poses, map, calibration, lidar sweeps, images;
 //! * the nuScenes schema: a dataset of tables in JSON whose scenes are drives, with key frames and sweeps of cameras and lidar, poses,
 //!   boxes and calibration; T4 and Lyft datasets have the same tables;
+//! * raw drives of KITTI, synchronised and rectified: poses, images, sweeps, calibration;
 //! * logs of topics: MCAP files, folders of `rosbag2`, bags of ROS 1; messages of ROS, protobuf and JSON, decoded by the definitions
-//!   that the log carries; [`DEFAULT_MAPPING`] says which topic becomes which table.
+//!   that the log carries; [`DEFAULT_MAPPING`] says which topic becomes which table;
+//! * bus logs in ASAM MDF 4, each bus of which is a topic of CAN frames.
 //!
 //! Such a log goes through three rooms: a `container` frames messages and finds damage, an `encoding` takes the wanted values out of
 //! each, a `target` makes rows of them; an `assembly` holds what only the whole drive can say, with the graph of its `frames`.
@@ -52,6 +54,7 @@ mod facts;
 mod findings;
 mod frame;
 mod frames;
+mod kitti;
 mod limits;
 mod media;
 mod motion;

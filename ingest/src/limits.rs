@@ -8,7 +8,7 @@
 /// The tables of a dataset are held besides, once for all its scenes, up to `dataset_bytes_max`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of an MCAP record or chunk, packed or unpacked: stops decompression bombs and invented lengths.
+    /// Bytes of an MCAP record or chunk, or of a block or record of MDF, packed or unpacked: stops decompression bombs and invented lengths.
     pub chunk_bytes_max: u64,
     /// Unpacked bytes for each packed one in a chunk, or a buffer of a feather table, of more than 16 MiB: stops small files that unpack to large ones, again and again.
     pub chunk_ratio_max: u64,
@@ -17,6 +17,8 @@ pub struct Limits {
     pub summary_bytes_max: u64,
     /// Bytes of all schemas and channels that a file declares: stops declarations that do not fit in memory.
     pub declarations_bytes_max: u64,
+    /// Blocks of an MDF file that describe its groups and channels: stops descriptions without an end.
+    pub blocks_max: usize,
     /// Bytes of a topic, a message type, the name of a drive, or of a field or named number of protobuf or JSON: stops names that no path
     /// or table is made for.
     pub name_bytes_max: usize,
@@ -73,6 +75,7 @@ impl Default for Limits {
             chunk_ratio_max: 1000,
             summary_bytes_max: 64 << 20,
             declarations_bytes_max: 32 << 20,
+            blocks_max: 262_144,
             name_bytes_max: 255,
             definition_steps_max: 20_000,
             log_steps_max: 500_000,

@@ -17,13 +17,14 @@ use crate::dbc::{Buses, DatabaseFile};
 use crate::decide::{Decision, Known};
 use crate::decoded::{Identity, ReadDrive};
 use crate::error::{Error, Result};
+use crate::kitti::Kitti;
 use crate::limits::Limits;
 use crate::nuscenes::NuScenes;
 use crate::parting::part;
 use crate::report::{DriveOutcome, DriveReport, IngestEvent, IngestReport};
 use crate::sink::LakeSink;
-use crate::source::{Claimed, DriveFiles, LogSource, Name, Registry, list};
-use crate::topics::{DEFAULT_MAPPING, File, Folder, TopicOptions};
+use crate::source::{Claimed, DriveFiles, LogSource, Name, Registry, list, short};
+use crate::topics::{DEFAULT_MAPPING, File, Folder, Session, TopicOptions};
 
 /// How to ingest.
 #[derive(Debug, Clone)]
@@ -113,9 +114,11 @@ pub async fn ingest(
     let registry = Registry::new(vec![
         Arc::new(Argoverse2),
         Arc::new(NuScenes),
+        Arc::new(Kitti),
         Arc::new(Folder::new(Arc::clone(&topics))),
         Arc::new(File::mcap(Arc::clone(&topics))),
-        Arc::new(File::bag(topics)),
+        Arc::new(File::bag(Arc::clone(&topics))),
+        Arc::new(Session::new(topics)),
     ]);
     let listing = list(source).await?;
     for entry in &listing.unlisted {
@@ -386,7 +389,7 @@ fn identity(
     let source_uri = files.uri(blobs.store());
     let (log_id, place) = match format.name(files, blobs, &options.limits, &source_digest)? {
         Name::Own(log_id) => (log_id, None),
-        Name::OfPlace(log_id) => (log_id, Some(short(&digest([&source_uri])))),
+        Name::OfPlace(log_id) => (log_id, files.place(blobs.store())),
     };
     Ok(Identity {
         log_id: log_id.into(),
@@ -399,11 +402,6 @@ fn identity(
         transaction: String::new(),
         replaces: BTreeSet::new(),
     })
-}
-
-/// The start of a digest that tells what few have.
-fn short(digest: &str) -> String {
-    digest.get(..12).unwrap_or(digest).to_owned()
 }
 
 /// A drive that nothing is known of yet.

@@ -51,6 +51,12 @@ impl DriveFiles {
         url.to_string()
     }
 
+    /// A digest of where its first file lies: several drives without names may lie in one folder.
+    pub(crate) fn place(&self, store: &Store) -> Option<String> {
+        let first = store.object_url(&self.files.first()?.path);
+        Some(short(&digest([first.as_str()])))
+    }
+
     /// The path of a file, below the drive's own.
     pub(crate) fn relative<'a>(&self, file: &'a ObjectEntry) -> &'a str {
         file.path
@@ -161,6 +167,11 @@ pub(crate) fn has_extension(path: &str, extension: &str) -> bool {
 pub(crate) fn stem<'a>(path: &'a str, extension: &str) -> Option<&'a str> {
     let (stem, end) = path.rsplit_once('.')?;
     end.eq_ignore_ascii_case(extension).then_some(stem)
+}
+
+/// The start of a digest, which tells what few have.
+pub(crate) fn short(digest: &str) -> String {
+    digest.get(..12).unwrap_or(digest).to_owned()
 }
 
 /// A source that was opened and listed.

@@ -1,7 +1,7 @@
 //! Definitions of message types that logs without definitions use: as the packages of ROS 2 Humble and Autoware have them.
 
 /// Name and fields of each type that another is made of.
-const TYPES: [(&str, &str); 30] = [
+const TYPES: [(&str, &str); 31] = [
     (
         "std_msgs/msg/Header",
         "builtin_interfaces/Time stamp\nstring frame_id",
@@ -105,6 +105,10 @@ const TYPES: [(&str, &str); 30] = [
     (
         "can_msgs/msg/Frame",
         "std_msgs/Header header\nuint32 id\nbool is_rtr\nbool is_extended\nbool is_error\nuint8 dlc\nuint8[8] data",
+    ),
+    (
+        "ros2_socketcan_msgs/msg/FdFrame",
+        "std_msgs/Header header\nuint32 id\nbool is_extended\nbool is_error\nuint8 len\nuint8[<=64] data",
     ),
     (
         "autoware_vehicle_msgs/msg/VelocityReport",

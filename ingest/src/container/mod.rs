@@ -7,6 +7,7 @@ pub(crate) mod bag;
 mod input;
 mod known;
 pub(crate) mod mcap;
+pub(crate) mod mdf4;
 pub(crate) mod rosbag2;
 pub(crate) mod sqlite;
 
@@ -45,7 +46,7 @@ pub(crate) struct RawMessage<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Damage {
     /// Name of the check: `chunk_checksum`, `chunk_damaged`, `truncated`, `record_damaged`, `data_checksum`, `unknown_channel`,
-    /// `declaration`.
+    /// `declaration`, `payload_missing`.
     pub(crate) check: &'static str,
     /// Where, in bytes from the start of the file.
     pub(crate) offset: u64,
@@ -64,6 +65,8 @@ pub(crate) trait Visitor {
     fn metadata(&mut self, name: &str, values: BTreeMap<String, String>);
     fn attachment(&mut self, name: &str);
     fn damage(&mut self, damage: Damage);
+    /// Something that the file leaves open, and how it was taken.
+    fn assumed(&mut self, check: &'static str, reason: &str);
     /// The log says how many messages it has, or a part of it: what was not met of them is lost.
     fn counted(&mut self, subject: &str, messages: u64);
 }

@@ -46,7 +46,7 @@ pub(crate) use dropped::{
 pub(crate) use frozen::{FrozenPayloads, FrozenValues};
 pub(crate) use poses::{Poses, check_poses};
 pub(crate) use size::check_size;
-pub(crate) use stamps::{check_coverage, check_stamps};
+pub(crate) use stamps::{check_coverage, check_order, check_periods, check_stamps};
 
 use driveloop_schemas::EgoState;
 

@@ -26,6 +26,11 @@ const COVERAGE_NS: i64 = NS_PER_S;
 /// and `jitter`. Topics of fewer than four stamps have no period.
 pub(crate) fn check_stamps(findings: &mut Findings, subject: &str, stamps_ns: &[i64]) {
     check_order(findings, subject, stamps_ns);
+    check_periods(findings, subject, stamps_ns);
+}
+
+/// The same but for their order.
+pub(crate) fn check_periods(findings: &mut Findings, subject: &str, stamps_ns: &[i64]) {
     let mut sorted = stamps_ns.to_vec();
     sorted.sort_unstable();
     sorted.dedup();
@@ -44,7 +49,8 @@ pub(crate) fn check_stamps(findings: &mut Findings, subject: &str, stamps_ns: &[
     check_jitter(findings, subject, &sorted, median_ns);
 }
 
-fn check_order(findings: &mut Findings, subject: &str, stamps_ns: &[i64]) {
+/// Checks that stamps ascend in the order in which they were recorded: `time_backwards`.
+pub(crate) fn check_order(findings: &mut Findings, subject: &str, stamps_ns: &[i64]) {
     let mut back = stamps_ns.windows(2).filter(|pair| pair[1] < pair[0]);
     let Some(first) = back.next() else { return };
     let (mut span, mut count) = ((first[1], first[0]), 1);

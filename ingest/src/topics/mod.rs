@@ -8,6 +8,7 @@ mod folder;
 mod mapping;
 mod plan;
 mod reader;
+mod session;
 mod stamp;
 
 use crate::dbc::Buses;
@@ -16,6 +17,7 @@ use crate::error::Result;
 pub(crate) use file::File;
 pub(crate) use folder::Folder;
 pub use mapping::DEFAULT_MAPPING;
+pub(crate) use session::Session;
 
 /// Name of the metadata record that says what a log is.
 const METADATA: &str = "driveloop";

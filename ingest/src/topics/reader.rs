@@ -16,7 +16,7 @@ use crate::encoding::rows::Slots;
 use crate::error::{Error, Result};
 use crate::findings::Found;
 use crate::limits::Limits;
-use crate::quality::{ClockOffset, check_coverage, check_stamps};
+use crate::quality::{ClockOffset, check_coverage, check_order, check_periods};
 use crate::refused::Refused;
 use crate::targets::{Message, Timing};
 
@@ -93,10 +93,12 @@ impl<'a> Reader<'a> {
             let mut stamps = Vec::new();
             for at in places {
                 let topic = &mut self.topics[*at];
+                // Those of each channel are in the order of the log; channels may lie one behind the other.
+                check_order(findings, name, &topic.stamps_ns);
                 stamps.append(&mut topic.stamps_ns);
                 std::mem::take(&mut topic.clock).report(findings, name);
             }
-            check_stamps(findings, name, &stamps);
+            check_periods(findings, name, &stamps);
             check_coverage(findings, name, &stamps, drive_ns);
         }
         self.drive.out.facts.signals.report_frozen(findings);
@@ -325,6 +327,11 @@ impl Visitor for Reader<'_> {
                 damage.offset, damage.reason, damage.lost
             )
         });
+    }
+
+    fn assumed(&mut self, check: &'static str, reason: &str) {
+        let found = Found::one(check, Severity::Warning, &self.file, None);
+        self.drive.out.findings.add(found, || reason.to_owned());
     }
 
     fn counted(&mut self, subject: &str, messages: u64) {

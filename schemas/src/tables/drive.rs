@@ -47,7 +47,7 @@ table! {
     ["-"] source_digest: String,
     /// Bytes of its files.
     ["B"] source_bytes: i64,
-    /// Format of the log: `argoverse2-sensor`, `mcap-ros2`, `nuscenes`, `composed`.
+    /// Format of the log: `argoverse2-sensor`, `kitti-raw`, `mcap-ros2`, `mdf4`, `nuscenes`, `rosbag1`, `rosbag2`, `composed`.
     ["-"] format: String,
     /// First stamp.
     ["ns, UTC"] start_ns: i64,

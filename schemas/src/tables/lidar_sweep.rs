@@ -21,7 +21,7 @@ table! {
     ["B"] offset: i64,
     /// Bytes in the pack.
     ["B"] length: i64,
-    /// Encoding of the bytes, unchanged from the log: `arrow-ipc` (Argoverse 2 feather), `cdr:sensor_msgs/msg/PointCloud2` and `protobuf:foxglove.PointCloud` (the whole message, by its encoding and type), `bin:float32x5` (nuScenes `.pcd.bin`: x, y, z, intensity, ring), `pcd`.
+    /// Encoding of the bytes, unchanged from the log: `arrow-ipc` (Argoverse 2 feather), `cdr:sensor_msgs/msg/PointCloud2` and `protobuf:foxglove.PointCloud` (the whole message, by its encoding and type), `bin:float32x5` (nuScenes `.pcd.bin`: x, y, z, intensity, ring), `bin:float32x4` (KITTI `.bin`: x, y, z, reflectance), `pcd`.
     ["-"] encoding: String,
     /// Points; null where the header could not be read.
     ["1"] points: Option<i64>,
