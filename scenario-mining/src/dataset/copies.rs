@@ -198,3 +198,87 @@ fn groups(drives: &[&Drive], pairs: &[(usize, usize)]) -> Vec<usize> {
     }
     (0..drives.len()).map(|at| first_of(&firsts, at)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use driveloop_schemas::time::Day;
+
+    use super::*;
+
+    fn drive(log_id: &str, vehicle_id: Option<&str>) -> Drive {
+        Drive {
+            log_id: log_id.into(),
+            day: Day(0),
+            composed: false,
+            origin: "recorded".into(),
+            vehicle_id: vehicle_id.map(str::to_owned),
+            source_uri: String::new(),
+            source_digest: format!("digest of {log_id}"),
+            source_bytes: 0,
+            format: "test".into(),
+            start_ns: 0,
+            end_ns: 0,
+            map_id: None,
+            region: None,
+            software_version: None,
+            licence: None,
+            privacy_state: "none".into(),
+            records_in: 0,
+            records_dropped: 0,
+        }
+    }
+
+    /// Places at 10 Hz from one second to another, each so many metres from the last.
+    fn add(
+        stretches: &mut Stretches,
+        at: usize,
+        seconds: [i64; 2],
+        step_m: i64,
+        drives: &[&Drive],
+    ) {
+        for tenth in seconds[0] * 10..seconds[1] * 10 {
+            let place = (tenth * NS_PER_S / 10, tenth * step_m * 100, 0);
+            stretches.add(at, place, drives);
+        }
+    }
+
+    #[test]
+    fn drives_that_share_a_stretch_are_one() {
+        let drives = [
+            drive("b", None),
+            drive("a", Some("car 1")),
+            drive("c", Some("car 2")),
+            drive("d", None),
+            drive("e", None),
+        ];
+        let drives: Vec<&Drive> = drives.iter().collect();
+        let mut stretches = Stretches::default();
+        add(&mut stretches, 0, [0, 20], 1, &drives);
+        // The end of it cut out; the same of another vehicle; elsewhere at that time; at the same place later.
+        add(&mut stretches, 1, [12, 30], 1, &drives);
+        add(&mut stretches, 2, [25, 30], 1, &drives);
+        add(&mut stretches, 3, [0, 20], 2, &drives);
+        add(&mut stretches, 4, [40, 60], 1, &drives);
+        let pairs = stretches.pairs();
+        assert_eq!(pairs, [(0, 1)]);
+        assert_eq!(groups(&drives, &pairs), [1, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn drives_that_stand_at_one_place_are_not_told_to_be_one() {
+        let drives = [drive("a", None), drive("b", None)];
+        let drives: Vec<&Drive> = drives.iter().collect();
+        let mut stretches = Stretches::default();
+        add(&mut stretches, 0, [0, 20], 0, &drives);
+        add(&mut stretches, 1, [0, 20], 0, &drives);
+        assert_eq!(stretches.pairs(), []);
+    }
+
+    #[test]
+    fn the_copies_of_copies_are_one_group() {
+        let drives = ["d", "c", "b", "a"].map(|log_id| drive(log_id, None));
+        let drives: Vec<&Drive> = drives.iter().collect();
+        assert_eq!(groups(&drives, &[(0, 1), (1, 2), (2, 3)]), [3, 3, 3, 3]);
+        assert_eq!(groups(&drives, &[(0, 3), (1, 2)]), [3, 2, 2, 3]);
+    }
+}
