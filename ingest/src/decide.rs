@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use driveloop_lake::{DriveTransaction, Lake, TransactionIds, start_of};
+use driveloop_lake::{DriveTransaction, Lake, TransactionIds, next_transaction, start_of};
 use driveloop_schemas::{DRIVE_TABLES, Drive, Row as _};
 use futures::future::try_join_all;
 
@@ -200,9 +200,7 @@ impl Known {
                         || self.of_drive.is_removed(id)
                         || begun.is_some_and(|begun| begun.contains(id))
                 };
-                let numbered = (2..).map(|number: u32| format!("{first}.{number}"));
-                let mut ids = std::iter::once(first.clone()).chain(numbered);
-                ids.find(|id| !is_used(id)).unwrap_or(first)
+                next_transaction(&first, is_used)
             }
         };
         identity.replaces = replaces;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use driveloop_lake::{drive_transaction, start_of};
+use driveloop_lake::{DriveTransaction, start_of};
 use driveloop_schemas::time::{Day, day_from_stamp_ns};
 use driveloop_schemas::{Drive, LogId, Origin, Row as _};
 
@@ -73,14 +73,13 @@ pub(crate) struct Identity {
 impl Identity {
     /// The id of the drive's transaction in a lake that does not know the drive.
     pub(crate) fn first_transaction(&self) -> String {
-        let mut id = drive_transaction(&self.log_id, &self.source_digest);
-        for (sign, part) in [('@', &self.place), ('~', &self.options)] {
-            if let Some(part) = part {
-                id.push(sign);
-                id.push_str(part);
-            }
-        }
-        id
+        let transaction = DriveTransaction {
+            log_id: &self.log_id,
+            digest: Some(start_of(&self.source_digest)),
+            place: self.place.as_deref(),
+            options: self.options.as_deref(),
+        };
+        transaction.to_string()
     }
 
     /// What tells the drive from other versions of it, wherever its log lies and however often it came back.

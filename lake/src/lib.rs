@@ -102,7 +102,7 @@ pub use stage::{Staged, TableStage};
 pub use store::Store;
 pub use store_writer::StoreWriter;
 pub use transactions::TransactionIds;
-pub use visible::{DriveTransaction, drive_transaction, start_of};
+pub use visible::{DriveTransaction, next_transaction, start_of};
 
 /// Batches of a query, as they arrive.
 pub use datafusion::execution::SendableRecordBatchStream;

@@ -15,7 +15,7 @@ use crate::digest::sql_literal;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::transactions::TransactionIds;
-use crate::visible::{DriveTransaction, next_life, removal_of};
+use crate::visible::{DriveTransaction, next_transaction, removal_of};
 
 /// What the transactions begin with that say which drives a dataset lost.
 const LOST: &str = "lost/";
@@ -142,7 +142,8 @@ impl Lake {
     /// When the table or the store fails.
     pub async fn next_lives(&self, ids: &[String]) -> Result<Vec<String>> {
         let of_drive = self.transactions(Drive::SPEC.name).await?;
-        Ok(ids.iter().map(|id| next_life(&of_drive, id)).collect())
+        let next = |id: &String| next_transaction(id, |id| of_drive.is_removed(id));
+        Ok(ids.iter().map(next).collect())
     }
 
     /// The drives that frozen datasets lost by removals since.

@@ -1,6 +1,7 @@
 //! A drive is seen wholly or not at all: its row in `drive` comes last and goes first, and what is in other tables without it is hidden.
 
 use std::collections::{BTreeSet, HashSet};
+use std::fmt;
 
 use driveloop_schemas::{DRIVE_TABLES, TableSpec};
 
@@ -10,6 +11,9 @@ use crate::transactions::TransactionIds;
 const REMOVED: &str = "removed/";
 /// What the transactions of ingested drives begin with; those of composed ones are their names.
 const INGESTED: &str = "drive/";
+/// What stands before the place of a log, and before the options.
+const PLACE: char = '@';
+const OPTIONS: char = '~';
 
 /// The transaction by which a drive is committed to each of its tables, in its parts.
 ///
@@ -46,14 +50,30 @@ impl<'a> DriveTransaction<'a> {
                 options: None,
             });
         };
-        let (rest, options) = parted(without_number(rest), '~');
-        let (digest, place) = parted(rest, '@');
+        let (rest, options) = parted(without_number(rest), OPTIONS);
+        let (digest, place) = parted(rest, PLACE);
         Some(Self {
             log_id,
             digest: Some(digest),
             place,
             options,
         })
+    }
+}
+
+/// The transaction of a drive that was never removed.
+impl fmt::Display for DriveTransaction<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(digest) = self.digest else {
+            return f.write_str(self.log_id);
+        };
+        write!(f, "{INGESTED}{}/{digest}", self.log_id)?;
+        for (sign, part) in [(PLACE, self.place), (OPTIONS, self.options)] {
+            if let Some(part) = part {
+                write!(f, "{sign}{part}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -75,9 +95,14 @@ fn without_number(id: &str) -> &str {
 }
 
 /// The transaction by which an ingested drive is committed to each of its tables.
-#[must_use]
-pub fn drive_transaction(log_id: &str, source_digest: &str) -> String {
-    format!("{INGESTED}{log_id}/{}", start_of(source_digest))
+pub(crate) fn drive_transaction(log_id: &str, source_digest: &str) -> String {
+    let transaction = DriveTransaction {
+        log_id,
+        digest: Some(start_of(source_digest)),
+        place: None,
+        options: None,
+    };
+    transaction.to_string()
 }
 
 /// The part of a log's digest that transactions have.
@@ -91,19 +116,17 @@ pub(crate) fn removal_of(id: &str) -> String {
     format!("{REMOVED}{id}")
 }
 
-/// A transaction that none of a table removed: the given one, else the same with the lowest number for a return.
-pub(crate) fn next_life(there: &TransactionIds, id: &str) -> String {
-    if !there.contains(&removal_of(id)) {
-        return id.to_owned();
-    }
+/// The transaction of a drive that is to be committed now: the given one, or where that is used up the same with the lowest number that
+/// is not.
+#[must_use]
+pub fn next_transaction(id: &str, is_used: impl Fn(&str) -> bool) -> String {
+    let mut next = id.to_owned();
     let mut number: u32 = 2;
-    loop {
-        let next = format!("{id}.{number}");
-        if !there.contains(&removal_of(&next)) {
-            return next;
-        }
+    while is_used(&next) {
+        next = format!("{id}.{number}");
         number += 1;
     }
+    next
 }
 
 /// Whether the rows of a drive are written to the table before the drive's own row.
@@ -172,6 +195,14 @@ mod tests {
         );
         assert_eq!(parts("3f9a"), ("3f9a", None, None, None));
         assert_eq!(parts("3f9a.3"), ("3f9a", None, None, None));
+        for id in [
+            "drive/a/b.5/01ab",
+            "drive/a/01ab@9c",
+            "drive/a/01ab@9c~77",
+            "3f9a",
+        ] {
+            assert_eq!(DriveTransaction::parse(id).unwrap().to_string(), id);
+        }
         assert_eq!(DriveTransaction::parse("removed/drive/a/01ab"), None);
         assert!(is_of_ingested_drive("removed/drive/a/01ab"));
         assert!(!is_of_ingested_drive("removed/3f9a") && !is_of_ingested_drive("3f9a.2"));
@@ -206,10 +237,11 @@ mod tests {
 
     #[test]
     fn what_was_removed_comes_back_under_a_number() {
-        assert_eq!(next_life(&ids(&["drive/a/01"]), "drive/a/01"), "drive/a/01");
+        let next = |ids: &TransactionIds| next_transaction("drive/a/01", |id| ids.is_removed(id));
+        assert_eq!(next(&ids(&["drive/a/01"])), "drive/a/01");
         let once = ids(&["removed/drive/a/01"]);
-        assert_eq!(next_life(&once, "drive/a/01"), "drive/a/01.2");
+        assert_eq!(next(&once), "drive/a/01.2");
         let twice = ids(&["removed/drive/a/01", "removed/drive/a/01.2"]);
-        assert_eq!(next_life(&twice, "drive/a/01"), "drive/a/01.3");
+        assert_eq!(next(&twice), "drive/a/01.3");
     }
 }

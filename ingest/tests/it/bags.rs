@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use driveloop_ingest::{DriveOutcome, IngestReport};
 use driveloop_schemas::{Drive, EgoState};
 
-use crate::{TestLake, written_by};
+use crate::{TestLake, altered_and_cut, written_by};
 
 const START_NS: i64 = 1_750_000_000_000_000_000;
 /// Poses of each log, as many texts beside them.
@@ -59,24 +59,15 @@ async fn altered_and_cut_bags_lose_what_is_altered() {
     };
     let whole = std::fs::read(logs.path().join("bz2.bag")).unwrap();
     let file = logs.path().join("altered.bag");
-    let step = whole.len() / 97 + 1;
-    for at in (0..whole.len()).step_by(step) {
-        for cut in [true, false] {
-            let mut bytes = whole.clone();
-            if cut {
-                bytes.truncate(at);
-            } else {
-                bytes[at] ^= 0x41;
-            }
-            std::fs::write(&file, &bytes).unwrap();
-            let (test, report) = ingested(&file).await;
-            let DriveOutcome::Committed = &report.drives[0].outcome else {
-                continue;
-            };
-            let poses = test.rows::<EgoState>().await.len() as i64;
-            let drive = test.rows::<Drive>().await.remove(0);
-            assert_eq!(drive.records_in - drive.records_dropped, poses, "byte {at}");
-        }
+    for (at, bytes) in altered_and_cut(&whole, 97) {
+        std::fs::write(&file, &bytes).unwrap();
+        let (test, report) = ingested(&file).await;
+        let DriveOutcome::Committed = &report.drives[0].outcome else {
+            continue;
+        };
+        let poses = test.rows::<EgoState>().await.len() as i64;
+        let drive = test.rows::<Drive>().await.remove(0);
+        assert_eq!(drive.records_in - drive.records_dropped, poses, "byte {at}");
     }
 }
 

@@ -8,7 +8,7 @@ use driveloop_schemas::{
 };
 use serde::Deserialize;
 
-use crate::{TestLake, written_by};
+use crate::{TestLake, altered_and_cut, written_by};
 
 /// What the readers of `peers/foxglove_logs.py` made of the logs.
 #[derive(Deserialize)]
@@ -387,23 +387,14 @@ async fn altered_and_cut_logs_lose_what_is_altered() {
     };
     let whole = std::fs::read(logs.path().join("odometry.mcap")).unwrap();
     let file = logs.path().join("altered.mcap");
-    let step = whole.len() / 61 + 1;
-    for at in (0..whole.len()).step_by(step) {
-        for cut in [true, false] {
-            let mut bytes = whole.clone();
-            if cut {
-                bytes.truncate(at);
-            } else {
-                bytes[at] ^= 0x41;
-            }
-            std::fs::write(&file, &bytes).unwrap();
-            let test = TestLake::new().await;
-            let report = test.ingest(&file).await.unwrap();
-            if report.committed() == 1 {
-                let poses = test.rows::<EgoState>().await.len() as i64;
-                let drive = test.rows::<Drive>().await.remove(0);
-                assert_eq!(drive.records_in - drive.records_dropped, poses, "byte {at}");
-            }
+    for (at, bytes) in altered_and_cut(&whole, 61) {
+        std::fs::write(&file, &bytes).unwrap();
+        let test = TestLake::new().await;
+        let report = test.ingest(&file).await.unwrap();
+        if report.committed() == 1 {
+            let poses = test.rows::<EgoState>().await.len() as i64;
+            let drive = test.rows::<Drive>().await.remove(0);
+            assert_eq!(drive.records_in - drive.records_dropped, poses, "byte {at}");
         }
     }
 }

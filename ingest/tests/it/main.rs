@@ -74,6 +74,16 @@ fn written_by(program: &str) -> Option<tempfile::TempDir> {
     Some(folder)
 }
 
+/// A log cut, and with an octet altered, at about so many places; each with its place.
+fn altered_and_cut(whole: &[u8], places: usize) -> impl Iterator<Item = (usize, Vec<u8>)> {
+    let step = whole.len() / places + 1;
+    (0..whole.len()).step_by(step).flat_map(|at| {
+        let mut altered = whole.to_vec();
+        altered[at] ^= 0x41;
+        [(at, whole[..at].to_vec()), (at, altered)]
+    })
+}
+
 /// A lake of a test.
 struct TestLake {
     folder: tempfile::TempDir,
