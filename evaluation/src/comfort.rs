@@ -7,6 +7,7 @@
 //! alone, so that it is a cubic over these, and the first and last polynomial at the ends.
 
 use driveloop_schemas::forecast::STEP_NS;
+use driveloop_schemas::maths::hypot;
 use driveloop_schemas::time::seconds_between;
 
 /// Points of the filter to each side.
@@ -95,10 +96,10 @@ fn breaks_a_bound(motion: &Motion) -> bool {
         accel_mps2: a,
         jerk_mps3: j,
     } = motion;
-    if j[0].hypot(j[1]) > JERK_MAX_MPS3 {
+    if hypot(j[0], j[1]) > JERK_MAX_MPS3 {
         return true;
     }
-    let speed_mps = v[0].hypot(v[1]);
+    let speed_mps = hypot(v[0], v[1]);
     if speed_mps < SPEED_MIN_MPS {
         return false;
     }

@@ -8,6 +8,7 @@
 //! A figure is about the prediction, not about the world: where what really happened breaks the same rule, there is none.
 
 use driveloop_schemas::geometry::OrientedBox;
+use driveloop_schemas::maths::{atan2, hypot};
 
 use crate::comfort::is_uncomfortable;
 use crate::kind::ActorKind;
@@ -113,7 +114,7 @@ pub fn score(truth: &Truth<'_>, predicted: &[[f64; 2]]) -> Scores {
         .future
         .iter()
         .zip(predicted)
-        .map(|(state, p)| (p[0] - state.footprint.x_m).hypot(p[1] - state.footprint.y_m))
+        .map(|(state, p)| hypot(p[0] - state.footprint.x_m, p[1] - state.footprint.y_m))
         .collect();
     let fde_m = off_m.last().copied().unwrap_or(0.0);
     let is_vehicle = truth.present.kind == ActorKind::MotorVehicle;
@@ -175,9 +176,9 @@ fn predicted_boxes(present: &OrientedBox, predicted: &[[f64; 2]]) -> Vec<Oriente
         .iter()
         .map(|&[x_m, y_m]| {
             let (dx_m, dy_m) = (x_m - last.x_m, y_m - last.y_m);
-            let moved = dx_m.hypot(dy_m) >= HEADING_STEP_M;
+            let moved = hypot(dx_m, dy_m) >= HEADING_STEP_M;
             let yaw_rad = if moved {
-                dy_m.atan2(dx_m)
+                atan2(dy_m, dx_m)
             } else {
                 last.yaw_rad
             };
@@ -195,8 +196,8 @@ fn predicted_boxes(present: &OrientedBox, predicted: &[[f64; 2]]) -> Vec<Oriente
 /// Whether the boxes overlap; most pairs are too far apart to need their corners.
 fn overlap(a: &OrientedBox, other: &State) -> bool {
     let b = &other.footprint;
-    let reach_m = f64::midpoint(a.length_m.hypot(a.width_m), b.length_m.hypot(b.width_m));
-    (a.x_m - b.x_m).hypot(a.y_m - b.y_m) <= reach_m && a.overlaps(b)
+    let reach_m = f64::midpoint(hypot(a.length_m, a.width_m), hypot(b.length_m, b.width_m));
+    hypot(a.x_m - b.x_m, a.y_m - b.y_m) <= reach_m && a.overlaps(b)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The ego's way: its states, and its pose at any stamp.
 
+use driveloop_schemas::maths::sin_cos;
 use driveloop_schemas::pose::{Pose, Quat, wrap_rad};
 use driveloop_schemas::time::{Day, NS_PER_S, seconds_between};
 use driveloop_schemas::{EgoState, LogId, Severity};
@@ -171,7 +172,7 @@ impl EgoTrack {
             smoothed_rate(&self.stamps_ns, &values)
         };
         let along = |(i, (vx, vy)): (usize, (Option<f64>, Option<f64>))| {
-            let (sin, cos) = self.samples[i].map_from_ego.rotation.yaw_rad().sin_cos();
+            let (sin, cos) = sin_cos(self.samples[i].map_from_ego.rotation.yaw_rad());
             Some(vx? * cos + vy? * sin)
         };
         axis(0)
@@ -196,7 +197,7 @@ impl EgoTrack {
 
 /// How far the ego went along its heading, from one pose to the next.
 fn along_heading(from: Pose, to: Pose) -> f64 {
-    let (sin, cos) = from.rotation.yaw_rad().sin_cos();
+    let (sin, cos) = sin_cos(from.rotation.yaw_rad());
     let along = |axis: usize| to.translation[axis] - from.translation[axis];
     along(0) * cos + along(1) * sin
 }

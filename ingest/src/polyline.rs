@@ -1,5 +1,7 @@
 //! Lines and outlines of maps, as `[x0, y0, x1, y1, …]`.
 
+use driveloop_schemas::maths::hypot;
+
 /// Points of a centre line that is derived from two boundaries, at least.
 const MIDDLE_POINTS_MIN: usize = 10;
 
@@ -27,7 +29,7 @@ fn resampled(line: &[f64], count: usize) -> Option<Vec<f64>> {
         .collect();
     let mut along = vec![0.0];
     for pair in points.windows(2) {
-        let step = (pair[1][0] - pair[0][0]).hypot(pair[1][1] - pair[0][1]);
+        let step = hypot(pair[1][0] - pair[0][0], pair[1][1] - pair[0][1]);
         along.push(along[along.len() - 1] + step);
     }
     let length = along[along.len() - 1];
@@ -57,7 +59,7 @@ pub(crate) fn between_edges(first: &[f64], second: &[f64]) -> Option<Vec<f64>> {
     }
     let end = |line: &[f64]| [line[line.len() - 2], line[line.len() - 1]];
     let start = |line: &[f64]| [line[0], line[1]];
-    let distance = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).hypot(a[1] - b[1]);
+    let distance = |a: [f64; 2], b: [f64; 2]| hypot(a[0] - b[0], a[1] - b[1]);
     let alike = distance(start(first), start(second)) + distance(end(first), end(second));
     let against = distance(start(first), end(second)) + distance(end(first), start(second));
     let mut outline = first.to_vec();

@@ -1,5 +1,7 @@
 //! Oriented rectangles seen from above: corners, overlap and distance.
 
+use crate::maths::{hypot, sin_cos};
+
 /// A rectangle in the plane: an actor's box seen from above.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OrientedBox {
@@ -19,7 +21,7 @@ impl OrientedBox {
     /// The corners, counter-clockwise from front left.
     #[must_use]
     pub fn corners(&self) -> [[f64; 2]; 4] {
-        let (sin, cos) = self.yaw_rad.sin_cos();
+        let (sin, cos) = sin_cos(self.yaw_rad);
         let (l, w) = (self.length_m / 2.0, self.width_m / 2.0);
         [(l, w), (-l, w), (-l, -w), (l, -w)]
             .map(|(a, b)| [self.x_m + a * cos - b * sin, self.y_m + a * sin + b * cos])
@@ -30,7 +32,7 @@ impl OrientedBox {
     pub fn overlaps(&self, other: &Self) -> bool {
         let (a, b) = (self.corners(), other.corners());
         let axes = [self.yaw_rad, other.yaw_rad].into_iter().flat_map(|yaw| {
-            let (sin, cos) = yaw.sin_cos();
+            let (sin, cos) = sin_cos(yaw);
             [[cos, sin], [-sin, cos]]
         });
         axes.into_iter().all(|axis| {
@@ -79,7 +81,7 @@ pub fn segment_distance_m(p: [f64; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
     } else {
         0.0
     };
-    (p[0] - a[0] - t * dx).hypot(p[1] - a[1] - t * dy)
+    hypot(p[0] - a[0] - t * dx, p[1] - a[1] - t * dy)
 }
 
 /// Whether the point lies in the polygon (even-odd rule); `polygon` is `[x0, y0, x1, y1, …]`, open or closed.

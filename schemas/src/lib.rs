@@ -9,6 +9,7 @@
 //! * Ids such as [`LogId`] and [`TrackId`] are types of their own.
 //! * [`time`], [`pose`] and [`geometry`] are the shared conventions: nanoseconds since the Unix epoch (UTC),
 //!   right-handed frames with x forward, y left, z up, metres, radians, quaternions `w, x, y, z`.
+//! * [`maths`] has the functions that rows are computed with, the same bits on every processor.
 //! * [`forecast`] is the shape of a training sample of the motion forecaster, between the exporter and the worker.
 //!
 //! ```
@@ -36,6 +37,7 @@ pub mod forecast;
 pub mod geometry;
 mod ids;
 pub mod markdown;
+pub mod maths;
 pub mod migrations;
 pub mod pose;
 mod table;

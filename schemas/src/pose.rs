@@ -1,5 +1,7 @@
 //! Poses: right-handed frames, x forward, y left, z up; metres; unit quaternions `w, x, y, z`.
 
+use crate::maths::{atan2, sin_cos};
+
 /// A rotation as a unit quaternion (Hamilton convention).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quat {
@@ -25,7 +27,7 @@ impl Quat {
     /// The rotation by `yaw_rad` about z, counter-clockwise seen from above.
     #[must_use]
     pub fn from_yaw(yaw_rad: f64) -> Self {
-        let (sin, cos) = (yaw_rad / 2.0).sin_cos();
+        let (sin, cos) = sin_cos(yaw_rad / 2.0);
         Self {
             w: cos,
             x: 0.0,
@@ -38,7 +40,7 @@ impl Quat {
     #[must_use]
     pub fn yaw_rad(self) -> f64 {
         let Self { w, x, y, z } = self;
-        (2.0 * (w * z + x * y)).atan2(1.0 - 2.0 * (y * y + z * z))
+        atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
     }
 
     /// The inverse rotation.

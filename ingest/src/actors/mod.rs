@@ -7,6 +7,7 @@ mod tests;
 
 use std::collections::HashMap;
 
+use driveloop_schemas::maths::sin_cos;
 use driveloop_schemas::pose::Pose;
 use driveloop_schemas::{EGO_CATEGORY, EGO_TRACK_ID};
 
@@ -78,7 +79,7 @@ impl EgoAt {
         Self {
             map_from_ego,
             velocity_mps,
-            heading: map_from_ego.rotation.yaw_rad().sin_cos(),
+            heading: sin_cos(map_from_ego.rotation.yaw_rad()),
         }
     }
 }

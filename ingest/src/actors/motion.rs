@@ -2,6 +2,7 @@
 
 use super::{Actor, ActorColumns};
 use crate::motion::central_difference;
+use driveloop_schemas::maths::sin_cos;
 
 /// Velocity and acceleration of a track, in the map frame, per axis.
 ///
@@ -26,7 +27,7 @@ impl Motion {
         };
         let in_map = |vector: Option<[f64; 2]>, actor| {
             let ([along, left], pose) = (vector?, pose(actor)?);
-            let (sin, cos) = pose.rotation.yaw_rad().sin_cos();
+            let (sin, cos) = sin_cos(pose.rotation.yaw_rad());
             Some([along * cos - left * sin, along * sin + left * cos])
         };
         let rows = || actors.iter();

@@ -1,6 +1,7 @@
 //! The way of the ego from positions on the globe alone, where a log has no poses.
 
 use driveloop_schemas::Severity;
+use driveloop_schemas::maths::{atan2, hypot};
 use driveloop_schemas::pose::{Pose, Quat};
 use map_3d::{Ellipsoid, geodetic2enu};
 
@@ -82,11 +83,11 @@ fn headings(places: &[[f64; 3]]) -> Option<Vec<f64>> {
     let mut headings: Vec<Option<f64>> = vec![None];
     for place in &places[1..] {
         let (east, north) = (place[0] - from[0], place[1] - from[1]);
-        if east.hypot(north) < STEP_MIN_M {
+        if hypot(east, north) < STEP_MIN_M {
             headings.push(None);
             continue;
         }
-        headings.push(Some(north.atan2(east)));
+        headings.push(Some(atan2(north, east)));
         from = place;
     }
     let mut last = headings.iter().flatten().next().copied()?;

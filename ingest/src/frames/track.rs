@@ -1,5 +1,6 @@
 //! Poses over time.
 
+use driveloop_schemas::maths::{acos, sin};
 use driveloop_schemas::pose::{Pose, Quat};
 use driveloop_schemas::time::{NS_PER_S, seconds_between};
 
@@ -115,8 +116,8 @@ fn weights(cosine: f64, part: f64) -> (f64, f64) {
     if cosine > LINE_COSINE {
         return (1.0 - part, part);
     }
-    let angle = cosine.acos();
-    let sine = angle.sin();
-    let of_p = ((1.0 - part) * angle).sin() / sine;
-    (of_p, (part * angle).sin() / sine)
+    let angle = acos(cosine);
+    let sine = sin(angle);
+    let of_p = sin((1.0 - part) * angle) / sine;
+    (of_p, sin(part * angle) / sine)
 }

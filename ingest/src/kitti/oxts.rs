@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use driveloop_schemas::maths::{cos, ln, sin_cos, tan};
 use driveloop_schemas::pose::Quat;
 
 use super::{Log, POSE_STAMPS, number_of};
@@ -54,7 +55,7 @@ impl Packet {
 /// Rotation by roll about x, then pitch about y, then yaw about z: yaw is counted from the east (`convertOxtsToPose.m`).
 fn orientation(roll: f64, pitch: f64, yaw: f64) -> Quat {
     let about = |axis: usize, angle: f64| {
-        let (sin, cos) = (angle / 2.0).sin_cos();
+        let (sin, cos) = sin_cos(angle / 2.0);
         let mut parts = [0.0; 3];
         parts[axis] = sin;
         let [x, y, z] = parts;
@@ -68,7 +69,7 @@ fn orientation(roll: f64, pitch: f64, yaw: f64) -> Quat {
 fn mercator(latitude_deg: f64, longitude_deg: f64, scale: f64) -> [f64; 2] {
     let east = scale * longitude_deg.to_radians() * EARTH_RADIUS_M;
     let angle = (90.0 + latitude_deg).to_radians() / 2.0;
-    [east, scale * EARTH_RADIUS_M * angle.tan().ln()]
+    [east, scale * EARTH_RADIUS_M * ln(tan(angle))]
 }
 
 impl Log<'_> {
@@ -83,7 +84,7 @@ impl Log<'_> {
                 actual: "none".to_owned(),
             });
         };
-        let scale = first.latitude_deg.to_radians().cos();
+        let scale = cos(first.latitude_deg.to_radians());
         let [east, north] = mercator(first.latitude_deg, first.longitude_deg, scale);
         let up = first.altitude_m;
         let mut samples = Vec::new();

@@ -1,6 +1,7 @@
 //! Checks on the way of the ego.
 
 use driveloop_schemas::Severity;
+use driveloop_schemas::maths::hypot;
 use driveloop_schemas::pose::wrap_rad;
 use driveloop_schemas::time::seconds_between;
 
@@ -36,7 +37,7 @@ pub(crate) fn check_poses(findings: &mut Findings, subject: &str, poses: &Poses<
     for (at, pair) in stamps.windows(2).enumerate() {
         let (span, seconds) = ((pair[0], pair[1]), seconds_between(pair[0], pair[1]));
         let along = |column: &[f64]| column[at + 1] - column[at];
-        let distance_m = along(poses.x_m).hypot(along(poses.y_m));
+        let distance_m = hypot(along(poses.x_m), along(poses.y_m));
         if distance_m > SPEED_MAX_MPS * seconds + DISTANCE_MIN_M {
             let found = Found::several("pose_jump", Severity::Warning, subject, span, 1);
             findings.add(found, || {

@@ -2,6 +2,7 @@
 
 use driveloop_lake::digest;
 use driveloop_schemas::forecast::STEP_TOLERANCE_NS;
+use driveloop_schemas::maths::hypot;
 use driveloop_schemas::{Drive, ObjectTrack, Sample};
 
 use super::freeze::FreezeOptions;
@@ -95,7 +96,7 @@ fn samples_of_track<'a>(
                 return None;
             }
             let (vx_mps, vy_mps) = (row.vx_mps?, row.vy_mps?);
-            let ego_distance_m = row.ego_x_m.hypot(row.ego_y_m);
+            let ego_distance_m = hypot(row.ego_x_m, row.ego_y_m);
             if ego_distance_m > options.ego_distance_max_m {
                 return None;
             }
@@ -106,7 +107,7 @@ fn samples_of_track<'a>(
                 .past
                 .iter()
                 .chain(&window.future)
-                .all(|other| (other.x_m - row.x_m).hypot(other.y_m - row.y_m) <= STILL_M);
+                .all(|other| hypot(other.x_m - row.x_m, other.y_m - row.y_m) <= STILL_M);
             let scenarios = episodes.scenarios(&row.track_id, row.stamp_ns);
             let is_chosen = if selected.is_some() {
                 selected.contains(&row.log_id, &row.track_id, row.stamp_ns)
@@ -134,7 +135,7 @@ fn samples_of_track<'a>(
                 stamp_ns: row.stamp_ns,
                 category: row.category.clone(),
                 ego_distance_m,
-                speed_mps: vx_mps.hypot(vy_mps),
+                speed_mps: hypot(vx_mps, vy_mps),
                 scenarios: scenarios.iter().map(|name| (*name).to_owned()).collect(),
                 weight: 1.0,
                 composed: Some(source.drive.composed),

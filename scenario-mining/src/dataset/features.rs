@@ -4,6 +4,7 @@ use driveloop_schemas::forecast::{
     ForecastSample, HISTORY_CHANNELS, HISTORY_STEPS, HORIZON_STEPS, LANE_CHANNELS, LANE_POINTS,
     NEIGHBOUR_CHANNELS, NEIGHBOURS,
 };
+use driveloop_schemas::maths::{hypot, sin_cos};
 use driveloop_schemas::{EGO_CATEGORY, ObjectTrack, Sample};
 
 use super::lanes::Lanes;
@@ -20,7 +21,7 @@ struct Frame {
 
 impl Frame {
     fn of(row: &ObjectTrack) -> Self {
-        let (sin, cos) = row.yaw_rad.sin_cos();
+        let (sin, cos) = sin_cos(row.yaw_rad);
         Self {
             x_m: row.x_m,
             y_m: row.y_m,
@@ -44,7 +45,7 @@ impl Frame {
     /// x, y, cos and sin of the heading, vx, vy; an unknown velocity is zero.
     fn state(&self, row: &ObjectTrack) -> [f32; HISTORY_CHANNELS] {
         let [x, y] = self.point(row.x_m, row.y_m);
-        let (sin, cos) = (row.yaw_rad - self.yaw_rad).sin_cos();
+        let (sin, cos) = sin_cos(row.yaw_rad - self.yaw_rad);
         let [vx, vy] = self.rotate(row.vx_mps.unwrap_or(0.0), row.vy_mps.unwrap_or(0.0));
         [x, y, cos as f32, sin as f32, vx, vy]
     }
@@ -106,7 +107,7 @@ fn actor(present: &ObjectTrack) -> Vec<f32> {
 
 /// Those at the same stamp, nearest first; ties by track.
 fn neighbours(frame: &Frame, present: &ObjectTrack, tracks: &Tracks) -> Vec<f32> {
-    let distance_m = |row: &ObjectTrack| (row.x_m - present.x_m).hypot(row.y_m - present.y_m);
+    let distance_m = |row: &ObjectTrack| hypot(row.x_m - present.x_m, row.y_m - present.y_m);
     let mut others: Vec<&ObjectTrack> = tracks
         .at(present.stamp_ns)
         .filter(|row| row.track_id != present.track_id)

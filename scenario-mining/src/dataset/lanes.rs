@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use driveloop_lake::{Lake as DataLake, sql_literal};
 use driveloop_schemas::forecast::{LANE_POINT_SPACING_M, LANE_POINTS};
+use driveloop_schemas::maths::{atan2, hypot};
 use driveloop_schemas::pose::wrap_rad;
 use driveloop_schemas::{Lane, LaneId};
 
@@ -100,7 +101,7 @@ impl Lanes {
         while points.len() < LANE_POINTS && steps_left > 0 {
             steps_left -= 1;
             let (a, b) = (line.points[segment], line.points[segment + 1]);
-            let length_m = (b[0] - a[0]).hypot(b[1] - a[1]);
+            let length_m = hypot(b[0] - a[0], b[1] - a[1]);
             if along_m <= length_m && length_m > 0.0 {
                 let t = along_m / length_m;
                 points.push([a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])]);
@@ -134,7 +135,7 @@ impl Lanes {
 impl Line {
     fn heading_rad(&self, segment: usize) -> f64 {
         let (a, b) = (self.points[segment], self.points[segment + 1]);
-        (b[1] - a[1]).atan2(b[0] - a[0])
+        atan2(b[1] - a[1], b[0] - a[0])
     }
 
     fn nearest(&self, p: [f64; 2], yaw_rad: f64) -> Option<Place<'_>> {
@@ -151,14 +152,14 @@ impl Line {
             .enumerate()
             .filter_map(|(segment, ends)| {
                 let (dx, dy) = (ends[1][0] - ends[0][0], ends[1][1] - ends[0][1]);
-                let length_m = dx.hypot(dy);
-                if length_m <= 0.0 || wrap_rad(dy.atan2(dx) - yaw_rad).abs() > LANE_ANGLE_MAX_RAD {
+                let length_m = hypot(dx, dy);
+                if length_m <= 0.0 || wrap_rad(atan2(dy, dx) - yaw_rad).abs() > LANE_ANGLE_MAX_RAD {
                     return None;
                 }
                 let along_m = (((p[0] - ends[0][0]) * dx + (p[1] - ends[0][1]) * dy) / length_m)
                     .clamp(0.0, length_m);
                 let t = along_m / length_m;
-                let distance_m = (ends[0][0] + t * dx - p[0]).hypot(ends[0][1] + t * dy - p[1]);
+                let distance_m = hypot(ends[0][0] + t * dx - p[0], ends[0][1] + t * dy - p[1]);
                 let place = Place {
                     line: self,
                     segment,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use driveloop_schemas::forecast::NEIGHBOURS;
+use driveloop_schemas::maths::hypot;
 use driveloop_schemas::{ObjectTrack, Sample};
 
 use super::tracks::{Tracks, window};
@@ -94,7 +95,7 @@ fn have_same_places(a: &[[f64; 2]], b: &[[f64; 2]]) -> bool {
 }
 
 fn distance_m(a: [f64; 2], b: [f64; 2]) -> f64 {
-    (a[0] - b[0]).hypot(a[1] - b[1])
+    hypot(a[0] - b[0], a[1] - b[1])
 }
 
 /// The present position and the trace of a sample.

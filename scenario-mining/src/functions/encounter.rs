@@ -1,6 +1,7 @@
 //! Two oriented rectangles, still or moving in straight lines without turning. `None` is "not defined here", a null in SQL.
 
 use driveloop_schemas::geometry::{OrientedBox, segment_distance_m};
+use driveloop_schemas::maths::{hypot, sin, sin_cos};
 
 use super::{ANY_FRAME, DrivingFunction, Evaluate, FunctionDoc};
 
@@ -150,7 +151,7 @@ impl Mover {
     }
 
     fn speed_mps(&self) -> f64 {
-        self.velocity_mps[0].hypot(self.velocity_mps[1])
+        hypot(self.velocity_mps[0], self.velocity_mps[1])
     }
 
     /// The velocity as another one sees it.
@@ -166,7 +167,7 @@ impl Mover {
 
     /// Half of the length of its shadow on an axis.
     fn half_shadow_m(&self, axis: [f64; 2]) -> f64 {
-        let (sin, cos) = self.rectangle.yaw_rad.sin_cos();
+        let (sin, cos) = sin_cos(self.rectangle.yaw_rad);
         let (length_m, width_m) = (self.rectangle.length_m, self.rectangle.width_m);
         (length_m * dot([cos, sin], axis).abs() + width_m * dot([-sin, cos], axis).abs()) / 2.0
     }
@@ -182,7 +183,7 @@ fn contact_s(a: &Mover, b: &Mover) -> Option<f64> {
     let velocity_mps = b.velocity_from(a);
     let (mut enter_s, mut leave_s) = (0.0_f64, f64::INFINITY);
     for yaw_rad in [a.rectangle.yaw_rad, b.rectangle.yaw_rad] {
-        let (sin, cos) = yaw_rad.sin_cos();
+        let (sin, cos) = sin_cos(yaw_rad);
         for axis in [[cos, sin], [-sin, cos]] {
             let apart_m = b.apart_m(a, axis);
             let reach_m = a.half_shadow_m(axis) + b.half_shadow_m(axis);
@@ -302,7 +303,7 @@ fn stay_s(one: &Mover, other: &Mover) -> Option<(f64, f64)> {
     let other_mps = other.speed_mps();
     let across = [-other.velocity_mps[1], other.velocity_mps[0]].map(|v| v / other_mps);
     let speed_mps = dot(one.velocity_mps, across);
-    let crosses = speed_mps.abs() > one.speed_mps() * PARALLEL_RAD.sin();
+    let crosses = speed_mps.abs() > one.speed_mps() * sin(PARALLEL_RAD);
     let reach_m = one.half_shadow_m(across) + other.half_shadow_m(across);
     crosses.then(|| passage_s(one.apart_m(other, across), reach_m, speed_mps))
 }

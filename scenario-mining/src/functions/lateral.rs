@@ -1,5 +1,6 @@
 //! Offsets, sideways speeds and directions. `None` is "not defined here", a null in SQL.
 
+use driveloop_schemas::maths::{atan2, sin_cos};
 use driveloop_schemas::pose::wrap_rad;
 
 use super::{ANY_FRAME, DrivingFunction, Evaluate, FunctionDoc};
@@ -114,7 +115,7 @@ pub(super) static FUNCTIONS: &[DrivingFunction] = &[
 
 /// The part of a vector to the left of a direction.
 fn across(x: f64, y: f64, yaw_rad: f64) -> f64 {
-    let (sin, cos) = yaw_rad.sin_cos();
+    let (sin, cos) = sin_cos(yaw_rad);
     y * cos - x * sin
 }
 
@@ -130,14 +131,14 @@ fn path_offset_m(x_m: f64, y_m: f64, curvature_per_m: f64) -> f64 {
 /// square to the way from there to the centre.
 fn path_lateral_speed_mps(v: &[f64]) -> Option<f64> {
     let (along, beside) = (v[4] * v[0], 1.0 - v[4] * v[1]);
-    (along != 0.0 || beside != 0.0).then(|| across(v[2], v[3], along.atan2(beside)))
+    (along != 0.0 || beside != 0.0).then(|| across(v[2], v[3], atan2(along, beside)))
 }
 
 /// Seven values: pose and extents of the box, and the point.
 fn relative_direction(v: &[f64]) -> Option<&'static str> {
     let (length_m, width_m) = (v[3], v[4]);
     let (dx, dy) = (v[5] - v[0], v[6] - v[1]);
-    let (sin, cos) = v[2].sin_cos();
+    let (sin, cos) = sin_cos(v[2]);
     let (forward_m, left_m) = (dx * cos + dy * sin, dy * cos - dx * sin);
     let (beyond_end_m, beyond_side_m) = (
         forward_m.abs() - length_m / 2.0,

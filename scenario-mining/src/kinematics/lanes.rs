@@ -2,6 +2,7 @@
 
 use super::motion::Motion;
 use super::recipe::Recipe;
+use driveloop_schemas::maths::{atan2, hypot};
 
 /// How near to a boundary of a lane, in x and in y, a point is that RefAV looks for in it: wider lanes have a hole.
 const REFAV_REACH_M: f64 = 5.0;
@@ -102,7 +103,7 @@ impl LaneShape {
     pub(crate) fn turn(&self) -> Option<LaneTurn> {
         let across = |left: Option<&[f64; 2]>, right: Option<&[f64; 2]>| {
             let (left, right) = (left?, right?);
-            Some((right[1] - left[1]).atan2(right[0] - left[0]))
+            Some(atan2(right[1] - left[1], right[0] - left[0]))
         };
         let start = across(self.left.first(), self.right.first())?;
         let end = across(self.left.last(), self.right.last())?;
@@ -146,7 +147,7 @@ impl LaneShape {
 fn evenly_spaced(line: &[[f64; 2]], count: usize) -> impl Iterator<Item = [f64; 2]> + '_ {
     let mut along = vec![0.0];
     for pair in line.windows(2) {
-        let length = (pair[1][0] - pair[0][0]).hypot(pair[1][1] - pair[0][1]);
+        let length = hypot(pair[1][0] - pair[0][0], pair[1][1] - pair[0][1]);
         along.push(along.last().copied().unwrap_or(0.0) + length);
     }
     let whole = along.last().copied().unwrap_or(0.0);

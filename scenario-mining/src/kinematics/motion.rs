@@ -1,5 +1,6 @@
 //! The motion of one track under a recipe.
 
+use driveloop_schemas::maths::atan2;
 use driveloop_schemas::pose::{Quat, wrap_rad};
 
 use super::median::central_difference;
@@ -132,7 +133,7 @@ pub(crate) fn rotation_about_z_rad(q: Quat) -> f64 {
     if sine == 0.0 {
         return 0.0;
     }
-    let angle_rad = 2.0 * sine.atan2(w.abs());
+    let angle_rad = 2.0 * atan2(sine, w.abs());
     let side = if w < 0.0 { -1.0 } else { 1.0 };
     side * angle_rad * z / sine
 }

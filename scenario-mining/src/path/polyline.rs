@@ -1,5 +1,7 @@
 //! Where a point is relative to a polyline.
 
+use driveloop_schemas::maths::{atan2, hypot};
+
 /// A place relative to a line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Place {
@@ -23,7 +25,7 @@ fn segments(line: &[f64]) -> impl Iterator<Item = [f64; 4]> + '_ {
 /// The length of a line.
 pub(crate) fn length_m(line: &[f64]) -> f64 {
     segments(line)
-        .map(|[x0, y0, x1, y1]| (x1 - x0).hypot(y1 - y0))
+        .map(|[x0, y0, x1, y1]| hypot(x1 - x0, y1 - y0))
         .sum()
 }
 
@@ -33,20 +35,20 @@ pub(crate) fn place(line: &[f64], x_m: f64, y_m: f64) -> Option<Place> {
     let mut start_m = 0.0;
     let mut best: Option<(f64, Place)> = None;
     for (index, [x0, y0, x1, y1]) in segments(line).enumerate() {
-        let length = (x1 - x0).hypot(y1 - y0);
+        let length = hypot(x1 - x0, y1 - y0);
         let (cos, sin) = ((x1 - x0) / length, (y1 - y0) / length);
         let (dx, dy) = (x_m - x0, y_m - y0);
         let (along, offset) = (dx * cos + dy * sin, dy * cos - dx * sin);
         let low = if index == 0 { f64::NEG_INFINITY } else { 0.0 };
         let high = if index == last { f64::INFINITY } else { length };
         let beyond = along - along.clamp(low, high);
-        let distance = offset.hypot(beyond);
+        let distance = hypot(offset, beyond);
         if best.is_none_or(|(least, _)| distance < least) {
             // Outside a bend the nearest point is a corner: the whole distance counts, on the side of the segment.
             let place = Place {
                 along_m: start_m + along - beyond,
                 offset_m: distance.copysign(offset),
-                yaw_rad: sin.atan2(cos),
+                yaw_rad: atan2(sin, cos),
             };
             best = Some((distance, place));
         }

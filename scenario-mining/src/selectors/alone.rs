@@ -1,6 +1,7 @@
 //! Selectors of one track by its own motion.
 
 use super::scene::{Bounds, Mode, Scene};
+use driveloop_schemas::maths::hypot;
 
 /// How far a track that RefAV calls stationary moves less than (its documentation says 2 m).
 const REFAV_DISPLACEMENT_M: f64 = 3.0;
@@ -14,7 +15,7 @@ pub(super) fn has_velocity(scene: &Scene<'_>, track: usize, speed_mps: Bounds) -
     let speed = |at: &usize| {
         let [x, y, z] = velocity_mps[*at];
         match scene.mode {
-            Mode::Documented => x.hypot(y),
+            Mode::Documented => hypot(x, y),
             Mode::RefAv => (x * x + y * y + z * z).sqrt(),
         }
     };
@@ -58,7 +59,7 @@ pub(super) fn is_stationary(scene: &Scene<'_>, track: usize, displacement_max_m:
     };
     let [x, y, z] = [extent(0), extent(1), extent(2)];
     match scene.mode {
-        Mode::Documented => x.hypot(y) < displacement_max_m,
+        Mode::Documented => hypot(x, y) < displacement_max_m,
         Mode::RefAv => (x * x + y * y + z * z).sqrt() < REFAV_DISPLACEMENT_M,
     }
 }

@@ -1,5 +1,6 @@
 //! Following: behind another in its lane.
 
+use driveloop_schemas::maths::{atan2, cos, hypot, sin_cos};
 use driveloop_schemas::pose::{Quat, wrap_rad};
 
 use super::related::Relation;
@@ -92,8 +93,8 @@ fn is_ahead_in(
 fn ahead(scene: &Scene<'_>, track: usize, related: usize) -> Vec<Ahead> {
     let direction = |of: usize, at: usize| {
         let [x, y, _] = scene.motions[of].velocity_mps[at];
-        if x.hypot(y) > TRAVEL_MPS {
-            y.atan2(x)
+        if hypot(x, y) > TRAVEL_MPS {
+            atan2(y, x)
         } else {
             scene.motions[of].yaw_rad[at]
         }
@@ -104,7 +105,9 @@ fn ahead(scene: &Scene<'_>, track: usize, related: usize) -> Vec<Ahead> {
         by: place.by,
         x_m: place.x_m,
         y_m: place.y_m,
-        cosine: wrap_rad(direction(track, place.by) - direction(related, place.at)).cos(),
+        cosine: cos(wrap_rad(
+            direction(track, place.by) - direction(related, place.at),
+        )),
     });
     ahead.collect()
 }
@@ -115,15 +118,19 @@ fn refav_ahead(scene: &Scene<'_>, track: usize, related: usize) -> Vec<Ahead> {
     let (one, other) = (&scene.tracks[track], &scene.tracks[related]);
     let seen = seen_from(other, &scene.motions[related], one, scene.mode.recipe());
     let unit = |[x, y, _]: [f64; 3]| {
-        let length = (x + REFAV_EPSILON).hypot(y + REFAV_EPSILON);
+        let length = hypot(x + REFAV_EPSILON, y + REFAV_EPSILON);
         [x / length, y / length]
     };
     let ahead = seen.iter().enumerate().map(|(frame, seen)| {
         let theirs = if range_m(seen.velocity_mps) > TRAVEL_MPS {
             unit(seen.velocity_mps)
         } else {
-            let (sin, cos) =
-                refav_yaw_rad(scene, [track, related], frame, [seen.by, seen.at]).sin_cos();
+            let (sin, cos) = sin_cos(refav_yaw_rad(
+                scene,
+                [track, related],
+                frame,
+                [seen.by, seen.at],
+            ));
             [cos, sin]
         };
         let own = scene.motions[track].own_velocity_mps(one, seen.by);

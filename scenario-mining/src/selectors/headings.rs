@@ -1,5 +1,6 @@
 //! Selectors of a track by where it looks or goes, with regard to others.
 
+use driveloop_schemas::maths::{acos, atan2, hypot};
 use driveloop_schemas::pose::wrap_rad;
 
 use super::related::Relation;
@@ -66,7 +67,7 @@ pub(super) fn facing_toward(
     let mut found = Vec::new();
     for &related in candidates.iter().filter(|related| **related != track) {
         for place in scene.places(related, track) {
-            let bearing_rad = place.y_m.atan2(place.x_m);
+            let bearing_rad = atan2(place.y_m, place.x_m);
             if bearing_rad.abs() <= asked.angle_max_rad
                 && scene.are_within([track, place.by], [related, place.at], asked.distance_max_m)
             {
@@ -130,8 +131,8 @@ fn approaches(scene: &Scene<'_>, track: usize, related: usize) -> Vec<Approach> 
         Approach {
             at: place.at,
             by: place.by,
-            angle_rad: across.atan2(towards).abs(),
-            speed: towards / place.x_m.hypot(place.y_m),
+            angle_rad: atan2(across, towards).abs(),
+            speed: towards / hypot(place.x_m, place.y_m),
         }
     };
     places.map(approach).collect()
@@ -157,7 +158,7 @@ fn refav_approaches(scene: &Scene<'_>, track: usize, related: usize) -> Vec<Appr
         Approach {
             at: seen.at,
             by: seen.by,
-            angle_rad: cosine.acos(),
+            angle_rad: acos(cosine),
             speed: -step,
         }
     };
@@ -203,13 +204,13 @@ fn angle_deg(scene: &Scene<'_>, one: [usize; 2], other: [usize; 2]) -> Option<f6
     let velocity = |[track, at]: [usize; 2]| scene.motions[track].velocity_mps[at];
     let speed = |of| {
         let [x, y, _] = velocity(of);
-        x.hypot(y)
+        hypot(x, y)
     };
     let travels = speed(one) >= TRAVEL_MPS || speed(other) >= TRAVEL_MPS;
     let direction = |of: [usize; 2]| {
         let [x, y, _] = velocity(of);
         if speed(of) >= TRAVEL_MPS {
-            return Some(y.atan2(x));
+            return Some(atan2(y, x));
         }
         has_a_will(&scene.tracks[of[0]]).then(|| scene.motions[of[0]].yaw_rad[of[1]])
     };
@@ -245,7 +246,7 @@ fn refav_angle_deg(scene: &Scene<'_>, one: [usize; 2], other: [usize; 2]) -> Opt
     let cosine: f64 = (0..3)
         .map(|axis| mine[axis] / mine_m * (theirs[axis] / theirs_m))
         .sum();
-    Some(cosine.acos().to_degrees()).filter(|degrees| !degrees.is_nan())
+    Some(acos(cosine).to_degrees()).filter(|degrees| !degrees.is_nan())
 }
 
 fn has_a_will(track: &Track) -> bool {

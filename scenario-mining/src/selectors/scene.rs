@@ -1,6 +1,7 @@
 //! The tracks of a drive with what selectors ask of them.
 
 use driveloop_schemas::geometry::OrientedBox;
+use driveloop_schemas::maths::hypot;
 use driveloop_schemas::pose::{Pose, Quat};
 
 use crate::kinematics::{LaneShape, Motion, Recipe, Seen, Track, TrackSet, lanes_of, seen_from};
@@ -97,8 +98,8 @@ impl<'a> Scene<'a> {
         max_m: f64,
     ) -> bool {
         let (one, other) = (self.rectangle(a, a_at), self.rectangle(b, b_at));
-        let half_diagonal_m = |of: &OrientedBox| of.length_m.hypot(of.width_m) / 2.0;
-        let centres_m = (one.x_m - other.x_m).hypot(one.y_m - other.y_m);
+        let half_diagonal_m = |of: &OrientedBox| hypot(of.length_m, of.width_m) / 2.0;
+        let centres_m = hypot(one.x_m - other.x_m, one.y_m - other.y_m);
         let reach_m = max_m + half_diagonal_m(&one) + half_diagonal_m(&other) + ROUNDING_M;
         centres_m <= reach_m && one.distance_m(&other) <= max_m
     }

@@ -2,6 +2,7 @@
 //! ego stands, is none.
 
 use driveloop_schemas::ObjectTrack;
+use driveloop_schemas::maths::{hypot, sin, sin_cos};
 use driveloop_schemas::time::seconds_between;
 
 use super::checks::Check;
@@ -94,16 +95,16 @@ pub(crate) fn check(host: &HostScene, scene: &Scene, inserted: &Inserted) -> Che
 
 fn speed_mps(row: &ObjectTrack) -> f64 {
     let velocity = row.vx_mps.zip(row.vy_mps);
-    velocity.map_or(0.0, |(vx, vy)| vx.hypot(vy))
+    velocity.map_or(0.0, |(vx, vy)| hypot(vx, vy))
 }
 
 /// Towards the ego's path: that along its lane, or straight on where the map has none.
 fn walks(row: &ObjectTrack, beside: Option<Beside>) -> bool {
     let Some(beside) = beside else {
         let is_walking = speed_mps(row) >= WALK_SPEED_MIN_MPS;
-        return is_walking && row.ego_y_m * row.ego_yaw_rad.sin() < 0.0;
+        return is_walking && row.ego_y_m * sin(row.ego_yaw_rad) < 0.0;
     };
-    let (sin, cos) = beside.yaw_rad.sin_cos();
+    let (sin, cos) = sin_cos(beside.yaw_rad);
     let velocity = row.vx_mps.zip(row.vy_mps);
     let left_mps = velocity.map_or(0.0, |(vx, vy)| vy * cos - vx * sin);
     left_mps.abs() >= WALK_SPEED_MIN_MPS && beside.left_m * left_mps < 0.0

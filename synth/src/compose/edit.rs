@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use driveloop_schemas::maths::hypot;
 use driveloop_schemas::{EgoState, ObjectTrack};
 
 use super::checks::{self, Check, Checks};
@@ -116,6 +117,6 @@ fn first_change(host: &HostScene, id: &str, track: &GridTrack, start: usize) -> 
         let (Some(a), Some(b)) = (track.state(*step), recorded.state(*step)) else {
             return false;
         };
-        (a.x_m - b.x_m).hypot(a.y_m - b.y_m) > rows::CHANGE_M
+        hypot(a.x_m - b.x_m, a.y_m - b.y_m) > rows::CHANGE_M
     })
 }

@@ -1,6 +1,7 @@
 //! A track on a fine, even grid of time: smoothed, with the distance that it has driven.
 
 use driveloop_schemas::geometry::OrientedBox;
+use driveloop_schemas::maths::{cos, hypot, sin, sin_cos};
 use driveloop_schemas::pose::wrap_rad;
 
 use super::smooth::{interpolate, smooth};
@@ -100,9 +101,9 @@ impl GridTrack {
         let mut driven = 0.0;
         for pair in states.windows(2) {
             let (dx, dy) = (pair[1].x_m - pair[0].x_m, pair[1].y_m - pair[0].y_m);
-            let (sin, cos) = pair[0].yaw_rad.sin_cos();
+            let (sin, cos) = sin_cos(pair[0].yaw_rad);
             driven += if dx * cos + dy * sin > CREEP_MPS * GRID_S {
-                dx.hypot(dy)
+                hypot(dx, dy)
             } else {
                 0.0
             };
@@ -198,8 +199,8 @@ impl GridTrack {
         let mut state = end;
         for m in 1..=EXTENSION_M {
             state.yaw_rad = wrap_rad(state.yaw_rad + bend_per_m);
-            state.x_m += state.yaw_rad.cos();
-            state.y_m += state.yaw_rad.sin();
+            state.x_m += cos(state.yaw_rad);
+            state.y_m += sin(state.yaw_rad);
             path.push((total + m as f64, state));
         }
         path
@@ -227,7 +228,7 @@ pub(crate) fn project(path: &[(f64, State)], x_m: f64, y_m: f64) -> Option<(f64,
     let (driven, nearest) = path
         .iter()
         .min_by(|a, b| squared(&a.1).total_cmp(&squared(&b.1)))?;
-    let (sin, cos) = nearest.yaw_rad.sin_cos();
+    let (sin, cos) = sin_cos(nearest.yaw_rad);
     let (dx, dy) = (x_m - nearest.x_m, y_m - nearest.y_m);
     let along = dx * cos + dy * sin;
     (along.abs() < 2.0).then_some((driven + along, dy * cos - dx * sin))

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use driveloop_schemas::maths::sin_cos;
 use driveloop_schemas::time::seconds_between;
 use driveloop_schemas::{Drive, EGO_CATEGORY, EgoState, Lane, MapArea, ObjectTrack, TrackId};
 
@@ -195,7 +196,7 @@ fn sample(row: &ObjectTrack, start_ns: i64) -> Sample {
 
 /// The middle of the ego's box at a state; the height stays that of the ego frame.
 fn ego_sample(row: &EgoState, start_ns: i64, offset: [f64; 3]) -> Sample {
-    let (sin, cos) = row.yaw_rad.sin_cos();
+    let (sin, cos) = sin_cos(row.yaw_rad);
     let state = State {
         x_m: row.x_m + offset[0] * cos - offset[1] * sin,
         y_m: row.y_m + offset[0] * sin + offset[1] * cos,

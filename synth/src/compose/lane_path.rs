@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use driveloop_schemas::maths::{atan2, hypot, sin_cos};
 use driveloop_schemas::pose::wrap_rad;
 use driveloop_schemas::{Lane, ObjectTrack};
 
@@ -64,7 +65,7 @@ impl<'a> LanePaths<'a> {
         let places = self.ahead(lane_id).into_iter().filter_map(|path| {
             let (along_m, left_m) = project(&path, body.x_m, body.y_m)?;
             let yaw_rad = path_at(&path, along_m).yaw_rad;
-            let (sin, cos) = (body.yaw_rad - yaw_rad).sin_cos();
+            let (sin, cos) = sin_cos(body.yaw_rad - yaw_rad);
             let half_m = (body.length_m * sin.abs() + body.width_m * cos.abs()) / 2.0;
             let left_m = left_m - ego_left_m;
             Some(Beside {
@@ -148,7 +149,7 @@ fn path_of(line: &[f64]) -> Path {
     let mut start_m = 0.0;
     for pair in points.windows(2) {
         let [dx, dy] = [pair[1][0] - pair[0][0], pair[1][1] - pair[0][1]];
-        let length_m = dx.hypot(dy);
+        let length_m = hypot(dx, dy);
         if length_m == 0.0 {
             continue;
         }
@@ -160,7 +161,7 @@ fn path_of(line: &[f64]) -> Path {
                 x_m: pair[0][0] + share * dx,
                 y_m: pair[0][1] + share * dy,
                 z_m: 0.0,
-                yaw_rad: dy.atan2(dx),
+                yaw_rad: atan2(dy, dx),
             };
             (start_m + share * length_m, state)
         }));

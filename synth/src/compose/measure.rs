@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use driveloop_schemas::ObjectTrack;
+use driveloop_schemas::maths::{hypot, sin_cos};
 use driveloop_schemas::time::seconds_between;
 
 use super::bounds::{
@@ -107,7 +108,7 @@ impl Extremes {
                 motions.clear();
                 continue;
             };
-            let (sin, cos) = three[1].yaw_rad.sin_cos();
+            let (sin, cos) = sin_cos(three[1].yaw_rad);
             let forward_m =
                 (three[2].x_m - three[1].x_m) * cos + (three[2].y_m - three[1].y_m) * sin;
             self.reverse_m = self.reverse_m.max(-forward_m);
@@ -121,7 +122,7 @@ impl Extremes {
 
     fn turn(&mut self, motion: &Motion) {
         let ([vx, vy], [ax, ay]) = (motion.velocity, motion.accel);
-        let speed = vx.hypot(vy);
+        let speed = hypot(vx, vy);
         if speed < COURSE_SPEED_MIN_MPS {
             return;
         }
@@ -156,18 +157,18 @@ impl Extremes {
 
     fn walk(&mut self, rows: &[&ObjectTrack]) {
         for motion in rows.windows(3).filter_map(motion) {
-            let legs = motion.legs_mps.map(|[vx, vy]| vx.hypot(vy));
+            let legs = motion.legs_mps.map(|[vx, vy]| hypot(vx, vy));
             let speed = legs
                 .into_iter()
                 .fold(self.walk_mps.unwrap_or(0.0), f64::max);
             self.walk_mps = Some(speed);
-            self.walk_mps2 = self.walk_mps2.max(motion.accel[0].hypot(motion.accel[1]));
+            self.walk_mps2 = self.walk_mps2.max(hypot(motion.accel[0], motion.accel[1]));
         }
     }
 
     fn slide(&mut self, rows: &[&ObjectTrack]) {
         for motion in rows.windows(3).filter_map(motion) {
-            let accel = motion.accel[0].hypot(motion.accel[1]);
+            let accel = hypot(motion.accel[0], motion.accel[1]);
             self.slide_mps2 = Some(self.slide_mps2.unwrap_or(0.0).max(accel));
         }
     }
@@ -188,7 +189,7 @@ fn motion(rows: &[&ObjectTrack]) -> Option<Motion> {
         (after[0] - before[0]) / middle_s,
         (after[1] - before[1]) / middle_s,
     ];
-    let (sin, cos) = b.yaw_rad.sin_cos();
+    let (sin, cos) = sin_cos(b.yaw_rad);
     Some(Motion {
         stamp_ns: b.stamp_ns,
         legs_mps: [before, after],
@@ -203,7 +204,7 @@ fn motion(rows: &[&ObjectTrack]) -> Option<Motion> {
 fn circle_per_m(a: &ObjectTrack, b: &ObjectTrack, c: &ObjectTrack) -> f64 {
     let side = |a: &ObjectTrack, b: &ObjectTrack| [b.x_m - a.x_m, b.y_m - a.y_m];
     let ([ux, uy], [vx, vy], [wx, wy]) = (side(a, b), side(b, c), side(a, c));
-    let sides = ux.hypot(uy) * vx.hypot(vy) * wx.hypot(wy);
+    let sides = hypot(ux, uy) * hypot(vx, vy) * hypot(wx, wy);
     if sides > 0.0 {
         2.0 * (ux * vy - uy * vx).abs() / sides
     } else {
@@ -278,7 +279,7 @@ pub(crate) fn overlaps(host: &HostScene, scene: &Scene, starts: &BTreeMap<&str, 
 
 fn is_new_overlap(a: &Occupant<'_>, b: &Occupant<'_>) -> bool {
     let overlap = |a: &ObjectTrack, b: &ObjectTrack| {
-        let near = (a.x_m - b.x_m).hypot(a.y_m - b.y_m) < NEAR_M;
+        let near = hypot(a.x_m - b.x_m, a.y_m - b.y_m) < NEAR_M;
         near && footprint(a).overlaps(&footprint(b))
     };
     let before = a.recorded.zip(b.recorded);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use driveloop_schemas::TrackId;
+use driveloop_schemas::maths::{sin, sin_cos};
 use driveloop_schemas::pose::wrap_rad;
 
 use super::grid::{GRID_S, GridTrack, State, path_at, project};
@@ -104,7 +105,7 @@ fn first_collision(track: &GridTrack, changed: &Changed, start: usize) -> Option
 
 /// Whether somebody whose heading differs from the path's by this moves across it.
 fn crosses(angle_rad: f64) -> bool {
-    angle_rad.sin().abs() > CROSSING_SIN_MIN
+    sin(angle_rad).abs() > CROSSING_SIN_MIN
 }
 
 /// The track of a driver who follows what has changed; none where that is never ahead of it on its path.
@@ -151,12 +152,12 @@ fn lead_of(
         let state = other.state(step)?;
         let (along_m, left_m) = project(path, state.x_m, state.y_m)?;
         let road_yaw_rad = path_at(path, along_m).yaw_rad;
-        let (sin, cos) = wrap_rad(state.yaw_rad - road_yaw_rad).sin_cos();
+        let (sin, cos) = sin_cos(wrap_rad(state.yaw_rad - road_yaw_rad));
         let [length_m, width_m, _] = other.size;
         let half_along_m = (length_m * cos.abs() + width_m * sin.abs()) / 2.0;
         let half_across_m = (length_m * sin.abs() + width_m * cos.abs()) / 2.0;
         let [vx, vy] = other.velocity_mps(step);
-        let (road_sin, road_cos) = road_yaw_rad.sin_cos();
+        let (road_sin, road_cos) = sin_cos(road_yaw_rad);
         let along_mps = vx * road_cos + vy * road_sin;
         let left_mps = vy * road_cos - vx * road_sin;
         let reach_m = track.size[1] / 2.0 + half_across_m + SIDE_ROOM_M;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use driveloop_schemas::maths::sin_cos;
 use driveloop_schemas::pose::{Pose, Quat, wrap_rad};
 use driveloop_schemas::time::seconds_between;
 use driveloop_schemas::{EgoState, ObjectTrack};
@@ -151,7 +152,7 @@ fn move_ego(host: &HostScene, track: &GridTrack, start_ns: i64, states: &mut [Eg
     let [forward, left, _] = host.ego_from_box;
     for state in &mut states[first..] {
         let centre: State = track.at_time(host.time_s(state.stamp_ns));
-        let (sin, cos) = centre.yaw_rad.sin_cos();
+        let (sin, cos) = sin_cos(centre.yaw_rad);
         let q = Quat::from_yaw(wrap_rad(centre.yaw_rad - state.yaw_rad)).times(Quat {
             w: state.qw,
             x: state.qx,
@@ -169,7 +170,7 @@ fn move_ego(host: &HostScene, track: &GridTrack, start_ns: i64, states: &mut [Eg
     }
     let speeds = derive(states, first, |s| [s.x_m, s.y_m, s.yaw_rad]);
     for (state, rate) in states[first..].iter_mut().zip(&speeds) {
-        let (sin, cos) = state.yaw_rad.sin_cos();
+        let (sin, cos) = sin_cos(state.yaw_rad);
         state.speed_mps = Some(rate[0] * cos + rate[1] * sin);
         state.yaw_rate_radps = Some(rate[2]);
     }

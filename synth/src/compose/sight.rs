@@ -1,6 +1,7 @@
 //! What the ego's sensors would see of somebody who was not there: range, and lines of sight over and past vehicles.
 
 use driveloop_schemas::geometry::OrientedBox;
+use driveloop_schemas::maths::hypot;
 
 use super::host::HostScene;
 use super::react::Changed;
@@ -58,7 +59,7 @@ impl Sight {
     pub(crate) fn sees(&self, body: &Body) -> bool {
         let [x_m, y_m, _] = self.eye;
         let centre = [body.footprint.x_m, body.footprint.y_m];
-        let distance_m = (centre[0] - x_m).hypot(centre[1] - y_m);
+        let distance_m = hypot(centre[0] - x_m, centre[1] - y_m);
         distance_m <= range_m(body.height_m) && self.reaches(body)
     }
 

@@ -1,5 +1,6 @@
 //! From samples to a smooth track: a regression in time, and what goes on where a track was out of sight.
 
+use driveloop_schemas::maths::exp;
 use driveloop_schemas::pose::wrap_rad;
 
 use super::grid::{Sample, State};
@@ -83,7 +84,7 @@ fn regression(samples: &[Sample], time_s: f64) -> (State, [f64; 3]) {
     let (mut value, mut product) = ([0.0; 4], [0.0; 4]);
     for sample in near {
         let t = sample.time_s - time_s;
-        let w = (-0.5 * (t / SMOOTHING_S).powi(2)).exp();
+        let w = exp(-0.5 * (t / SMOOTHING_S).powi(2));
         let s = sample.state;
         let values = [s.x_m, s.y_m, s.z_m, wrap_rad(s.yaw_rad - reference)];
         (weight, time, square) = (weight + w, time + w * t, square + w * t * t);

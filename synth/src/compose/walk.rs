@@ -1,5 +1,6 @@
 //! How somebody on foot crosses: waits, walks straight to the other side, and stays there.
 
+use driveloop_schemas::maths::sin_cos;
 use serde::{Deserialize, Serialize};
 
 use super::grid::{GRID_S, GridTrack, State};
@@ -105,7 +106,7 @@ impl Way {
 
     /// The track from the first step of the grid up to `end`.
     pub(crate) fn track(&self, size: [f64; 3], end: usize) -> GridTrack {
-        let (sin, cos) = self.from.yaw_rad.sin_cos();
+        let (sin, cos) = sin_cos(self.from.yaw_rad);
         let start_s = self.start_s();
         let states = (0..end.max(2)).map(|step| {
             let walked_m = self.walked_m(step as f64 * GRID_S - start_s);

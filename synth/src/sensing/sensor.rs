@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use driveloop_schemas::geometry::OrientedBox;
+use driveloop_schemas::maths::{cos, hypot, ln};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::StandardNormal;
 use sha2::{Digest, Sha256};
 
 use super::config::{SensorConfig, between};
@@ -108,7 +108,7 @@ impl Sensor {
 
     /// A sample of the standard normal distribution.
     pub(crate) fn normal(&mut self) -> f64 {
-        self.rng.sample(StandardNormal)
+        normal(&mut self.rng)
     }
 
     /// The objects that the ego reports now: the next frame, 0.1 s after the one before.
@@ -119,7 +119,7 @@ impl Sensor {
         let eye = [boxes[0].x_m, boxes[0].y_m];
         let mut seen = Vec::new();
         for (index, actor) in actors.iter().enumerate().skip(1) {
-            let distance_m = (boxes[index].x_m - eye[0]).hypot(boxes[index].y_m - eye[1]);
+            let distance_m = hypot(boxes[index].x_m - eye[0], boxes[index].y_m - eye[1]);
             let reach = distance_m / self.config.range_m;
             if reach > 1.0 || !is_in_sight(eye, index, &boxes[index], &occluders) {
                 continue;
@@ -167,7 +167,7 @@ impl Sensor {
     fn track(&mut self, actor_id: u32) -> &mut TrackErrors {
         let rng = &mut self.rng;
         self.tracks.entry(actor_id).or_insert_with(|| TrackErrors {
-            standard: std::array::from_fn(|_| rng.sample(StandardNormal)),
+            standard: std::array::from_fn(|_| normal(rng)),
             is_missed: false,
         })
     }
@@ -200,4 +200,12 @@ impl Sensor {
             size: actor.size,
         }
     }
+}
+
+/// A sample of the standard normal distribution, by the method of Box and Muller (1958): libraries that draw one take the
+/// logarithm from the C library.
+fn normal(rng: &mut ChaCha8Rng) -> f64 {
+    let (radius, angle): (f64, f64) = rng.random();
+    // `1 − radius` is never zero, and all that `random` gives is below one.
+    (-2.0 * ln(1.0 - radius)).sqrt() * cos(std::f64::consts::TAU * angle)
 }

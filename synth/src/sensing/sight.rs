@@ -1,6 +1,7 @@
 //! Lines of sight among boxes seen from above.
 
 use driveloop_schemas::geometry::OrientedBox;
+use driveloop_schemas::maths::{hypot, sin_cos};
 
 /// A box that hides what is behind it, with its heading's sine and cosine worked out once.
 pub(crate) struct Occluder {
@@ -13,8 +14,8 @@ pub(crate) struct Occluder {
 
 impl Occluder {
     pub(crate) fn new(index: usize, body: OrientedBox) -> Self {
-        let (sin, cos) = body.yaw_rad.sin_cos();
-        let radius_m = body.length_m.hypot(body.width_m) / 2.0;
+        let (sin, cos) = sin_cos(body.yaw_rad);
+        let radius_m = hypot(body.length_m, body.width_m) / 2.0;
         Self {
             index,
             body,

@@ -1,6 +1,7 @@
 //! The simulated vehicle's CAN bus: `simulated.dbc` says what is in its frames, this file fills them.
 
 use super::ego::EgoReading;
+use driveloop_schemas::maths::hypot;
 
 /// The CAN database of the simulated vehicle. It is written beside the logs.
 pub const SIMULATED_DBC: &str = include_str!("simulated.dbc");
@@ -75,7 +76,7 @@ fn wheels(ego: &EgoReading) -> CanFrame {
         let across = ego.velocity_mps[1] + ego.yaw_rate_radps * ahead_m;
         // The rear wheels roll straight on; the front ones roll where they are steered.
         let speed_mps = if ahead_m > 0.0 {
-            along.hypot(across)
+            hypot(along, across)
         } else {
             along.abs()
         };

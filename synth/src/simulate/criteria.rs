@@ -6,6 +6,7 @@
 
 use super::look::{Class, Look};
 use crate::traffic::{EventKind, STEP_S};
+use driveloop_schemas::maths::hypot;
 
 /// Steps of a frame of objects (0.1 s): a moment is known to one of them.
 const FRAME_STEPS: i64 = 5;
@@ -258,7 +259,7 @@ impl<'a> Frame<'a> {
             });
             high - low
         };
-        let moved_m = extent_m(|look| look.at_s_m).hypot(extent_m(|look| look.at_d_m));
+        let moved_m = hypot(extent_m(|look| look.at_s_m), extent_m(|look| look.at_d_m));
         let reach_m = STILL_GAP_NEAR_M.max(STILL_REACH_MAX_S * look.ego_speed_mps);
         let off_m = 2.0 * look.tolerance.position_m;
         look.class != Class::Pedestrian

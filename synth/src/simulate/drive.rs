@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use driveloop_schemas::maths::cos;
 use driveloop_schemas::time::NS_PER_S;
 use sha2::{Digest, Sha256};
 
@@ -195,7 +196,7 @@ impl<W: Write> Recorder<W> {
         let east_m = ego.x_m + std_m * self.sensor.normal();
         let north_m = ego.y_m + std_m * self.sensor.normal();
         let [latitude, longitude] = ORIGIN_DEG;
-        let parallel_m = EARTH_RADIUS_M * latitude.to_radians().cos();
+        let parallel_m = EARTH_RADIUS_M * cos(latitude.to_radians());
         let place_deg = [
             latitude + (north_m / EARTH_RADIUS_M).to_degrees(),
             longitude + (east_m / parallel_m).to_degrees(),

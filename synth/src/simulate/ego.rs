@@ -1,6 +1,7 @@
 //! The ego as its own sensors know it.
 
 use crate::traffic::World;
+use driveloop_schemas::maths::{atan, sin_cos};
 
 /// Distance from the middle of the ego's rear axle to the centre of its box.
 pub(crate) const REAR_AXLE_TO_CENTRE_M: f64 = 1.35;
@@ -28,7 +29,7 @@ impl EgoReading {
     pub(crate) fn new(world: &World, stamp_ns: i64) -> Self {
         let ego = &world.actors()[0];
         let pose = ego.pose(world.road());
-        let (sin, cos) = pose.yaw_rad.sin_cos();
+        let (sin, cos) = sin_cos(pose.yaw_rad);
         let curvature = ego.yaw_rate_radps / ego.speed_mps.max(1.0);
         Self {
             stamp_ns,
@@ -38,7 +39,7 @@ impl EgoReading {
             velocity_mps: [ego.speed_mps, -REAR_AXLE_TO_CENTRE_M * ego.yaw_rate_radps],
             accel_mps2: ego.accel_mps2,
             yaw_rate_radps: ego.yaw_rate_radps,
-            steering_rad: (WHEELBASE_M * curvature).atan(),
+            steering_rad: atan(WHEELBASE_M * curvature),
             wheelbase_m: WHEELBASE_M,
             turn: ego.turn(),
         }

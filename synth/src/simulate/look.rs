@@ -1,6 +1,7 @@
 //! An actor next to the ego's path, as the exact state of the world has it, and how far a sensor may be from that.
 
 use crate::sensing::SensorConfig;
+use driveloop_schemas::maths::{hypot, sin, sin_cos};
 
 /// Errors within this many standard deviations are the sensor's: 19 of 20 are.
 const DEVIATIONS: f64 = 2.0;
@@ -67,7 +68,7 @@ impl Tolerance {
 impl Look {
     /// Speed across the path, positive to the left.
     pub(super) fn across_mps(&self) -> f64 {
-        self.speed_mps * self.heading_rad.sin()
+        self.speed_mps * sin(self.heading_rad)
     }
 
     /// Speed across the path towards its middle.
@@ -76,8 +77,8 @@ impl Look {
     }
 
     pub(super) fn across_tolerance_mps(&self) -> f64 {
-        let (sin, cos) = self.heading_rad.sin_cos();
+        let (sin, cos) = sin_cos(self.heading_rad);
         let by_yaw = self.tolerance.yaw_rad * self.speed_mps * cos;
-        by_yaw.hypot(self.tolerance.speed_mps * sin)
+        hypot(by_yaw, self.tolerance.speed_mps * sin)
     }
 }

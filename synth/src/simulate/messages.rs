@@ -1,5 +1,6 @@
 //! ROS 2 messages as CDR (little endian): what each topic of a simulated log carries.
 
+use driveloop_schemas::maths::hypot;
 use driveloop_schemas::pose::Quat;
 use driveloop_schemas::time::NS_PER_S;
 use re_cdr::{CdrWriter, LittleEndian};
@@ -178,7 +179,7 @@ fn tracked_object(cdr: &mut Cdr<'_>, object: &SensedObject) {
     doubles(cdr, &[object.accel_mps2, 0.0, 0.0, 0.0, 0.0, 0.0]);
     diagonal6(cdr, [0.04; 6]);
     cdr.write_u8(ORIENTATION_AVAILABLE);
-    cdr.write_bool(object.velocity_mps[0].hypot(object.velocity_mps[1]) < 0.3);
+    cdr.write_bool(hypot(object.velocity_mps[0], object.velocity_mps[1]) < 0.3);
     cdr.write_u8(0);
     cdr.write_sequence_length(0);
     doubles(

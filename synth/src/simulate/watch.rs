@@ -3,6 +3,7 @@
 //! Read from the exact state of the world, not from what the ego's sensors make of it: what the director caused, and what
 //! traffic does of itself.
 
+use driveloop_schemas::maths::{hypot, sin_cos};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
@@ -114,7 +115,7 @@ fn look_at(
     step: u64,
     sensor: &SensorConfig,
 ) -> Option<Look> {
-    let (sin, cos) = actor.heading_rad.sin_cos();
+    let (sin, cos) = sin_cos(actor.heading_rad);
     let (length_m, width_m) = (actor.size.length_m, actor.size.width_m);
     let half_along_m = (length_m * cos.abs() + width_m * sin.abs()) / 2.0;
     let half_across_m = (length_m * sin.abs() + width_m * cos.abs()) / 2.0;
@@ -136,7 +137,7 @@ fn look_at(
         ego_speed_mps: ego.speed_mps,
         at_s_m: actor.s_m,
         at_d_m: actor.d_m,
-        tolerance: Tolerance::new(sensor, along_m.hypot(offset_m), actor.speed_mps),
+        tolerance: Tolerance::new(sensor, hypot(along_m, offset_m), actor.speed_mps),
     })
 }
 

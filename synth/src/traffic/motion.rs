@@ -1,5 +1,6 @@
 //! How a vehicle moves in a step.
 
+use driveloop_schemas::maths::{atan, cos, sin};
 use driveloop_schemas::pose::wrap_rad;
 
 use super::actor::{Actor, Control, Driver, Order};
@@ -25,11 +26,11 @@ pub(crate) fn drive(actor: &mut Actor, wanted_mps2: f64, road: &Road) {
         return;
     };
     let stretch = 1.0 - road.curvature_per_m(actor.s_m) * actor.d_m;
-    actor.s_m += speed * actor.heading_rad.cos() * STEP_S / stretch;
+    actor.s_m += speed * cos(actor.heading_rad) * STEP_S / stretch;
     if let Some(change) = driver.change {
         let (d_m, slope, is_over) = change.at(actor.s_m);
         actor.d_m = d_m;
-        actor.heading_rad = (slope / stretch).atan();
+        actor.heading_rad = atan(slope / stretch);
         if is_over {
             (driver.lane, driver.change, driver.cooldown_s) = (change.to_lane, None, 5.0);
             actor.heading_rad = 0.0;
@@ -52,9 +53,9 @@ pub(crate) fn steer(actor: &mut Actor, wanted_mps2: f64, curvature_per_m: f64, r
     let curvature = curvature_per_m.max(-most).min(most);
     let bend = road.curvature_per_m(actor.s_m);
     let stretch = (1.0 - bend * actor.d_m).max(STRETCH_MIN);
-    let along_mps = speed * actor.heading_rad.cos() / stretch;
+    let along_mps = speed * cos(actor.heading_rad) / stretch;
     actor.s_m += along_mps * STEP_S;
-    actor.d_m += speed * actor.heading_rad.sin() * STEP_S;
+    actor.d_m += speed * sin(actor.heading_rad) * STEP_S;
     actor.heading_rad =
         wrap_rad(actor.heading_rad + (speed * curvature - bend * along_mps) * STEP_S);
     let d_m = actor.d_m;

@@ -1,6 +1,7 @@
 //! What a step gives back: the world as it is, for whoever drives the ego.
 
 use driveloop_schemas::geometry::OrientedBox;
+use driveloop_schemas::maths::sin_cos;
 
 use super::actor::{Actor, ActorKind, Size};
 use super::road::Road;
@@ -91,7 +92,7 @@ impl World {
             (other.s_m - ego.s_m).abs() < TOUCH_M
                 && other.footprint(&self.road).overlaps(&at.footprint())
         };
-        let (sin, cos) = ego.heading_rad.sin_cos();
+        let (sin, cos) = sin_cos(ego.heading_rad);
         let reach_m = (ego.size.length_m * sin.abs() + ego.size.width_m * cos.abs()) / 2.0;
         Observation {
             time_s: self.time_s(),

@@ -3,6 +3,7 @@
 use super::actor::{Actor, Control, Walk};
 use super::road::{CROSSING_WIDTH_M, Road};
 use super::world::STEP_S;
+use driveloop_schemas::maths::sin;
 
 /// Room that a driver leaves beside a pedestrian.
 const SIDE_ROOM_M: f64 = 0.8;
@@ -47,7 +48,7 @@ pub(crate) fn is_blocked(actors: &[Actor], walker: &Actor) -> bool {
     };
     let side = if to_d_m > walker.d_m { 1.0 } else { -1.0 };
     actors.iter().any(|body| {
-        let askew_m = body.size.length_m / 2.0 * body.heading_rad.sin().abs();
+        let askew_m = body.size.length_m / 2.0 * sin(body.heading_rad).abs();
         let half_m = body.size.width_m / 2.0 + askew_m;
         let across_m = (body.d_m - walker.d_m) * side - half_m;
         let is_beside = (body.rear_s_m() - 0.7..body.front_s_m() + 0.7).contains(&walker.s_m);

@@ -1,5 +1,6 @@
 //! The road: a gently curved carriageway of parallel lanes with crossings.
 
+use driveloop_schemas::maths::{cos, sin};
 use driveloop_schemas::pose::wrap_rad;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -41,7 +42,7 @@ impl Road {
         let wave = |rng: &mut ChaCha8Rng, amplitude: f64, lengths: std::ops::Range<f64>| {
             let length = rng.random_range(lengths);
             let phase = rng.random_range(0.0..std::f64::consts::TAU);
-            move |s: f64| amplitude * (std::f64::consts::TAU * s / length + phase).sin()
+            move |s: f64| amplitude * sin(std::f64::consts::TAU * s / length + phase)
         };
         let slow = wave(rng, bend * share, 500.0..900.0);
         let fast = wave(rng, bend * (1.0 - share), 250.0..450.0);
@@ -104,8 +105,8 @@ impl Road {
         let yaw_rad = wrap_rad(a.yaw_rad + wrap_rad(b.yaw_rad - a.yaw_rad) * t.clamp(0.0, 1.0));
         let (x, y) = (a.x_m + (b.x_m - a.x_m) * t, a.y_m + (b.y_m - a.y_m) * t);
         RoadPose {
-            x_m: x - d_m * yaw_rad.sin(),
-            y_m: y + d_m * yaw_rad.cos(),
+            x_m: x - d_m * sin(yaw_rad),
+            y_m: y + d_m * cos(yaw_rad),
             yaw_rad,
         }
     }
@@ -161,8 +162,8 @@ fn integrate(start_yaw_rad: f64, length_m: f64, curvature: impl Fn(f64) -> f64) 
     for i in 0..steps {
         let turn = curvature((i as f64 + 0.5) * SPACING_M) * SPACING_M;
         let middle = pose.yaw_rad + turn / 2.0;
-        pose.x_m += SPACING_M * middle.cos();
-        pose.y_m += SPACING_M * middle.sin();
+        pose.x_m += SPACING_M * cos(middle);
+        pose.y_m += SPACING_M * sin(middle);
         pose.yaw_rad = wrap_rad(pose.yaw_rad + turn);
         line.push(pose);
     }

@@ -2,6 +2,7 @@
 
 use super::actor::{Actor, Control};
 use super::road::{LANE_WIDTH_M, Road};
+use driveloop_schemas::maths::{cos, sin};
 
 /// How far a body may reach into a lane without taking it.
 const LANE_MARGIN_M: f64 = 0.3;
@@ -22,7 +23,7 @@ pub(crate) fn takes_lane(actor: &Actor, lane: usize, road: &Road) -> bool {
     let askew = if actor.heading_rad == 0.0 {
         0.0
     } else {
-        actor.size.length_m / 2.0 * actor.heading_rad.sin().abs()
+        actor.size.length_m / 2.0 * sin(actor.heading_rad).abs()
     };
     let reach = actor.size.width_m / 2.0 + askew;
     target == Some(lane) || off < reach + LANE_WIDTH_M / 2.0 - LANE_MARGIN_M
@@ -40,7 +41,7 @@ pub(crate) fn speed_along_mps(actor: &Actor) -> f64 {
     if actor.heading_rad == 0.0 {
         return actor.speed_mps;
     }
-    actor.speed_mps * actor.heading_rad.cos()
+    actor.speed_mps * cos(actor.heading_rad)
 }
 
 /// Gap between bumpers, from one actor to another ahead of it.

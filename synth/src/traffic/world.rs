@@ -1,5 +1,6 @@
 //! The world: its configuration, its state, and one step.
 
+use driveloop_schemas::maths::sin;
 use driveloop_schemas::pose::wrap_rad;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -206,7 +207,7 @@ impl World {
         {
             return accel_mps2.clamp(-DECEL_MAX_MPS2, ACCEL_MAX_MPS2);
         }
-        let mood = 1.0 + 0.08 * (0.25 * self.time_s() + driver.mood_rad).sin();
+        let mood = 1.0 + 0.08 * sin(0.25 * self.time_s() + driver.mood_rad);
         let desired = match driver.order {
             Order::Pace { speed_mps, .. } => speed_mps.max(1.0),
             _ => driver.idm.desired_speed_mps * mood,

@@ -1,6 +1,7 @@
 //! A neighbour cuts in.
 
 use driveloop_schemas::Episode;
+use driveloop_schemas::maths::{atan2, cos, sin};
 use driveloop_schemas::pose::wrap_rad;
 use serde::{Deserialize, Serialize};
 
@@ -92,8 +93,8 @@ impl CutsIn {
             let u = ((step - start) as f64 / duration as f64).min(1.0);
             let blend = u.powi(3) * (10.0 - 15.0 * u + 6.0 * u * u);
             let state = &mut states[step - track.first];
-            state.x_m += offset_m * blend * state.yaw_rad.sin();
-            state.y_m -= offset_m * blend * state.yaw_rad.cos();
+            state.x_m += offset_m * blend * sin(state.yaw_rad);
+            state.y_m -= offset_m * blend * cos(state.yaw_rad);
         }
         head_along(&mut states, start - track.first, track);
         GridTrack::of(track.first, states, track.size)
@@ -107,7 +108,7 @@ fn head_along(states: &mut [State], start: usize, track: &GridTrack) {
             states[i.saturating_sub(5)],
             states[(i + 5).min(states.len() - 1)],
         );
-        (b.y_m - a.y_m).atan2(b.x_m - a.x_m)
+        atan2(b.y_m - a.y_m, b.x_m - a.x_m)
     };
     let turned: Vec<f64> = (start..states.len())
         .map(|i| {

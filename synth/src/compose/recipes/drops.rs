@@ -1,5 +1,6 @@
 //! Cargo in the lane: it falls off the vehicle ahead, or lies there.
 
+use driveloop_schemas::maths::sin_cos;
 use driveloop_schemas::pose::wrap_rad;
 use driveloop_schemas::{Episode, TrackId};
 use serde::{Deserialize, Serialize};
@@ -164,10 +165,10 @@ impl Drops {
     fn behind(&self, carrier: &GridTrack, step: usize, ground_m: f64) -> State {
         let state = carrier.at_time(seconds(step));
         let [length_m, width_m, height_m] = self.cargo.size_m();
-        let (turn_sin, turn_cos) = self.turn_rad.sin_cos();
+        let (turn_sin, turn_cos) = sin_cos(self.turn_rad);
         let half_m = (length_m * turn_cos.abs() + width_m * turn_sin.abs()) / 2.0;
         let back_m = carrier.size[0] / 2.0 + BEHIND_M + half_m;
-        let (sin, cos) = state.yaw_rad.sin_cos();
+        let (sin, cos) = sin_cos(state.yaw_rad);
         State {
             x_m: state.x_m - back_m * cos - self.offset_m * sin,
             y_m: state.y_m - back_m * sin + self.offset_m * cos,
@@ -197,7 +198,7 @@ impl Drops {
         let (ego, size) = (host.ego(), self.cargo.size_m());
         let front_m = ego.driven_m(meet) + (ego.size[0] + size[0].max(size[1])) / 2.0;
         let at = path_at(path, front_m);
-        let (sin, cos) = at.yaw_rad.sin_cos();
+        let (sin, cos) = sin_cos(at.yaw_rad);
         State {
             x_m: at.x_m - self.offset_m * sin,
             y_m: at.y_m + self.offset_m * cos,
@@ -235,7 +236,7 @@ impl Fall {
     fn track(&self, size: [f64; 3], begin: usize, end: usize) -> GridTrack {
         let fall_s = (2.0 * self.height_m / GRAVITY_MPS2).sqrt();
         let slide_s = self.speed_mps / self.decel_mps2;
-        let (sin, cos) = self.course_rad.sin_cos();
+        let (sin, cos) = sin_cos(self.course_rad);
         let states = (0..end.saturating_sub(begin).max(2)).map(|step| {
             let time_s = step as f64 * GRID_S;
             let flown_s = time_s.min(fall_s);

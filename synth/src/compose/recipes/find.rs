@@ -1,5 +1,6 @@
 //! Whom to edit: vehicles by their place beside the ego's path.
 
+use driveloop_schemas::maths::hypot;
 use driveloop_schemas::pose::wrap_rad;
 use driveloop_schemas::{Episode, TrackId};
 
@@ -88,7 +89,7 @@ pub(super) fn passers(host: &HostScene, state: State, size: [f64; 3], before: us
     let passes = |track: &GridTrack| {
         let steps = (track.first..track.end().min(before)).step_by(PASSING_STEPS);
         let near =
-            |other: &State| (other.x_m - state.x_m).hypot(other.y_m - state.y_m) < PASSING_NEAR_M;
+            |other: &State| hypot(other.x_m - state.x_m, other.y_m - state.y_m) < PASSING_NEAR_M;
         let there = steps.filter_map(|step| track.state(step)).filter(near);
         let mut boxes = there.map(|other| other.footprint(track.size));
         boxes.any(|body| body.overlaps(&place))

@@ -3,6 +3,7 @@
 use std::f64::consts::FRAC_PI_2;
 
 use driveloop_schemas::Episode;
+use driveloop_schemas::maths::sin_cos;
 
 use super::{Refusal, seconds, steps};
 use crate::compose::checks::Check;
@@ -60,7 +61,7 @@ pub(super) fn kerb_m(host: &HostScene, line: State, side: Flank) -> f64 {
     if !host.ground.is_known() {
         return host.ego().size[1] / 2.0 + ASIDE_M;
     }
-    let (sin, cos) = line.yaw_rad.sin_cos();
+    let (sin, cos) = sin_cos(line.yaw_rad);
     let outwards = [-sin * side.sign(), cos * side.sign()];
     let edge_m = host
         .ground
@@ -89,7 +90,7 @@ pub(super) struct Crossing {
 impl Crossing {
     pub(super) fn way(&self, host: &HostScene) -> Way {
         let sign = self.side.sign();
-        let (sin, cos) = self.line.yaw_rad.sin_cos();
+        let (sin, cos) = sin_cos(self.line.yaw_rad);
         let from = State {
             x_m: self.line.x_m - sin * sign * self.from_m,
             y_m: self.line.y_m + cos * sign * self.from_m,

@@ -1,5 +1,6 @@
 //! Ghost probe: a pedestrian steps out from behind a standing vehicle.
 
+use driveloop_schemas::maths::{hypot, sin_cos};
 use driveloop_schemas::{Episode, TrackId};
 use serde::{Deserialize, Serialize};
 
@@ -209,7 +210,7 @@ fn beside(
     meet: usize,
 ) -> State {
     let middle = path_at(path, far_end_m - VAN_SIZE_M[0] / 2.0);
-    let (sin, cos) = middle.yaw_rad.sin_cos();
+    let (sin, cos) = sin_cos(middle.yaw_rad);
     State {
         x_m: middle.x_m - sin * left_m,
         y_m: middle.y_m + cos * left_m,
@@ -292,13 +293,13 @@ fn moved_m(track: &GridTrack, pass: usize) -> f64 {
     let (first, last) = (pass.saturating_sub(steps(STANDS_S)), pass);
     let ends = [first, last].map(|step| step.clamp(track.first, track.end() - 1));
     let [a, b] = ends.map(|step| track.at_time(seconds(step)));
-    (a.x_m - b.x_m).hypot(a.y_m - b.y_m)
+    hypot(a.x_m - b.x_m, a.y_m - b.y_m)
 }
 
 fn hiding(path: &[(f64, State)], track: &GridTrack, pass: usize) -> Option<Hiding> {
     let at = track.at_time(seconds(pass));
     let (along_m, left_m) = project(path, at.x_m, at.y_m)?;
-    let (sin, cos) = (at.yaw_rad - path_at(path, along_m).yaw_rad).sin_cos();
+    let (sin, cos) = sin_cos(at.yaw_rad - path_at(path, along_m).yaw_rad);
     let half_m = (track.size[0] * cos.abs() + track.size[1] * sin.abs()) / 2.0;
     Some(Hiding {
         side: if left_m > 0.0 {
