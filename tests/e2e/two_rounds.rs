@@ -85,20 +85,16 @@ fn the_second_round_mends_what_the_first_one_lacks_and_a_sabotaged_one_is_blocke
         figures[3] < 0.0,
         "on drives that it was not trained on, {TARGET} improves: {figures:?}"
     );
-    // The first round's model is about as good for pedestrians as constant velocity: the last bits of the simulated logs decide whether
-    // it is released, and they depend on the C library's functions for this CPU. What is not released is no baseline.
-    let (first, _) = verdict(&bench, "demo-1");
-    let (baseline, released): (_, &[&str]) = match first.as_str() {
-        "PASS" => ("demo-1-", &["1,false", "2,true"]),
-        _ => ("constant-velocity: the reference model", &["1,true"]),
-    };
+    let (first, reasons) = verdict(&bench, "demo-1");
+    assert_eq!(first, "PASS", "{reasons}");
+    let named = "the baseline is constant-velocity: the reference model of the rules";
+    assert!(reasons.contains(named), "{reasons}");
     let (decision, reasons) = verdict(&bench, "demo-2");
     assert_eq!(decision, "PASS", "{reasons}");
     assert!(!reasons.contains("is significantly worse"), "{reasons}");
-    let named = format!("the baseline is {baseline}");
-    assert!(reasons.contains(&named), "{first}: {reasons}");
+    assert!(reasons.contains("the baseline is demo-1-"), "{reasons}");
     let releases = "SELECT number, model_id LIKE 'demo-2-%' FROM release ORDER BY number";
-    assert_eq!(bench.lines(releases), released, "{first}");
+    assert_eq!(bench.lines(releases), ["1,false", "2,true"]);
 
     let Some(python) = peers_python() else {
         return;
