@@ -9,7 +9,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 BIN := $(CARGO_TARGET_DIR)/debug
 DEMO := demo
 
-.PHONY: setup build demo test bench calibration lint clean-demo
+.PHONY: setup build demo test bench calibration fuzz lint clean-demo
 
 setup:
 	@tools/setup
@@ -35,6 +35,11 @@ test: build
 bench: build
 	@tools/setup --bench
 	DRIVELOOP_BENCH=$(CACHE)/bench cargo test --workspace --locked --bench ingest --bench mining
+
+# Fuzzes what reads logs, each container and encoding for so many seconds.
+SECONDS ?= 60
+fuzz: setup
+	tools/fuzz $(SECONDS)
 
 # Simulates thousands of releases and writes ota-validation/docs/calibration.md. Takes some minutes.
 calibration: setup

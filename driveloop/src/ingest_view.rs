@@ -104,8 +104,10 @@ impl Stages {
                 self.committing.total(*drives as u64);
             }
             IngestEvent::Digested { bytes } => self.hashing.advance(*bytes),
-            IngestEvent::AlreadyThere { bytes, .. } => {
-                self.leave_out(*bytes);
+            IngestEvent::AlreadyThere {
+                bytes, is_digested, ..
+            } => {
+                self.leave_out(*bytes, *is_digested);
                 self.committing.advance(1);
             }
             IngestEvent::Failed { .. } => self.committing.advance(1),
@@ -126,8 +128,12 @@ impl Stages {
         }
     }
 
-    /// A drive that is there already is not read.
-    fn leave_out(&mut self, bytes: u64) {
+    /// A drive that is there already is not read, or only for its digest.
+    fn leave_out(&mut self, bytes: u64, is_digested: bool) {
+        if !is_digested {
+            self.drives.bytes = self.drives.bytes.saturating_sub(bytes);
+            self.hashing.total(self.drives.bytes);
+        }
         self.drives.new_bytes = self.drives.new_bytes.saturating_sub(bytes);
         self.reading.total(self.drives.new_bytes);
     }
@@ -234,6 +240,15 @@ fn summary(report: &IngestReport, elapsed: Duration) -> String {
         sum(|drive| drive.records_dropped),
         sum(|drive| drive.records_lost),
     );
+    let there =
+        |drive: &&driveloop_ingest::DriveReport| drive.outcome == DriveOutcome::AlreadyThere;
+    let there_bytes: u64 = report
+        .drives
+        .iter()
+        .filter(there)
+        .map(|drive| drive.bytes)
+        .sum();
+    let read_bytes = report.bytes.saturating_sub(there_bytes);
     let seconds = elapsed.as_secs_f64().max(1e-3);
     let per_second = |number: u64| number as f64 / seconds;
     format!(
@@ -241,8 +256,8 @@ fn summary(report: &IngestReport, elapsed: Duration) -> String {
         outcome(report),
         count(rows, "row"),
         count(records, "record"),
-        bytes(report.bytes),
-        per_second(report.bytes) / 1e6,
+        bytes(read_bytes),
+        per_second(read_bytes) / 1e6,
         per_second(records)
     )
 }

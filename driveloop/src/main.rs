@@ -10,6 +10,7 @@ mod cli;
 mod commands;
 mod context;
 mod hint;
+mod ingest_options;
 mod ingest_view;
 mod measure;
 mod progress;
@@ -18,6 +19,7 @@ mod render;
 mod round;
 mod sheet;
 mod stop;
+mod watches;
 mod words;
 
 use std::process::ExitCode;

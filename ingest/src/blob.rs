@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use driveloop_lake::{ObjectEntry, Store};
@@ -11,6 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result};
+use crate::spool::Spool;
 
 /// Bytes that are asked of a store at once.
 const PIECE_BYTES: u64 = 8 << 20;
@@ -43,14 +44,22 @@ pub(crate) struct Blobs {
     store: Store,
     runtime: Handle,
     progress: UnboundedSender<Progress>,
+    spool: Spool,
 }
 
 impl Blobs {
-    pub(crate) fn new(store: Store, runtime: Handle, progress: UnboundedSender<Progress>) -> Self {
+    /// `spool_bytes_max` is that of [`crate::Limits`].
+    pub(crate) fn new(
+        store: Store,
+        runtime: Handle,
+        progress: UnboundedSender<Progress>,
+        spool_bytes_max: u64,
+    ) -> Self {
         Self {
             store,
             runtime,
             progress,
+            spool: Spool::new(spool_bytes_max),
         }
     }
 
@@ -59,11 +68,26 @@ impl Blobs {
         &self.store
     }
 
+    /// Where the bytes of an object lie on the local disk, if they do.
+    pub(crate) fn local_path(&self, file: &ObjectEntry) -> Option<PathBuf> {
+        let local = self.store.local_path(&file.path);
+        local.or_else(|| self.spool.path(&file.path))
+    }
+
+    /// Forgets what is held of objects that are not read any more.
+    pub(crate) fn release(&self, files: &[ObjectEntry]) {
+        self.spool.release(files);
+    }
+
     /// The bytes `[start, end)`, cut at the end of the object as it was listed.
     pub(crate) fn range(&self, file: &ObjectEntry, start: u64, end: u64) -> Result<Bytes> {
         let end = end.min(file.size);
         if start >= end {
             return Ok(Bytes::new());
+        }
+        if let Some(copy) = self.spool.path(&file.path) {
+            let piece = piece_of(&copy, start, end);
+            return piece.map_err(|error| unreadable(file, error));
         }
         let bytes = self
             .runtime
@@ -104,6 +128,7 @@ impl Blobs {
             store,
             runtime: self.runtime.clone(),
             progress: self.progress.clone(),
+            spool: Spool::new(0),
         };
         Ok((blobs, entry))
     }
@@ -114,8 +139,7 @@ impl Blobs {
         file: &'a ObjectEntry,
         pass: Pass,
     ) -> Result<BlobReader<'a>> {
-        let local = self.store.local_path(&file.path);
-        let source = match local.map(File::open).transpose() {
+        let source = match self.local_path(file).map(File::open).transpose() {
             Ok(Some(file)) => Source::Local(file),
             Ok(None) => Source::Remote {
                 piece: Bytes::new(),
@@ -133,11 +157,14 @@ impl Blobs {
         })
     }
 
-    /// BLAKE3 over the bytes of the files, in the order of their paths, in hexadecimal.
+    /// BLAKE3 over the bytes of the files, in the order of their paths, in hexadecimal. What is fetched for it from an object store is kept
+    /// until it is released, as far as there is room.
     pub(crate) fn digest(&self, files: &[ObjectEntry]) -> Result<String> {
         let mut hash = blake3::Hasher::new();
         let mut buffer = vec![0; HASH_BYTES];
         for file in files {
+            let is_fetched = self.local_path(file).is_none();
+            let mut copy = is_fetched.then(|| self.spool.begin(file)).flatten();
             let mut reader = self.reader(file, Pass::Digest)?;
             loop {
                 let count = reader.read(&mut buffer)?;
@@ -145,6 +172,12 @@ impl Blobs {
                     break;
                 }
                 hash.update(&buffer[..count]);
+                if let Some(copy) = &mut copy {
+                    copy.write(&buffer[..count]);
+                }
+            }
+            if let Some(copy) = copy {
+                copy.finish(file);
             }
         }
         Ok(hash.finalize().to_hex().to_string())
@@ -234,6 +267,15 @@ impl BlobReader<'_> {
     }
 }
 
+/// An object as a reader of the standard library.
+pub(crate) struct AsRead<'a>(pub(crate) BlobReader<'a>);
+
+impl std::io::Read for AsRead<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(buffer).map_err(std::io::Error::other)
+    }
+}
+
 impl Drop for BlobReader<'_> {
     fn drop(&mut self) {
         self.report();
@@ -273,6 +315,14 @@ fn next_piece(
         });
     }
     Ok(piece)
+}
+
+fn piece_of(path: &Path, start: u64, end: u64) -> std::io::Result<Bytes> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut piece = vec![0; (end - start) as usize];
+    file.read_exact(&mut piece)?;
+    Ok(piece.into())
 }
 
 fn unreadable(file: &ObjectEntry, error: std::io::Error) -> Error {

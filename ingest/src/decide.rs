@@ -41,6 +41,8 @@ pub(crate) struct Known {
     drives: BTreeMap<String, Version>,
     /// Log ids by the place of a log that has no name of its own; those of killed ingests too.
     places: BTreeMap<String, BTreeSet<String>>,
+    /// Log ids by what a listing said of the files.
+    listings: BTreeMap<String, String>,
     /// Transactions of killed ingests, by log id: some tables have them, and `drive` has not.
     begun: BTreeMap<String, BTreeSet<String>>,
     /// Drives that `drive` says are removed, and that some table still has.
@@ -81,6 +83,9 @@ impl Known {
             return;
         }
         self.add_place(&parts);
+        if let Some(listing) = parts.listing {
+            self.listings.insert(listing.to_owned(), log_id.clone());
+        }
         let version = Version {
             digest,
             options: parts.options.map(str::to_owned),
@@ -110,6 +115,24 @@ impl Known {
             let there = self.places.entry(place.to_owned()).or_default();
             there.insert(parts.log_id.to_owned());
         }
+    }
+
+    /// The drive that a listing shows to be there, with whether it was read with other options; none where it has to be looked into. A
+    /// drive that is there is remembered as one of the source.
+    pub(crate) fn listed(
+        &mut self,
+        listing: &str,
+        options: Option<&str>,
+        replace: bool,
+    ) -> Option<(String, bool)> {
+        let log_id = self.listings.get(listing)?;
+        let there = self.drives.get_mut(log_id)?;
+        let otherwise = there.options.as_deref() != options;
+        if replace && otherwise || self.half_removed.contains(log_id) {
+            return None;
+        }
+        there.is_of_this_source = true;
+        Some((log_id.clone(), otherwise))
     }
 
     /// Decides about a drive, and remembers it: the same log may come twice in a source.
@@ -233,6 +256,7 @@ mod tests {
             format: "mcap-ros2",
             place: place.map(str::to_owned),
             options: None,
+            listing: "5d".into(),
             transaction: String::new(),
             replaces: BTreeSet::new(),
         }
@@ -264,7 +288,7 @@ mod tests {
     fn a_new_drive_is_read_once() {
         let mut known = known(&[], &[]);
         let first = read(known.decide(identity("a", "01", None), false));
-        assert_eq!(first, ("drive/a/01".into(), vec![]));
+        assert_eq!(first, ("drive/a/01=5d".into(), vec![]));
         let again = known.decide(identity("a", "01", None), true);
         assert!(matches!(again, Decision::AlreadyThere { otherwise: false }));
         let other = known.decide(identity("a", "02", None), true);
@@ -289,7 +313,7 @@ mod tests {
             Decision::Refused(Error::LogIdTaken { .. })
         ));
         let replaced = read(lake().decide(identity("a", "02", None), true));
-        assert_eq!(replaced, ("drive/a/02".into(), vec!["a".into()]));
+        assert_eq!(replaced, ("drive/a/02=5d".into(), vec!["a".into()]));
         let mut of_composed = known(&["3f9a"], &[]);
         let refused = of_composed.decide(identity("3f9a", "02", None), false);
         assert!(matches!(
@@ -308,11 +332,11 @@ mod tests {
             "{refused:?}"
         );
         let replaced = read(lake().decide(here(), true));
-        let expected = "drive/log-02/02@0a0a0a0a".to_owned();
+        let expected = "drive/log-02/02@0a0a0a0a=5d".to_owned();
         assert_eq!(replaced, (expected.clone(), vec!["log-01".into()]));
         // A log that has a name of its own may lie where another lay.
         let named = read(lake().decide(identity("b", "02", None), false));
-        assert_eq!(named, ("drive/b/02".into(), vec![]));
+        assert_eq!(named, ("drive/b/02=5d".into(), vec![]));
         // The same bytes elsewhere are the same drive.
         let moved = lake().decide(identity("log-01", "01", Some("0b0b0b0b")), false);
         assert!(matches!(moved, Decision::AlreadyThere { .. }));
@@ -320,14 +344,14 @@ mod tests {
 
     #[test]
     fn what_was_removed_comes_back_only_where_it_is_asked_for() {
-        let of_drive = ["drive/a/01", "removed/drive/a/01"];
+        let of_drive = ["drive/a/01=5d", "removed/drive/a/01=5d"];
         let lake = || known(&of_drive, &of_drive);
         let refused = lake().decide(identity("a", "01", None), false);
         assert!(matches!(refused, Decision::Refused(Error::Removed { .. })));
         let back = read(lake().decide(identity("a", "01", None), true));
-        assert_eq!(back, ("drive/a/01.2".into(), vec![]));
+        assert_eq!(back, ("drive/a/01=5d.2".into(), vec![]));
         let other = read(lake().decide(identity("a", "02", None), false));
-        assert_eq!(other, ("drive/a/02".into(), vec![]));
+        assert_eq!(other, ("drive/a/02=5d".into(), vec![]));
     }
 
     #[test]
@@ -342,12 +366,15 @@ mod tests {
             Decision::Refused(Error::LogIdBegun { .. })
         ));
         let replaced = read(lake().decide(identity("a", "02", None), true));
-        assert_eq!(replaced, ("drive/a/02".into(), vec!["a".into()]));
+        assert_eq!(replaced, ("drive/a/02=5d".into(), vec!["a".into()]));
         // A removal that was killed is completed first.
-        let half = known(&["drive/a/01", "removed/drive/a/01"], &["drive/a/01"]);
+        let half = known(
+            &["drive/a/01=5d", "removed/drive/a/01=5d"],
+            &["drive/a/01=5d"],
+        );
         let mut half = half;
         let back = read(half.decide(identity("a", "01", None), true));
-        assert_eq!(back, ("drive/a/01.2".into(), vec!["a".into()]));
+        assert_eq!(back, ("drive/a/01=5d.2".into(), vec!["a".into()]));
     }
 
     #[test]
@@ -360,9 +387,29 @@ mod tests {
         let there = lake().decide(with(), false);
         assert!(matches!(there, Decision::AlreadyThere { otherwise: true }));
         let replaced = read(lake().decide(with(), true));
-        assert_eq!(replaced, ("drive/a/01~0c0c0c0c".into(), vec!["a".into()]));
+        assert_eq!(
+            replaced,
+            ("drive/a/01~0c0c0c0c=5d".into(), vec!["a".into()])
+        );
         let mut same = known(&["drive/a/01~0c0c0c0c"], &[]);
         let there = same.decide(with(), true);
         assert!(matches!(there, Decision::AlreadyThere { otherwise: false }));
+    }
+
+    #[test]
+    fn what_a_listing_shows_to_be_there_is_not_read() {
+        let lake = || known(&["drive/a/01=5d"], &["drive/a/01=5d"]);
+        let there = |otherwise| Some(("a".to_owned(), otherwise));
+        assert_eq!(lake().listed("5d", None, false), there(false));
+        assert_eq!(lake().listed("6e", None, false), None);
+        assert_eq!(lake().listed("5d", Some("0c"), false), there(true));
+        assert_eq!(lake().listed("5d", Some("0c"), true), None);
+        let ids = ["drive/a/01=5d", "removed/drive/a/01=5d"];
+        assert_eq!(known(&ids, &ids).listed("5d", None, false), None);
+        // Another log of the name is the second one of the source, whichever comes first.
+        let mut lake = lake();
+        lake.listed("5d", None, true);
+        let other = lake.decide(identity("a", "02", None), true);
+        assert!(matches!(other, Decision::Refused(Error::LogIdTwice { .. })));
     }
 }

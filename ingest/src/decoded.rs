@@ -64,6 +64,8 @@ pub(crate) struct Identity {
     pub(crate) place: Option<String>,
     /// Digest of what it is read with, where that is not what every log is.
     pub(crate) options: Option<String>,
+    /// Digest of what a listing says of the files.
+    pub(crate) listing: String,
     /// The id of the drive's transaction in each table, once it is decided that it is read.
     pub(crate) transaction: String,
     /// Drives that it takes the place of, by log id.
@@ -78,6 +80,7 @@ impl Identity {
             digest: Some(start_of(&self.source_digest)),
             place: self.place.as_deref(),
             options: self.options.as_deref(),
+            listing: Some(&self.listing),
         };
         transaction.to_string()
     }

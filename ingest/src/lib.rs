@@ -2,7 +2,7 @@
 //!
 //! [`ingest`] lists a source (a folder, a file, an object-store prefix), splits it into drives, reads each, and commits it to the lake:
 //! facts first, the `drive` row last, so that a drive is visible wholly or not at all. What was ingested before is not read again;
-//! what a killed run began is completed. A log whose bytes changed since is refused, or takes the place of the drive that was read from
+//! what a killed run began is completed. A [`Watch`] does so again and again for logs that keep landing. A log whose bytes changed since is refused, or takes the place of the drive that was read from
 //! it ([`IngestOptions::replace`]). Formats:
 //!
 //! * the Argoverse 2 sensor dataset: annotations with or without rows for the ego, poses, map, calibration, lidar sweeps, images;
@@ -19,9 +19,8 @@
 //! Contract: every record that is read becomes part of a row or is counted as dropped by a finding; media bytes are stored unchanged;
 //! the same bytes give the same rows. What a log may ask for is bounded by [`Limits`].
 //!
-//! Not here: anonymisation (media is stored as it came, `privacy_state` says so), other formats. The trait behind the formats is private:
-//! its columns and findings follow the tables, and change with them. A format of your own is a program that writes an MCAP file, or the
-//! tables themselves, which are open (Delta Lake).
+//! A format of your own is a type that implements [`LogFormat`] and is given to an ingest by [`IngestOptions::formats`], or a program that
+//! writes MCAP files. Not here: anonymisation (media is stored as it came, `privacy_state` says so).
 //!
 //! ```no_run
 //! use driveloop_ingest::{IngestOptions, ingest};
@@ -52,14 +51,19 @@ mod encoding;
 mod error;
 mod facts;
 mod findings;
+mod format;
+mod found;
 mod frame;
 mod frames;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod kitti;
 mod limits;
 mod media;
 mod motion;
 mod nuscenes;
 mod ondisk;
+mod options;
 mod parting;
 mod pattern;
 mod pipeline;
@@ -69,17 +73,24 @@ mod refused;
 mod report;
 mod sink;
 mod source;
+mod spool;
 mod stamps;
 mod targets;
 mod topics;
+mod watch;
 
 pub use dbc::{
     CanDatabase, CanMessage, CanValue, DatabaseFault, DatabaseFile, ExactNumber, FaultReason, Loss,
     Precision,
 };
 pub use error::{Error, Result};
+pub use format::{
+    FormatError, Log, LogFiles, LogFormat, MessageEncoding, Messages, Schema, TopicId,
+};
 pub use limits::Limits;
-pub use pipeline::{IngestOptions, ingest};
+pub use options::IngestOptions;
+pub use pipeline::ingest;
 pub use report::{DriveOutcome, DriveReport, IngestEvent, IngestReport, UnlistedEntry};
 pub use source::fingerprint;
 pub use topics::DEFAULT_MAPPING;
+pub use watch::{Look, Watch};

@@ -37,6 +37,9 @@ pub struct Limits {
     pub signals_max: usize,
     /// Bytes of a part of a recording that is unpacked to, or copied to, the local disk: stops parts that fill it.
     pub unpacked_bytes_max: u64,
+    /// Bytes of a source in an object store that are held on the local disk at a time, so that they are fetched once: stops logs that fill
+    /// it. What goes beyond is fetched twice.
+    pub spool_bytes_max: u64,
     /// Frames that the transforms of a log name: stops transforms that name a new one each.
     pub frames_max: usize,
     /// Bytes of a file that is read whole (tables, maps, images): stops files that do not fit in memory.
@@ -84,6 +87,7 @@ impl Default for Limits {
             topic_signals_max: 256,
             signals_max: 100_000,
             unpacked_bytes_max: 64 << 30,
+            spool_bytes_max: 16 << 30,
             frames_max: 10_000,
             file_bytes_max: 1 << 30,
             table_bytes_max: 256 << 20,

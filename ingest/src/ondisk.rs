@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use driveloop_lake::ObjectEntry;
 use tempfile::TempDir;
 
-use crate::blob::{BlobReader, Blobs, Pass};
+use crate::blob::{AsRead, Blobs, Pass};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 
@@ -21,7 +21,7 @@ impl OnDisk {
     /// A file of the source; what lies in an object store is copied first, and `.zstd` is unpacked.
     pub(crate) fn of(blobs: &Blobs, file: &ObjectEntry, limits: &Limits) -> Result<Self> {
         let is_packed = is_packed(&file.path);
-        if let Some(path) = blobs.store().local_path(&file.path).filter(|_| !is_packed) {
+        if let Some(path) = blobs.local_path(file).filter(|_| !is_packed) {
             return Ok(Self { path, _copy: None });
         }
         let failed = |source: std::io::Error| Error::Source {
@@ -32,7 +32,7 @@ impl OnDisk {
         let name = unpacked_name(file.path.rsplit('/').next().unwrap_or("part"));
         let path = folder.path().join(name);
         let mut to = BufWriter::new(File::create(&path).map_err(failed)?);
-        let from = Bytes(blobs.reader(file, Pass::Decode)?);
+        let from = AsRead(blobs.reader(file, Pass::Decode)?);
         let max = limits.unpacked_bytes_max;
         let copied = if is_packed {
             let unpacked = zstd::Decoder::new(from).map_err(failed)?;
@@ -72,14 +72,5 @@ pub(crate) fn unpacked_name(name: &str) -> &str {
         &name[..name.len() - ".zstd".len()]
     } else {
         name
-    }
-}
-
-/// An object of the source as a reader of the standard library.
-struct Bytes<'a>(BlobReader<'a>);
-
-impl Read for Bytes<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.0.read(buffer).map_err(std::io::Error::other)
     }
 }

@@ -3,100 +3,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use driveloop_lake::{Commit, Lake, digest};
+use driveloop_lake::{Commit, Lake};
 use driveloop_schemas::Severity;
 use futures::{StreamExt as _, stream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::apart::Apart;
-use crate::argoverse::Argoverse2;
 use crate::blob::{Blobs, Pass, Progress};
 use crate::commit::Batch;
-use crate::dbc::{Buses, DatabaseFile};
 use crate::decide::{Decision, Known};
 use crate::decoded::{Identity, ReadDrive};
 use crate::error::{Error, Result};
-use crate::kitti::Kitti;
+use crate::found::Found;
 use crate::limits::Limits;
-use crate::nuscenes::NuScenes;
+use crate::options::IngestOptions;
 use crate::parting::part;
 use crate::report::{DriveOutcome, DriveReport, IngestEvent, IngestReport};
 use crate::sink::LakeSink;
-use crate::source::{Claimed, DriveFiles, LogSource, Name, Registry, list, short};
-use crate::topics::{DEFAULT_MAPPING, File, Folder, Session, TopicOptions};
-
-/// How to ingest.
-#[derive(Debug, Clone)]
-pub struct IngestOptions {
-    /// The run, as the lineage of the commits names it.
-    pub run_id: String,
-    /// Drives that are read at once; at least one.
-    pub jobs: usize,
-    /// Bounds on what a log may ask for.
-    pub limits: Limits,
-    /// Mapping of topics to tables, as TOML; the built-in one where `None` ([`crate::DEFAULT_MAPPING`]).
-    pub mapping: Option<String>,
-    /// CAN databases by which bus frames become signals, with the buses that they are for.
-    pub databases: Vec<DatabaseFile>,
-    /// Whether every number of a topic that the mapping passes over becomes a signal.
-    pub all_signals: bool,
-    /// Whether drives are read anew, and take the place of what the lake has of them, that have other bytes now, that are to be read with
-    /// another mapping, other databases or other signals, or that were removed. Without it they are left as they are, and it is said.
-    pub replace: bool,
-}
-
-impl IngestOptions {
-    /// Options of a run: two jobs, the default limits and mapping.
-    #[must_use]
-    pub fn new(run_id: impl Into<String>) -> Self {
-        Self {
-            run_id: run_id.into(),
-            jobs: 2,
-            limits: Limits::default(),
-            mapping: None,
-            databases: Vec::new(),
-            all_signals: false,
-            replace: false,
-        }
-    }
-
-    fn mapping(&self) -> &str {
-        self.mapping.as_deref().unwrap_or(DEFAULT_MAPPING)
-    }
-
-    /// What the rows depend on besides the logs.
-    fn digest(&self) -> String {
-        let parts = [self.mapping().to_owned(), self.limits.text(), self.flags()];
-        digest(parts.into_iter().chain(self.databases()))
-    }
-
-    /// What a drive is read with, where it is not what every log is: it tells versions of a drive apart, and a newer program, whose own
-    /// mapping and limits are others, has none of its own.
-    fn version(&self) -> Option<String> {
-        let is_usual = self.mapping.is_none() && self.databases.is_empty() && !self.all_signals;
-        let mapping = self.mapping.clone().unwrap_or_default();
-        let parts = [mapping, self.flags()].into_iter();
-        (!is_usual).then(|| short(&digest(parts.chain(self.databases()))))
-    }
-
-    fn flags(&self) -> String {
-        format!("all_signals={}", self.all_signals)
-    }
-
-    fn databases(&self) -> impl Iterator<Item = String> {
-        self.databases.iter().map(|file| match &file.topic {
-            None => digest([&file.bytes]),
-            Some(topic) => digest([topic.as_bytes(), &file.bytes]),
-        })
-    }
-}
+use crate::source::{Claimed, DriveFiles, LogSource, Name};
 
 /// Reads the logs of a source into the lake.
 ///
 /// `source` is a folder, a file, or a prefix of an object store; it is listed with everything below it. Drives that the lake has with the
-/// same bytes are left alone. One drive that cannot be read fails by itself: see [`DriveReport`]. A run that was killed
-/// is completed by the next one.
+/// same bytes are left alone; those that a listing shows to be as they were are not read again for that. One drive that cannot be read
+/// fails by itself: see [`DriveReport`]. A run that was killed is completed by the next one.
 ///
 /// # Errors
 /// When there is nothing at the source, nothing in it is recognised, the mapping or a CAN database is wrong, or the lake fails.
@@ -106,45 +37,37 @@ pub async fn ingest(
     options: &IngestOptions,
     on_event: &(dyn Fn(&IngestEvent) + Send + Sync),
 ) -> Result<IngestReport> {
-    let topics = Arc::new(TopicOptions::new(
-        options.mapping(),
-        Buses::parse(&options.databases)?,
-        options.all_signals,
-    )?);
-    let registry = Registry::new(vec![
-        Arc::new(Argoverse2),
-        Arc::new(NuScenes),
-        Arc::new(Kitti),
-        Arc::new(Folder::new(Arc::clone(&topics))),
-        Arc::new(File::mcap(Arc::clone(&topics))),
-        Arc::new(File::bag(Arc::clone(&topics))),
-        Arc::new(Session::new(topics)),
-    ]);
-    let listing = list(source).await?;
-    for entry in &listing.unlisted {
+    let found = Found::list(source, options).await?;
+    for entry in &found.unlisted {
         on_event(&IngestEvent::Unlisted {
             path: entry.path.clone(),
             reason: entry.reason.clone(),
         });
     }
-    let (files, example) = (listing.files.len(), listing.files[0].path.clone());
-    let (claimed, mut unrecognised) = registry.split(listing.files);
-    if claimed.is_empty() {
-        let (uri, supported) = (source.to_owned(), registry.supported());
-        return Err(Error::NothingRecognised {
-            uri,
-            files,
-            example,
-            supported,
-        });
-    }
+    found.is_recognised(source)?;
+    ingest_found(lake, found, options, on_event).await
+}
+
+/// Reads the logs that were found into the lake.
+pub(crate) async fn ingest_found(
+    lake: &Lake,
+    found: Found,
+    options: &IngestOptions,
+    on_event: &(dyn Fn(&IngestEvent) + Send + Sync),
+) -> Result<IngestReport> {
     let (progress, mut read) = unbounded_channel();
     let run = Run {
         lake: lake.clone(),
-        blobs: Arc::new(Blobs::new(listing.store, Handle::current(), progress)),
+        blobs: Arc::new(Blobs::new(
+            found.store,
+            Handle::current(),
+            progress,
+            options.limits.spool_bytes_max,
+        )),
         options: options.clone(),
     };
-    let parted = part(claimed, &run.blobs, &options.limits).await;
+    let parted = part(found.claimed, &run.blobs, &options.limits).await;
+    let mut unrecognised = found.unrecognised;
     unrecognised.extend(parted.unrecognised);
     let bytes = parted.drives.iter().map(|(_, files)| files.bytes()).sum();
     on_event(&IngestEvent::Found {
@@ -160,7 +83,7 @@ pub async fn ingest(
     Ok(IngestReport {
         drives: watched(drives, &mut read, on_event).await?,
         unrecognised,
-        unlisted: listing.unlisted.into_iter().map(Into::into).collect(),
+        unlisted: found.unlisted.into_iter().map(Into::into).collect(),
         bytes,
     })
 }
@@ -200,32 +123,33 @@ impl Run {
         on_event: &(dyn Fn(&IngestEvent) + Send + Sync),
     ) -> Result<Vec<DriveReport>> {
         let jobs = self.options.jobs.max(1);
-        let identities = stream::iter(drives)
-            .map(|drive| self.identify(drive))
-            .buffered(jobs);
-        let identified: Vec<_> = identities.collect().await;
-        failed.iter().for_each(|failed| on_event(&event(failed)));
+        failed
+            .iter()
+            .for_each(|failed| on_event(&event(failed, true)));
         let mut reports = failed;
-        let mut todo = Vec::new();
         let mut known = Known::read(&self.lake).await?;
-        for (drive, identity) in identified {
-            let (decided, identity) = self.decide(&mut known, &drive.1, identity);
-            reports.push(decided);
-            match identity {
-                Some(identity) => todo.push((reports.len() - 1, drive, identity)),
-                None => reports
-                    .last()
-                    .into_iter()
-                    .for_each(|done| on_event(&event(done))),
+        let todo = self.unlisted(drives, &mut known, &mut reports, on_event);
+        // A drive is identified a little before its turn, and what was fetched for that is held until it was read.
+        let identities = stream::iter(todo)
+            .map(|(at, drive)| async move { (at, self.identify(drive).await) })
+            .buffered(jobs);
+        let reading = identities.map(|(at, (held, identity))| {
+            let (report, identity) = self.decide(&mut known, &held.drive.1, identity);
+            async move {
+                let read = match identity {
+                    Some(identity) => Some(self.read(held, identity).await),
+                    None => None,
+                };
+                (at, report, read)
             }
-        }
-        let reading = stream::iter(todo)
-            .map(|(at, drive, identity)| async move { (at, self.read(drive, identity).await) });
+        });
         let mut read = std::pin::pin!(reading.buffered(jobs));
         let mut batch = Pending::default();
-        while let Some((at, drive)) = read.next().await {
+        while let Some((at, report, drive)) = read.next().await {
+            reports[at] = report;
             match drive {
-                Ok(read) => {
+                None => on_event(&event(&reports[at], true)),
+                Some(Ok(read)) => {
                     describe(&mut reports[at], &read);
                     on_event(&IngestEvent::Decoded {
                         log_id: read.identity.log_id.to_string(),
@@ -236,18 +160,15 @@ impl Run {
                     batch.rows.add(read);
                 }
                 // The lake failed: that is no fault of the drive.
-                Err(Error::Lake(error)) => return Err(error.into()),
-                Err(error) => {
+                Some(Err(Error::Lake(error))) => return Err(error.into()),
+                Some(Err(error)) => {
                     reports[at].outcome = DriveOutcome::Failed {
                         reason: error.with_causes(),
                     };
-                    on_event(&event(&reports[at]));
+                    on_event(&event(&reports[at], true));
                 }
             }
-            let limits = &self.options.limits;
-            let full = batch.rows.drives() >= limits.commit_drives_max
-                || batch.rows.bytes() >= limits.commit_bytes_max;
-            if full {
+            if batch.is_full(&self.options.limits) {
                 self.commit(std::mem::take(&mut batch), &mut reports, on_event)
                     .await?;
             }
@@ -256,20 +177,53 @@ impl Run {
         Ok(reports)
     }
 
+    /// The drives of which the listing does not say that the lake has them, with the places of their reports. Every drive gets a report.
+    fn unlisted(
+        &self,
+        drives: Vec<Claimed>,
+        known: &mut Known,
+        reports: &mut Vec<DriveReport>,
+        on_event: &(dyn Fn(&IngestEvent) + Send + Sync),
+    ) -> Vec<(usize, Claimed)> {
+        let (store, options) = (self.blobs.store(), self.options.version());
+        let mut todo = Vec::new();
+        for (format, files) in drives {
+            let listing = format.listing(&files, store).ok();
+            let there = listing.and_then(|listing| {
+                known.listed(&listing, options.as_deref(), self.options.replace)
+            });
+            let name = there.as_ref().map_or(&files.path, |(log_id, _)| log_id);
+            let mut report = report(name, &files.uri(store), files.bytes());
+            if let Some((_, otherwise)) = there {
+                report.outcome = DriveOutcome::AlreadyThere;
+                report.read_otherwise = otherwise;
+                on_event(&event(&report, false));
+            } else {
+                todo.push((reports.len(), (format, files)));
+            }
+            reports.push(report);
+        }
+        todo
+    }
+
     /// Reads a drive's bytes for their digest, and finds its name.
-    async fn identify(&self, (format, files): Claimed) -> (Claimed, Result<Identity>) {
+    async fn identify(&self, drive: Claimed) -> (Held, Result<Identity>) {
         let (blobs, options) = (Arc::clone(&self.blobs), self.options.clone());
-        let drive = (Arc::clone(&format), files.clone());
+        let (format, files) = drive.clone();
+        let held = Held {
+            drive,
+            blobs: Arc::clone(&blobs),
+        };
         let task = tokio::task::spawn_blocking(move || {
             identity(format.as_ref(), &files, &blobs, &options)
         });
         let identity = task.await.unwrap_or_else(|error| {
             Err(Error::Decoder {
-                log_id: drive.1.path.clone(),
+                log_id: held.drive.1.path.clone(),
                 reason: error.to_string(),
             })
         });
-        (drive, identity)
+        (held, identity)
     }
 
     /// What becomes of a drive, as far as it is known before it is read, and who it is where it is read.
@@ -307,17 +261,14 @@ impl Run {
     }
 
     /// Reads a drive whole; its media goes to the lake's packs on the way.
-    async fn read(&self, (format, files): Claimed, identity: Identity) -> Result<ReadDrive> {
-        let (lake, blobs, limits) = (
-            self.lake.clone(),
-            Arc::clone(&self.blobs),
-            self.options.limits.clone(),
-        );
+    async fn read(&self, held: Held, identity: Identity) -> Result<ReadDrive> {
+        let (lake, limits) = (self.lake.clone(), self.options.limits.clone());
         let log_id = identity.log_id.to_string();
         let task = tokio::task::spawn_blocking(move || {
             let read = |day, apart: Option<&Apart>| {
                 let mut sink = LakeSink::new(lake.clone(), &identity, day, Handle::current());
-                let decoded = format.decode(&files, &blobs, &limits, &mut sink, apart)?;
+                let (format, files) = &held.drive;
+                let decoded = format.decode(files, &held.blobs, &limits, &mut sink, apart)?;
                 Ok::<_, Error>((decoded, sink))
             };
             let (mut decoded, mut sink) = read(None, None)?;
@@ -372,11 +323,30 @@ impl Run {
     }
 }
 
+/// A drive that is being read. What is held of its files goes with it.
+struct Held {
+    drive: Claimed,
+    blobs: Arc<Blobs>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.blobs.release(&self.drive.1.files);
+    }
+}
+
 /// Drives that were read and not yet committed, with the places of their reports.
 #[derive(Default)]
 struct Pending {
     rows: Batch,
     reports: Vec<usize>,
+}
+
+impl Pending {
+    fn is_full(&self, limits: &Limits) -> bool {
+        self.rows.drives() >= limits.commit_drives_max
+            || self.rows.bytes() >= limits.commit_bytes_max
+    }
 }
 
 fn identity(
@@ -399,6 +369,7 @@ fn identity(
         format: format.format(),
         place,
         options: options.version(),
+        listing: format.listing(files, blobs.store())?,
         transaction: String::new(),
         replaces: BTreeSet::new(),
     })
@@ -438,7 +409,7 @@ fn describe(report: &mut DriveReport, read: &ReadDrive) {
 }
 
 /// What to say of a drive that is not read, or could not be.
-fn event(report: &DriveReport) -> IngestEvent {
+fn event(report: &DriveReport, is_digested: bool) -> IngestEvent {
     let (log_id, bytes) = (report.log_id.clone(), report.bytes);
     match &report.outcome {
         DriveOutcome::Failed { reason } => IngestEvent::Failed {
@@ -446,8 +417,10 @@ fn event(report: &DriveReport) -> IngestEvent {
             bytes,
             reason: reason.clone(),
         },
-        DriveOutcome::Committed | DriveOutcome::AlreadyThere => {
-            IngestEvent::AlreadyThere { log_id, bytes }
-        }
+        DriveOutcome::Committed | DriveOutcome::AlreadyThere => IngestEvent::AlreadyThere {
+            log_id,
+            bytes,
+            is_digested,
+        },
     }
 }

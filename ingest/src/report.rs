@@ -152,6 +152,8 @@ pub enum IngestEvent {
         log_id: String,
         /// Its bytes.
         bytes: u64,
+        /// Whether they were read to find that out: what a listing tells needs no reading.
+        is_digested: bool,
     },
     /// A drive was read.
     Decoded {
@@ -171,7 +173,7 @@ pub enum IngestEvent {
         /// Why.
         reason: String,
     },
-    /// More of the source was read for its digest; of a drive, all bytes are.
+    /// More of the source was read for its digest; of a drive that the listing does not tell to be there, all bytes are.
     Digested {
         /// Bytes since the last such event.
         bytes: u64,

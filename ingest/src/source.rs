@@ -57,6 +57,15 @@ impl DriveFiles {
         Some(short(&digest([first.as_str()])))
     }
 
+    /// A digest of where its files lie, how large they are and when they changed. It is the same where nothing changed.
+    pub(crate) fn listing(&self, store: &Store) -> String {
+        let files = self.files.iter().flat_map(|file| {
+            let place = store.object_url(&file.path).to_string();
+            [place, file.fingerprint.clone()]
+        });
+        short(&digest(files.chain(self.part.clone())))
+    }
+
     /// The path of a file, below the drive's own.
     pub(crate) fn relative<'a>(&self, file: &'a ObjectEntry) -> &'a str {
         file.path
@@ -84,6 +93,10 @@ pub(crate) trait LogSource: Send + Sync {
     /// A digest of all that the drive's rows depend on.
     fn source_digest(&self, drive: &DriveFiles, blobs: &Blobs) -> Result<String> {
         blobs.digest(&drive.files)
+    }
+    /// A digest of what is known, before the drive is read, of all that its rows depend on.
+    fn listing(&self, drive: &DriveFiles, store: &Store) -> Result<String> {
+        Ok(drive.listing(store))
     }
     /// The drive's name. `source_digest` is that of [`LogSource::source_digest`].
     fn name(

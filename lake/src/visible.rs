@@ -14,12 +14,15 @@ const INGESTED: &str = "drive/";
 /// What stands before the place of a log, and before the options.
 const PLACE: char = '@';
 const OPTIONS: char = '~';
+/// What stands before the listing.
+const LISTING: char = '=';
 
 /// The transaction by which a drive is committed to each of its tables, in its parts.
 ///
 /// `drive/<log_id>/<start of the digest of its log>`, or the log id of a composed drive, which has no log. What may follow, in this order:
 /// `@` and the place of a log without a name of its own; `~` and the options that it was read with, where they are not the usual ones;
-/// `.` and a number, where the drive was removed and comes back.
+/// `=` and what a listing said of its files, by which they are known without being read; `.` and a number, where the drive was removed
+/// and comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DriveTransaction<'a> {
     /// The drive.
@@ -30,6 +33,8 @@ pub struct DriveTransaction<'a> {
     pub place: Option<&'a str>,
     /// What it was read with, as a digest.
     pub options: Option<&'a str>,
+    /// Where its files lay, how large they were and when they changed, as a digest.
+    pub listing: Option<&'a str>,
 }
 
 impl<'a> DriveTransaction<'a> {
@@ -48,15 +53,18 @@ impl<'a> DriveTransaction<'a> {
                 digest: None,
                 place: None,
                 options: None,
+                listing: None,
             });
         };
-        let (rest, options) = parted(without_number(rest), OPTIONS);
+        let (rest, listing) = parted(without_number(rest), LISTING);
+        let (rest, options) = parted(rest, OPTIONS);
         let (digest, place) = parted(rest, PLACE);
         Some(Self {
             log_id,
             digest: Some(digest),
             place,
             options,
+            listing,
         })
     }
 }
@@ -68,7 +76,12 @@ impl fmt::Display for DriveTransaction<'_> {
             return f.write_str(self.log_id);
         };
         write!(f, "{INGESTED}{}/{digest}", self.log_id)?;
-        for (sign, part) in [(PLACE, self.place), (OPTIONS, self.options)] {
+        let parts = [
+            (PLACE, self.place),
+            (OPTIONS, self.options),
+            (LISTING, self.listing),
+        ];
+        for (sign, part) in parts {
             if let Some(part) = part {
                 write!(f, "{sign}{part}")?;
             }
@@ -101,6 +114,7 @@ pub(crate) fn drive_transaction(log_id: &str, source_digest: &str) -> String {
         digest: Some(start_of(source_digest)),
         place: None,
         options: None,
+        listing: None,
     };
     transaction.to_string()
 }
@@ -193,12 +207,15 @@ mod tests {
             parts("drive/a/01ab@9c~77.2"),
             ("a", digest, Some("9c"), Some("77"))
         );
+        let listed = DriveTransaction::parse("drive/a/01ab@9c~77=5d.2").unwrap();
+        assert_eq!((listed.options, listed.listing), (Some("77"), Some("5d")));
         assert_eq!(parts("3f9a"), ("3f9a", None, None, None));
         assert_eq!(parts("3f9a.3"), ("3f9a", None, None, None));
         for id in [
             "drive/a/b.5/01ab",
             "drive/a/01ab@9c",
             "drive/a/01ab@9c~77",
+            "drive/a/01ab=5d",
             "3f9a",
         ] {
             assert_eq!(DriveTransaction::parse(id).unwrap().to_string(), id);

@@ -34,3 +34,4 @@ mod simulated_round;
 mod suites;
 mod tour;
 mod two_rounds;
+mod watched_source;

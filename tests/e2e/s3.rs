@@ -69,3 +69,39 @@ fn logs_are_read_from_s3_too() {
     let rows = bench.ok_at(&place, &["sql", count, "--format", "csv"]);
     assert_eq!(rows, bench.ok(&["sql", count, "--format", "csv"]));
 }
+
+#[test]
+fn a_log_in_a_bucket_is_fetched_once() {
+    let Some(server) = S3Server::start() else {
+        return;
+    };
+    server.create_bucket("bucket");
+    let proxy = FaultyProxy::start(server.address(), 1);
+    proxy.set_fault_rate(0.0);
+    let bench = Bench::new();
+    let place = Place::s3(proxy.address(), "bucket/lake");
+    let simulate = ["simulate", "--drives", "3", "--seconds", "20", "--out"];
+    bench.ok_at(&place, &[&simulate[..], &["s3://bucket/logs"]].concat());
+    bench.ok(&[&simulate[..], &["logs"]].concat());
+    let files = std::fs::read_dir(bench.path("logs")).expect("the logs");
+    let size = |file: std::io::Result<std::fs::DirEntry>| {
+        let file = file.expect("an entry");
+        // Beside each log lies what really happened, which is no log.
+        let is_log = file.path().extension().is_some_and(|it| it == "mcap");
+        is_log.then(|| file.metadata().expect("its size").len())
+    };
+    let log_bytes: u64 = files.filter_map(size).sum();
+    assert!(log_bytes > 1_000_000);
+
+    proxy.reset_traffic();
+    bench.ok_at(&place, &["ingest", "s3://bucket/logs"]);
+    let read = proxy.reset_traffic().read_bytes_of(".mcap");
+    assert!(
+        (log_bytes..=log_bytes * 105 / 100).contains(&read),
+        "{read} bytes were read of logs of {log_bytes}"
+    );
+    // What the listing shows to be there is not read for that.
+    let again = bench.run_at(&place, &["ingest", "s3://bucket/logs"]);
+    assert!(again.stderr.contains("3 there already"), "{}", again.stderr);
+    assert_eq!(proxy.traffic().read_bytes_of("logs/"), 0);
+}

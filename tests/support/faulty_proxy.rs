@@ -49,6 +49,8 @@ pub struct Traffic {
     pub requests: BTreeMap<String, u64>,
     /// Requests that failed, by fault.
     pub faults: BTreeMap<Fault, u64>,
+    /// Bytes of the bodies that were answered to `GET`, by path.
+    pub read_bytes: BTreeMap<String, u64>,
 }
 
 impl Traffic {
@@ -56,6 +58,14 @@ impl Traffic {
     #[must_use]
     pub fn total(&self) -> u64 {
         self.requests.values().sum()
+    }
+
+    /// Bytes that were read of objects whose paths contain a text.
+    #[must_use]
+    pub fn read_bytes_of(&self, text: &str) -> u64 {
+        let read = self.read_bytes.iter();
+        let of = read.filter(|(path, _)| path.contains(text));
+        of.map(|(_, bytes)| bytes).sum()
     }
 }
 
@@ -181,6 +191,14 @@ impl Shared {
 }
 
 impl Shared {
+    /// Counts what was answered to a request.
+    fn count_answer(&self, method: &Method, path: &str, bytes: usize) {
+        if method == Method::GET {
+            let read = &mut self.state().traffic.read_bytes;
+            *read.entry(path.to_owned()).or_default() += bytes as u64;
+        }
+    }
+
     /// How many bytes of a body arrive before it breaks off; `None` for all of them.
     fn draw_cut(&self, bytes: usize) -> Option<usize> {
         let mut state = self.state();
@@ -286,11 +304,13 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Response<
         Some(Fault::Slow) => tokio::time::sleep(delay).await,
         Some(Fault::AnswerLost | Fault::BodyCut) | None => {}
     }
+    let (method, path) = (head.method.clone(), head.uri.path().to_owned());
     let answer = forward(shared.upstream, Request::from_parts(head, Full::new(body))).await;
     if fault == Some(Fault::AnswerLost) {
         return Err(NoAnswer);
     }
     let answer = answer.map_err(|_| NoAnswer)?;
+    shared.count_answer(&method, &path, answer.body().len());
     Ok(answer.map(|bytes| match shared.draw_cut(bytes.len()) {
         Some(end) => Body {
             length: bytes.len() as u64,

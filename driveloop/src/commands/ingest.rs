@@ -1,15 +1,15 @@
 //! `driveloop ingest`: logs to tables.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
-use driveloop_ingest::{
-    DEFAULT_MAPPING, DatabaseFile, DriveOutcome, DriveReport, IngestOptions, IngestReport, ingest,
-};
+use anyhow::Result;
+use driveloop_ingest::{DEFAULT_MAPPING, DriveOutcome, DriveReport, IngestReport, ingest};
 
+use super::watch;
 use crate::Exit;
 use crate::context::{Context, run_id};
+use crate::ingest_options::Asked;
 use crate::ingest_view::{View, conclude};
 use crate::render;
 use crate::sheet::Sheet;
@@ -46,6 +46,8 @@ pub(crate) struct Args {
     /// were removed. What was made of the old ones goes with them, as with `lake remove`. Without it such drives stay as they are.
     #[arg(long)]
     replace: bool,
+    #[command(flatten)]
+    watch: watch::Args,
 }
 
 pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
@@ -55,7 +57,18 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     }
     let source = args.source.as_deref().unwrap_or_default();
     let lake = context.lake().await?;
-    let options = options(args)?;
+    let asked = Asked {
+        jobs: args.jobs,
+        mapping: args.mapping.as_deref(),
+        databases: &args.dbc,
+        all_signals: args.all_signals,
+        replace: args.replace,
+    };
+    let options = asked.options(run_id("ingest"))?;
+    if args.watch.is_on() {
+        watch::run(&lake, source, &args.watch, &options).await?;
+        return Ok(Exit::Done);
+    }
     let view = View::new(source);
     let report = ingest(&lake, source, &options, &|event| view.show(event)).await?;
     let elapsed = view.finish();
@@ -72,49 +85,6 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     } else {
         Exit::Done
     })
-}
-
-fn options(args: &Args) -> Result<IngestOptions> {
-    let unreadable = |file: &Path| format!("cannot read `{}`", file.display());
-    let mapping = args
-        .mapping
-        .as_deref()
-        .map(|file| std::fs::read_to_string(file).with_context(|| unreadable(file)));
-    let databases = args.dbc.iter().map(|written| {
-        let (topic, file) = bound(written);
-        let bytes = std::fs::read(file).with_context(|| match topic {
-            None => unreadable(file),
-            Some(topic) => format!(
-                "cannot read `{}`, the CAN database for the bus `{topic}` (a path with a `=` in it is written `={}`)",
-                file.display(),
-                written.display()
-            ),
-        })?;
-        Ok(DatabaseFile {
-            topic: topic.map(str::to_owned),
-            name: file.display().to_string(),
-            bytes,
-        })
-    });
-    Ok(IngestOptions {
-        jobs: args.jobs,
-        mapping: mapping.transpose()?,
-        databases: databases.collect::<Result<_>>()?,
-        all_signals: args.all_signals,
-        replace: args.replace,
-        ..IngestOptions::new(run_id("ingest"))
-    })
-}
-
-/// The topic and the path of a `--dbc`: what stands before the first `=`, and behind it.
-fn bound(written: &Path) -> (Option<&str>, &Path) {
-    match written.to_str().and_then(|text| text.split_once('=')) {
-        None => (None, written),
-        Some((topic, file)) => (
-            Some(topic).filter(|topic| !topic.is_empty()),
-            Path::new(file),
-        ),
-    }
 }
 
 /// A row for each drive.
@@ -157,26 +127,5 @@ fn outcome(drive: &DriveReport) -> &'static str {
         DriveOutcome::Committed => "new",
         DriveOutcome::AlreadyThere => "there already",
         DriveOutcome::Failed { .. } => "failed",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_database_is_written_with_its_bus_or_without() {
-        for (written, topic, file) in [
-            ("a.dbc", None, "a.dbc"),
-            ("/can0=a.dbc", Some("/can0"), "a.dbc"),
-            (
-                "/can*=logs/date=1/a.dbc",
-                Some("/can*"),
-                "logs/date=1/a.dbc",
-            ),
-            ("=logs/date=1/a.dbc", None, "logs/date=1/a.dbc"),
-        ] {
-            assert_eq!(bound(Path::new(written)), (topic, Path::new(file)));
-        }
     }
 }

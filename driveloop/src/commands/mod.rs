@@ -18,3 +18,4 @@ pub(crate) mod sql;
 pub(crate) mod status;
 pub(crate) mod synth;
 pub(crate) mod train;
+pub(crate) mod watch;

@@ -1,4 +1,4 @@
-//! `driveloop status`: training runs and models.
+//! `driveloop status`: training runs and models, and watches of sources.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -12,9 +12,10 @@ use driveloop_train_orchestrator::{Driven, RunView, runs_under_way};
 
 use super::train::clock;
 use crate::Exit;
-use crate::context::{Context, Format};
+use crate::context::{Context, Format, now_ns};
 use crate::render;
 use crate::sheet::{Cell, Sheet};
+use crate::watches::Watched;
 
 /// How often runs that are followed are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -46,6 +47,9 @@ pub(crate) struct Args {
     /// Show the runs that are under way, a line for each change, until none is.
     #[arg(long)]
     follow: bool,
+    /// Show what watches of sources (`ingest --watch`) did, in place of training runs.
+    #[arg(long, conflicts_with = "follow")]
+    ingest: bool,
 }
 
 pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
@@ -53,6 +57,14 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     if args.follow {
         follow(context, &lake).await?;
         return Ok(Exit::Done);
+    }
+    let watches = Watched::all(&lake).await?;
+    if args.ingest {
+        render::sheet(context.format, sheet_of(&watches))?;
+        return Ok(Exit::Done);
+    }
+    for watched in &watches {
+        eprintln!("watch of {}", watched.line(now_ns()));
     }
     let mut sheet = Sheet::new(&COLUMNS);
     let under_way = runs_under_way(&lake, &clock()).await?;
@@ -68,6 +80,41 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     }
     render::sheet(context.format, sheet)?;
     Ok(Exit::Done)
+}
+
+/// A row for each watch, and one for each drive that it could not take up.
+fn sheet_of(watches: &[Watched]) -> Sheet {
+    let columns = [
+        "source",
+        "looked_s_ago",
+        "looks",
+        "taken",
+        "waiting",
+        "failed",
+        "place",
+        "reason",
+    ];
+    let mut sheet = Sheet::new(&columns);
+    for watched in watches {
+        let ago_s = (now_ns() - watched.looked_ns) / 1_000_000_000;
+        let row = |place: Option<&str>, reason: Option<&str>| {
+            [
+                watched.source.clone().into(),
+                ago_s.into(),
+                (watched.looks as i64).into(),
+                (watched.taken as i64).into(),
+                (watched.waiting as i64).into(),
+                watched.failed.len().into(),
+                place.into(),
+                reason.into(),
+            ]
+        };
+        sheet.row(row(None, watched.error.as_deref()));
+        for failed in &watched.failed {
+            sheet.row(row(Some(&failed.place), Some(&failed.reason)));
+        }
+    }
+    sheet
 }
 
 fn ended(sheet: &mut Sheet, run: TrainingRun, models: &[Checkpoint]) {

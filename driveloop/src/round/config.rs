@@ -1,6 +1,7 @@
 //! `ROUND.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -84,11 +85,35 @@ pub(crate) struct FleetConfig {
 pub(crate) struct IngestConfig {
     /// Drives decoded at once.
     pub(crate) jobs: usize,
+    /// What becomes of logs that changed since the lake took them up, or that are to be read otherwise now: `refuse` leaves the lake as it is
+    /// and counts them as failed, `replace` puts them in the place of what the lake has of them.
+    pub(crate) changed: Changed,
+    /// A file with the mapping of topics to tables; the built-in mapping by default.
+    pub(crate) mapping: Option<PathBuf>,
+    /// CAN databases, each as `[TOPIC=]FILE`.
+    pub(crate) dbc: Vec<PathBuf>,
+    /// Whether every number in topics that the mapping passes over becomes a signal.
+    pub(crate) all_signals: bool,
+}
+
+/// What becomes of logs that changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Changed {
+    #[default]
+    Refuse,
+    Replace,
 }
 
 impl Default for IngestConfig {
     fn default() -> Self {
-        Self { jobs: 2 }
+        Self {
+            jobs: 2,
+            changed: Changed::Refuse,
+            mapping: None,
+            dbc: Vec::new(),
+            all_signals: false,
+        }
     }
 }
 

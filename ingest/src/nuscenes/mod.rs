@@ -21,7 +21,7 @@ mod scene;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use driveloop_lake::ObjectEntry;
+use driveloop_lake::{ObjectEntry, Store};
 
 use crate::apart::Apart;
 use crate::blob::Blobs;
@@ -29,7 +29,7 @@ use crate::decoded::DecodedDrive;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::sink::DriveSink;
-use crate::source::{DriveFiles, LogSource, Name, Parts};
+use crate::source::{DriveFiles, LogSource, Name, Parts, short};
 use dataset::Dataset;
 
 const FORMAT: &str = "nuscenes";
@@ -155,6 +155,12 @@ impl LogSource for Scenes {
         let scene = self.number(drive)?;
         let files = blobs.digest(&drive.files)?;
         Ok(self.dataset.digest_with_files(scene, &files))
+    }
+
+    /// The tables are read already.
+    fn listing(&self, drive: &DriveFiles, store: &Store) -> Result<String> {
+        let (scene, files) = (self.number(drive)?, drive.listing(store));
+        Ok(short(&self.dataset.digest_with_files(scene, &files)))
     }
 
     /// The name of the scene, and its token: names are unique within a dataset alone.

@@ -6,6 +6,7 @@
 mod file;
 mod folder;
 mod mapping;
+mod own;
 mod plan;
 mod reader;
 mod session;
@@ -17,10 +18,11 @@ use crate::error::Result;
 pub(crate) use file::File;
 pub(crate) use folder::Folder;
 pub use mapping::DEFAULT_MAPPING;
+pub(crate) use own::Own;
 pub(crate) use session::Session;
 
 /// Name of the metadata record that says what a log is.
-const METADATA: &str = "driveloop";
+pub(crate) const METADATA: &str = "driveloop";
 
 /// How topics become tables.
 pub(crate) struct TopicOptions {

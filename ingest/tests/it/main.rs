@@ -33,6 +33,7 @@ mod mdf4;
 mod mdf4_damage;
 mod mdf4_log;
 mod nuscenes;
+mod own_format;
 mod real_argoverse;
 mod real_nuscenes;
 mod source_names;

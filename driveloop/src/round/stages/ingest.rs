@@ -4,13 +4,21 @@ use anyhow::Result;
 use driveloop_ingest::{IngestOptions, fingerprint, ingest};
 
 use super::{StageContext, digest_of, digest_of_batches};
+use crate::ingest_options::Asked;
 use crate::ingest_view::{View, conclude, outcome};
+use crate::round::config::Changed;
 use crate::round::run::Output;
 use crate::words::count;
 
 pub(super) async fn inputs(context: &StageContext<'_>) -> Result<String> {
     match source(context)? {
-        Some(source) => digest_of(&fingerprint(source).await?),
+        Some(source) => {
+            let (logs, options) = (fingerprint(source).await?, options(context)?);
+            match (options.version(), options.replace) {
+                (None, false) => digest_of(&logs),
+                read_with => digest_of(&(logs, read_with)),
+            }
+        }
         None => drives_digest(context).await,
     }
 }
@@ -23,10 +31,7 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
             ..Output::default()
         });
     };
-    let options = IngestOptions {
-        jobs: context.options.config.ingest.jobs,
-        ..IngestOptions::new(&context.run_id)
-    };
+    let options = options(context)?;
     let view = View::new(source);
     let report = ingest(context.lake, source, &options, &|event| {
         view.show(event);
@@ -47,6 +52,18 @@ pub(super) async fn run(context: &StageContext<'_>) -> Result<Output> {
         note: format!("{}; {}", outcome(&report), count(rows, "row")),
         ..Output::default()
     })
+}
+
+fn options(context: &StageContext<'_>) -> Result<IngestOptions> {
+    let config = &context.options.config.ingest;
+    let asked = Asked {
+        jobs: config.jobs,
+        mapping: config.mapping.as_deref(),
+        databases: &config.dbc,
+        all_signals: config.all_signals,
+        replace: config.changed == Changed::Replace,
+    };
+    asked.options(context.run_id.clone())
 }
 
 /// The drives of the lake.
