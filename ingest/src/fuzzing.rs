@@ -75,6 +75,8 @@ pub struct Fuzzer {
     files: Vec<PathBuf>,
     runtime: Runtime,
     limits: Limits,
+    /// Without databases.
+    options: Arc<TopicOptions>,
 }
 
 /// The names of the targets.
@@ -119,6 +121,7 @@ impl Fuzzer {
                 .enable_all()
                 .build()
                 .expect("a runtime"),
+            options: options(Buses::default()).expect("the built-in mapping is sound"),
             limits: Limits {
                 // What is wrong with a list of millions is wrong with one of thousands.
                 message_values_max: 10_000,
@@ -147,7 +150,7 @@ impl Fuzzer {
             self.write(input)?;
             (&[][..], &[][..])
         };
-        let options = options(Buses::default())?;
+        let options = Arc::clone(&self.options);
         let log = Given::new(self.name, definition, messages);
         self.decode(self.source(options, log).as_ref())
     }
