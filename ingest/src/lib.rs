@@ -2,8 +2,8 @@
 //!
 //! [`ingest`] lists a source (a folder, a file, an object-store prefix), splits it into drives, reads each, and commits it to the lake:
 //! facts first, the `drive` row last, so that a drive is visible wholly or not at all. What was ingested before is not read again;
-//! what a killed run began is completed. A [`Watch`] does so again and again for logs that keep landing. A log whose bytes changed since is refused, or takes the place of the drive that was read from
-//! it ([`IngestOptions::replace`]). Formats:
+//! what a killed run began is completed. A log whose bytes changed since is refused, or takes the place of the drive that was read from
+//! it ([`IngestOptions::replace`]). A [`Watch`] ingests again and again what keeps landing. Formats:
 //!
 //! * the Argoverse 2 sensor dataset: annotations with or without rows for the ego, poses, map, calibration, lidar sweeps, images;
 //! * the nuScenes schema: a dataset of tables in JSON whose scenes are drives, with key frames and sweeps of cameras and lidar, poses,

@@ -126,6 +126,21 @@ pub(crate) enum Name {
     OfPlace(String),
 }
 
+impl Name {
+    /// The name that a log, or a file of it, gives itself.
+    pub(crate) fn own(log_id: String, path: &str, limits: &Limits) -> Result<Self> {
+        if log_id.len() <= limits.name_bytes_max {
+            return Ok(Self::Own(log_id));
+        }
+        Err(Error::Limit {
+            subject: path.to_owned(),
+            limit: "name_bytes_max",
+            max: limits.name_bytes_max as u64,
+            actual: log_id.len() as u64,
+        })
+    }
+}
+
 /// The drives that lie in the same files.
 pub(crate) struct Parts {
     /// Reads them, with what was read already.

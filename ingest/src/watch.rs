@@ -37,6 +37,8 @@ pub struct Look {
     pub report: IngestReport,
     /// Places of logs that are not whole yet, as paths in the source.
     pub waiting: Vec<String>,
+    /// Whether there is nothing at the source.
+    pub is_empty: bool,
 }
 
 /// A log as the last look saw it.
@@ -74,7 +76,12 @@ impl Watch {
         on_event: &(dyn Fn(&IngestEvent) + Send + Sync),
     ) -> Result<Look> {
         let mut found = match Found::list(&self.source, options).await {
-            Err(Error::SourceMissing { .. }) => return Ok(Look::default()),
+            Err(Error::SourceMissing { .. }) => {
+                return Ok(Look {
+                    is_empty: true,
+                    ..Look::default()
+                });
+            }
             found => found?,
         };
         self.looks += 1;
@@ -85,7 +92,11 @@ impl Watch {
                 unlisted: found.unlisted.into_iter().map(Into::into).collect(),
                 ..IngestReport::default()
             };
-            return Ok(Look { report, waiting });
+            return Ok(Look {
+                report,
+                waiting,
+                is_empty: false,
+            });
         }
         found.claimed = now;
         let places: Vec<_> = found
@@ -98,7 +109,11 @@ impl Watch {
         for files in places {
             self.settle(&files, &store, &report);
         }
-        Ok(Look { report, waiting })
+        Ok(Look {
+            report,
+            waiting,
+            is_empty: false,
+        })
     }
 
     /// What is taken up now, and the places of what is not whole yet.

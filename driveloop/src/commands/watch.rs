@@ -46,12 +46,13 @@ pub(crate) async fn run(
     let mut watched = Watched::of(lake, source).await?;
     watched.every_s = args.every;
     eprintln!("watching {source}: a look every {} s", args.every);
-    let mut waited = Vec::new();
+    let mut last = Look::default();
     loop {
         match watch.look(lake, options, &|_| {}).await {
             Ok(look) => {
-                tell(&look, &mut waited);
+                tell(source, &look, &last);
                 watched.add(&look);
+                last = look;
             }
             Err(error) => {
                 let error = format!("{:#}", anyhow::Error::from(error));
@@ -67,8 +68,8 @@ pub(crate) async fn run(
     }
 }
 
-/// A line for each look that did something, and one for each drive that failed.
-fn tell(look: &Look, waited: &mut Vec<String>) {
+/// A line for each look that did something or sees something else than the one before, and one for each drive that failed.
+fn tell(source: &str, look: &Look, last: &Look) {
     for drive in &look.report.drives {
         if let DriveOutcome::Failed { reason } = &drive.outcome {
             eprintln!("failed: {}: {reason}", drive.log_id);
@@ -77,13 +78,24 @@ fn tell(look: &Look, waited: &mut Vec<String>) {
     if !look.report.drives.is_empty() {
         eprintln!("{}", outcome(&look.report));
     }
-    if look.waiting != *waited {
-        waited.clone_from(&look.waiting);
-        if let Some(first) = waited.first() {
-            eprintln!(
-                "{} not whole yet, `{first}` the first",
-                count(waited.len(), "log")
-            );
-        }
+    if look.is_empty && !last.is_empty {
+        eprintln!("there is nothing at `{source}` yet");
+    }
+    if let Some(first) = look.waiting.first()
+        && look.waiting != last.waiting
+    {
+        eprintln!(
+            "{} not whole yet, `{first}` the first",
+            count(look.waiting.len(), "log")
+        );
+    }
+    let (others, before) = (&look.report.unrecognised, &last.report.unrecognised);
+    if let Some(first) = others.first()
+        && others.len() != before.len()
+    {
+        eprintln!(
+            "{} of no known format, `{first}` the first",
+            count(others.len(), "file")
+        );
     }
 }

@@ -170,15 +170,7 @@ impl LogSource for Scenes {
             "" => scene.token.clone(),
             name => format!("{name}-{}", scene.token),
         };
-        if log_id.len() > limits.name_bytes_max {
-            return Err(Error::Limit {
-                subject: drive.path.clone(),
-                limit: "name_bytes_max",
-                max: limits.name_bytes_max as u64,
-                actual: log_id.len() as u64,
-            });
-        }
-        Ok(Name::Own(log_id))
+        Name::own(log_id, &drive.path, limits)
     }
 
     fn decode(

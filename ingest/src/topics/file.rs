@@ -11,7 +11,7 @@ use crate::assembly::Assembly;
 use crate::blob::Blobs;
 use crate::container::{bag, mcap};
 use crate::decoded::DecodedDrive;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::limits::Limits;
 use crate::sink::DriveSink;
 use crate::source::{DriveFiles, LogSource, Name, has_extension, stem};
@@ -83,9 +83,9 @@ impl LogSource for File {
     ) -> Result<Name> {
         let file = &drive.files[0];
         if self.container == Container::Mcap
-            && let Some(log_id) = said(blobs, file, limits)?
+            && let Some(name) = said(blobs, file, limits)?
         {
-            return Ok(Name::Own(log_id));
+            return Ok(name);
         }
         let name = drive.name(blobs.store());
         let stem = stem(&name, self.extension()).unwrap_or(&name);
@@ -123,23 +123,12 @@ impl TopicOptions {
 }
 
 /// The name that the log gives itself.
-pub(super) fn said(blobs: &Blobs, file: &ObjectEntry, limits: &Limits) -> Result<Option<String>> {
+pub(super) fn said(blobs: &Blobs, file: &ObjectEntry, limits: &Limits) -> Result<Option<Name>> {
     let mut metadata = mcap::metadata(blobs, file, limits, METADATA)?;
     let log_id = metadata.remove("log_id");
     let log_id = log_id.filter(|log_id| !log_id.is_empty());
-    let (max, actual) = (
-        limits.name_bytes_max,
-        log_id.as_ref().map_or(0, String::len),
-    );
-    if actual > max {
-        return Err(Error::Limit {
-            subject: file.path.clone(),
-            limit: "name_bytes_max",
-            max: max as u64,
-            actual: actual as u64,
-        });
-    }
-    Ok(log_id)
+    let name = log_id.map(|log_id| Name::own(log_id, &file.path, limits));
+    name.transpose()
 }
 
 /// A name with the start of a digest; object stores have names that are longer than any path is made for.

@@ -78,12 +78,12 @@ impl LogSource for Folder {
         let first = parts
             .next()
             .filter(|file| has_extension(&file.path, "mcap"));
-        if let Some(log_id) = first
+        if let Some(name) = first
             .map(|file| said(blobs, file, limits))
             .transpose()?
             .flatten()
         {
-            return Ok(Name::Own(log_id));
+            return Ok(name);
         }
         let folder = drive.name(blobs.store());
         Ok(Name::OfPlace(numbered(&folder, source_digest, limits)))
