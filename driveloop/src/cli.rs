@@ -71,7 +71,7 @@ enum Verb {
     /// Run the whole loop from one file; resumable.
     #[command(subcommand)]
     Round(commands::round::Verb),
-    /// Show the training runs and models of the lake, also those that are under way.
+    /// Show the training runs and models of the lake, also those that are under way, and what watches took up.
     Status(commands::status::Args),
     /// Walk from a verdict, model, dataset or drive back to the bytes of the logs, or from a log forward to the verdicts.
     Lineage(commands::lineage::Args),

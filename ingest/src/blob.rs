@@ -85,8 +85,8 @@ impl Blobs {
         if start >= end {
             return Ok(Bytes::new());
         }
-        if let Some(copy) = self.spool.path(&file.path) {
-            let piece = piece_of(&copy, start, end);
+        if let Some(copy) = self.spool.open(&file.path) {
+            let piece = piece_of(copy, start, end);
             return piece.map_err(|error| unreadable(file, error));
         }
         let bytes = self
@@ -139,13 +139,14 @@ impl Blobs {
         file: &'a ObjectEntry,
         pass: Pass,
     ) -> Result<BlobReader<'a>> {
-        let source = match self.local_path(file).map(File::open).transpose() {
-            Ok(Some(file)) => Source::Local(file),
-            Ok(None) => Source::Remote {
+        let local = self.store.local_path(&file.path).map(File::open);
+        let local = local.transpose().map_err(|error| unreadable(file, error))?;
+        let source = match local.or_else(|| self.spool.open(&file.path)) {
+            Some(file) => Source::Local(file),
+            None => Source::Remote {
                 piece: Bytes::new(),
                 ahead: None,
             },
-            Err(error) => return Err(unreadable(file, error)),
         };
         Ok(BlobReader {
             blobs: self,
@@ -317,8 +318,7 @@ fn next_piece(
     Ok(piece)
 }
 
-fn piece_of(path: &Path, start: u64, end: u64) -> std::io::Result<Bytes> {
-    let mut file = File::open(path)?;
+fn piece_of(mut file: File, start: u64, end: u64) -> std::io::Result<Bytes> {
     file.seek(SeekFrom::Start(start))?;
     let mut piece = vec![0; (end - start) as usize];
     file.read_exact(&mut piece)?;

@@ -1,6 +1,7 @@
 //! Copies of a source's objects on the local disk: what was fetched for a digest is not fetched again for the rows.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -60,6 +61,11 @@ impl Spool {
     pub(crate) fn path(&self, object: &str) -> Option<PathBuf> {
         let held = self.held();
         held.copies.get(object).map(|file| file.path().to_owned())
+    }
+
+    /// The copy of an object, opened: it can be read to its end, though a drive that shares the object may release it meanwhile.
+    pub(crate) fn open(&self, object: &str) -> Option<File> {
+        self.held().copies.get(object)?.reopen().ok()
     }
 
     /// Removes the copies of objects.
@@ -135,10 +141,12 @@ mod tests {
         let [a, b] = [object("a", 60), object("b", 60)];
         assert!(copy(&spool, &a) && !copy(&spool, &b));
         let path = spool.path("a").unwrap();
+        let opened = spool.open("a").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), [7; 60]);
         drop(spool.begin(&object("c", 40)).unwrap());
         spool.release(std::slice::from_ref(&a));
-        assert!(!path.exists() && spool.path("a").is_none());
+        assert!(!path.exists() && spool.path("a").is_none() && spool.open("a").is_none());
+        assert_eq!(std::io::read_to_string(opened).unwrap().len(), 60);
         assert!(copy(&spool, &b) && spool.path("b").is_some());
         assert_eq!(spool.held().bytes, 60);
     }
