@@ -80,7 +80,7 @@ async fn models(lake: &Lake, removal: &Removal) -> Result<Vec<String>> {
     let models = lake.read::<Checkpoint>(Some(&filter)).await?;
     let models: BTreeSet<String> = models
         .into_iter()
-        .map(|model| model.model_id.to_string())
+        .map(|model| model.model_id.clone())
         .collect();
     Ok(models.into_iter().collect())
 }

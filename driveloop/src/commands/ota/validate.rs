@@ -89,7 +89,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<Exit> {
     );
     let validation = match (&args.scores, &args.baseline_scores, &args.candidate) {
         (Some(candidate), Some(baseline), _) => scores(args, candidate, baseline)?,
-        (None, _, Some(candidate)) => models(context, args, candidate).await?,
+        (None, _, Some(candidate)) => Box::pin(models(context, args, candidate)).await?,
         _ => bail!("give --candidate and --suite, or --scores and --baseline-scores"),
     };
     write(args.evidence.as_deref(), &validation.evidence_json)?;
