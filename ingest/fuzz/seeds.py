@@ -269,6 +269,12 @@ def nuscenes():
     return parted(texts[0], texts[1:])
 
 
+def array_bytes(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     for name, compression in [("none", CompressionType.NONE), ("lz4", CompressionType.LZ4), ("zstd", CompressionType.ZSTD)]:
@@ -298,6 +304,17 @@ def main():
     calibration = "R: 1 0 0 0 1 0 0 0 1\nT: 0.8 -0.3 0.8\n"
     stamps = "2011-09-26 13:02:25.964389445\n2011-09-26 13:02:26.074343046\n"
     write("kitti", "one", parted(stamps.encode(), [oxts.encode(), calibration.encode()]))
+    arrays = [
+        np.array([1.5, 1.55]),
+        np.array([[-2712087.5, -4261670.1, 3881014.5], [-2712087.4, -4261669.9, 3881014.8]]),
+        np.asfortranarray([[0.2, -0.8, -0.4, -0.3], [0.2, -0.8, -0.4, -0.3]]),
+        np.array([1.5, 1.51]),
+        np.array([0, 1]),
+        np.array([608, 37]),
+        np.array([b"\x08\xff", b"\x00\x14\xdf\x14\xbb\xca:\x91"]),
+    ]
+    arrays = [array_bytes(array) for array in arrays]
+    write("comma2k19", "one", parted(arrays[0], arrays[1:]))
     cdr = [odometry(k) for k in range(3)]
     write("ros2msg", "odometry", parted(ODOMETRY.encode(), cdr))
     write("ros2msg", "lists", parted(b"string[<=3] names\nuint8 KIND=3\nuint8 kind\nfloat32[2] pair\nint64[] values", [

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use driveloop_schemas::Severity;
 use driveloop_schemas::time::{NS_PER_S, seconds_between};
 
+use crate::facts::span_of;
+use crate::paged::Paged;
 use crate::refused::Refused;
 
 /// No drive is longer: what lies further from its middle is of another clock, or of none.
@@ -23,8 +25,14 @@ impl Apart {
     /// Looks at the stamps of each topic, and whether it says where the ego was: those topics say which time is the drive's, else all
     /// do. `None` where everything lies within a day.
     pub(crate) fn of<'a>(
-        topics: impl Iterator<Item = (&'a str, &'a [i64], Witness)> + Clone,
+        topics: impl Iterator<Item = (&'a str, &'a Paged<i64>, Witness)> + Clone,
     ) -> Option<Self> {
+        let all = topics.clone().flat_map(|(_, stamps, _)| stamps.iter());
+        let (first, last) = span_of(all)?;
+        // Whichever of them is the middle.
+        if last.saturating_sub(first) <= DRIVE_NS {
+            return None;
+        }
         let of_ego = topics
             .clone()
             .filter(|(.., witness)| *witness == Witness::Ego);
@@ -37,11 +45,11 @@ impl Apart {
         let is_within = |stamp: &i64| (within_ns.0..=within_ns.1).contains(stamp);
         if topics
             .clone()
-            .all(|(_, stamps, _)| stamps.iter().all(is_within))
+            .all(|(_, stamps, _)| stamps.iter().all(|stamp| is_within(&stamp)))
         {
             return None;
         }
-        let foreign = topics.filter(|(_, stamps, _)| !stamps.iter().any(is_within));
+        let foreign = topics.filter(|(_, stamps, _)| !stamps.iter().any(|stamp| is_within(&stamp)));
         Some(Self {
             within_ns,
             other_clocks: foreign.map(|(topic, ..)| topic.to_owned()).collect(),
@@ -81,10 +89,12 @@ pub(crate) enum Witness {
     Other,
 }
 
-fn median<'a>(topics: impl Iterator<Item = &'a [i64]>) -> Option<i64> {
-    let mut stamps: Vec<i64> = topics.flatten().copied().collect();
+fn median<'a>(mut topics: impl Iterator<Item = &'a Paged<i64>>) -> Option<i64> {
+    let first = topics.next()?;
+    let mut stamps = Paged::collect_in(first.store(), first);
+    topics.for_each(|topic| stamps.extend(topic));
     let middle = stamps.len() / 2;
-    (!stamps.is_empty()).then(|| *stamps.select_nth_unstable(middle).1)
+    stamps.selected(middle)
 }
 
 #[cfg(test)]
@@ -95,25 +105,26 @@ mod tests {
 
     #[test]
     fn the_egos_clock_is_the_drives() {
-        let sim: Vec<i64> = (0..100).map(|k| k * NS_PER_S / 10).collect();
-        let wall: Vec<i64> = (0..900).map(|k| WALL + k * NS_PER_S / 100).collect();
+        let sim: Paged<i64> = (0..100).map(|k| k * NS_PER_S / 10).collect();
+        let wall: Paged<i64> = (0..900).map(|k| WALL + k * NS_PER_S / 100).collect();
         let topics = [
-            ("/odom", sim.as_slice(), Witness::Ego),
+            ("/odom", &sim, Witness::Ego),
             ("/can", &wall, Witness::Other),
         ];
         let apart = Apart::of(topics.into_iter()).unwrap();
         assert!(apart.refusal("/odom", 0).is_none());
         assert_eq!(apart.refusal("/can", WALL).unwrap().check, "other_clock");
         assert_eq!(apart.refusal("/odom", WALL).unwrap().check, "stamp_outlier");
-        let alike = [("/odom", sim.as_slice(), Witness::Ego)];
+        let alike = [("/odom", &sim, Witness::Ego)];
         assert_eq!(Apart::of(alike.into_iter()), None);
     }
 
     #[test]
     fn a_clock_that_was_set_late_costs_what_came_before() {
-        let mut stamps: Vec<i64> = (0..100).map(|k| WALL + k).collect();
-        stamps[0] = 5;
-        let topics = [("/imu", stamps.as_slice(), Witness::Other)];
+        let stamps: Paged<i64> = std::iter::once(5)
+            .chain((1..100).map(|k| WALL + k))
+            .collect();
+        let topics = [("/imu", &stamps, Witness::Other)];
         let apart = Apart::of(topics.into_iter()).unwrap();
         assert_eq!(apart.refusal("/imu", 5).unwrap().check, "stamp_outlier");
         assert!(apart.refusal("/imu", WALL).is_none());

@@ -6,10 +6,12 @@ use driveloop_lake::{DriveTransaction, start_of};
 use driveloop_schemas::time::{Day, day_from_stamp_ns};
 use driveloop_schemas::{Drive, LogId, Origin, Row as _};
 
+use crate::actors::ActorColumns;
 use crate::apart::Apart;
 use crate::error::{Error, Result};
 use crate::facts::{DriveFacts, Facts};
 use crate::findings::Findings;
+use crate::paged::Store;
 use crate::sink::Spilled;
 
 /// What a format says about a drive as a whole.
@@ -104,9 +106,21 @@ pub(crate) struct ReadDrive {
 }
 
 impl DecodedDrive {
+    /// A drive of which nothing was read yet, whose actors will be held in a store.
+    pub(crate) fn held_in(store: &Store) -> Self {
+        Self {
+            facts: DriveFacts {
+                actors: ActorColumns::new(store),
+                ..DriveFacts::default()
+            },
+            ..Self::default()
+        }
+    }
+
     /// Closes the books of the drive.
     pub(crate) fn finish(mut self, identity: Identity, spilled: Spilled) -> Result<ReadDrive> {
         let log_id = &identity.log_id;
+        self.facts.actors.store().check(log_id)?;
         let (used, dropped) = (self.records_used, self.findings.dropped());
         if self.records_in != used + dropped {
             return Err(Error::Unaccounted {
@@ -129,6 +143,7 @@ impl DecodedDrive {
         let day = day_from_stamp_ns(span.0);
         self.facts.findings = std::mem::take(&mut self.findings).rows(log_id, day).into();
         self.facts.sort();
+        self.facts.actors.store().check(log_id)?;
         let facts = &self.facts;
         let media: [&dyn Facts; 2] = [&facts.camera_frames, &facts.lidar_sweeps];
         let has_media = media

@@ -128,6 +128,14 @@ pub enum Error {
         /// Digest of this log.
         here: String,
     },
+    /// What a long drive needs whole goes to a file for the time of its ingest, and that failed: make room there, or set `TMPDIR`.
+    #[error("cannot hold a part of the drive in `{}`, where `TMPDIR` says", folder.display())]
+    Scratch {
+        /// Folder of temporary files.
+        folder: std::path::PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
     /// The mapping of topics to tables is wrong: mend it.
     #[error("the topic mapping is wrong: {reason}")]
     Mapping {

@@ -228,6 +228,11 @@ impl<'a> Messages<'a> {
         self.visitor.metadata(crate::topics::METADATA, values);
     }
 
+    /// Something that was taken for granted; it becomes a finding of that name.
+    pub(crate) fn assumed(&mut self, check: &'static str, reason: &str) {
+        self.visitor.assumed(check, reason);
+    }
+
     /// Something that cannot be read, at so many bytes from the start of the file, and how many messages are lost by it, as far as that is
     /// known. It becomes a finding, and the log is damaged.
     pub fn damage(&mut self, offset_bytes: u64, lost: u64, reason: impl Into<String>) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use driveloop_lake::{Store, Unlisted};
 
 use crate::argoverse::Argoverse2;
+use crate::comma2k19::Comma2k19;
 use crate::dbc::Buses;
 use crate::error::{Error, Result};
 use crate::kitti::Kitti;
@@ -66,10 +67,11 @@ fn registry(options: &IngestOptions) -> Result<Registry> {
         Arc::new(Own::new(Arc::clone(format), Arc::clone(&topics)))
     });
     let own: Vec<_> = own.collect();
-    let built_in: [Arc<dyn LogSource>; 7] = [
+    let built_in: [Arc<dyn LogSource>; 8] = [
         Arc::new(Argoverse2),
         Arc::new(NuScenes),
         Arc::new(Kitti),
+        Arc::new(Own::new(Arc::new(Comma2k19), Arc::clone(&topics))),
         Arc::new(Folder::new(Arc::clone(&topics))),
         Arc::new(File::mcap(Arc::clone(&topics))),
         Arc::new(File::bag(Arc::clone(&topics))),

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::argoverse::Argoverse2;
 use crate::blob::Blobs;
+use crate::comma2k19::Comma2k19;
 use crate::dbc::{Buses, DatabaseFile};
 use crate::decoded::Identity;
 use crate::error::{Error, Result};
@@ -27,7 +28,7 @@ use crate::source::{DriveFiles, LogSource};
 use crate::topics::{DEFAULT_MAPPING, File, Folder, Own, Session, TopicOptions};
 
 /// The targets, each with the files that an input becomes; none where it is messages.
-const TARGETS: [(&str, &[&str]); 14] = [
+const TARGETS: [(&str, &[&str]); 15] = [
     ("mcap", &["log.mcap"]),
     ("bag", &["log.bag"]),
     ("rosbag2", &["log/log_0.db3"]),
@@ -54,6 +55,18 @@ const TARGETS: [(&str, &[&str]); 14] = [
             "a_sync/oxts/timestamps.txt",
             "a_sync/oxts/data/0000000000.txt",
             "calib_imu_to_velo.txt",
+        ],
+    ),
+    (
+        "comma2k19",
+        &[
+            "global_pose/frame_times",
+            "global_pose/frame_positions",
+            "global_pose/frame_orientations",
+            "processed_log/CAN/raw_can/t",
+            "processed_log/CAN/raw_can/src",
+            "processed_log/CAN/raw_can/address",
+            "processed_log/CAN/raw_can/data",
         ],
     ),
     ("ros2msg", &[]),
@@ -182,6 +195,7 @@ impl Fuzzer {
             "feather" => Box::new(Argoverse2),
             "nuscenes" => Box::new(NuScenes),
             "kitti" => Box::new(Kitti),
+            "comma2k19" => Box::new(Own::new(Arc::new(Comma2k19), options)),
             _ => Box::new(Own::new(Arc::new(log), options)),
         }
     }

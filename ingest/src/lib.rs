@@ -9,6 +9,7 @@
 //! * the nuScenes schema: a dataset of tables in JSON whose scenes are drives, with key frames and sweeps of cameras and lidar, poses,
 //!   boxes and calibration; T4 and Lyft datasets have the same tables;
 //! * raw drives of KITTI, synchronised and rectified: poses, images, sweeps, calibration;
+//! * segments of comma2k19: poses, positions on the globe, bus frames, signals of car and device;
 //! * logs of topics: MCAP files, folders of `rosbag2`, bags of ROS 1; messages of ROS, protobuf and JSON, decoded by the definitions
 //!   that the log carries; [`DEFAULT_MAPPING`] says which topic becomes which table;
 //! * bus logs in ASAM MDF 4, each bus of which is a topic of CAN frames.
@@ -41,6 +42,7 @@ mod apart;
 mod argoverse;
 mod assembly;
 mod blob;
+mod comma2k19;
 mod commit;
 mod container;
 mod dbc;
@@ -64,6 +66,7 @@ mod motion;
 mod nuscenes;
 mod ondisk;
 mod options;
+mod paged;
 mod parting;
 mod pattern;
 mod pipeline;

@@ -3,8 +3,9 @@
 /// Bounds on what a log can make this program do; each names the attack or accident that it stops.
 ///
 /// With the defaults, a drive is read in less than about 400 MiB: a chunk packed and unpacked, rows up to `spill_bytes_max`, and
-/// what the open files of the lake hold. What needs a view of the whole drive (poses, actors, stamps for the checks) comes on top:
-/// 128 bytes an actor at a stamp, 90 bytes a pose, 8 bytes a message; `drive_bytes_max` bounds it.
+/// what the open files of the lake hold. What needs a view of the whole drive (poses, actors, stamps for the checks) comes on top up
+/// to `held_bytes_max`, and is in a file beyond that. In memory alone are the names of tracks, some 250 bytes for each, and of topics
+/// whose stamps go back, 20 bytes a message; `drive_bytes_max` bounds them.
 /// The tables of a dataset are held besides, once for all its scenes, up to `dataset_bytes_max`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -63,6 +64,11 @@ pub struct Limits {
     /// Bytes of signals, bus frames and media rows of a drive that are held in memory; more go to the lake's files before the drive was
     /// read whole.
     pub spill_bytes_max: usize,
+    /// Bytes of poses, actors, positions and stamps of a drive that are held in memory until it was read whole. What goes beyond is held
+    /// in a file of the local disk that has no name.
+    pub held_bytes_max: usize,
+    /// Bytes of that file: stops drives that fill the disk. Such a drive fails by itself.
+    pub held_disk_bytes_max: u64,
     /// Bytes of a drive that are held in memory until it was read whole: stops drives that do not fit. Such a drive fails by itself.
     pub drive_bytes_max: usize,
     /// Drives that share a commit: bounds what is lost when a run is killed.
@@ -98,6 +104,8 @@ impl Default for Limits {
             dataset_bytes_max: 1 << 30,
             records_max: 50_000_000,
             spill_bytes_max: 64 << 20,
+            held_bytes_max: 64 << 20,
+            held_disk_bytes_max: 32 << 30,
             drive_bytes_max: 1 << 30,
             commit_drives_max: 64,
             commit_bytes_max: 64 << 20,

@@ -7,6 +7,8 @@ use driveloop_schemas::time::seconds_between;
 pub(crate) const GAP_MAX_NS: i64 = 1_000_000_000;
 /// Half the width of the window in which the ego's poses are smoothed.
 pub(crate) const HALF_WINDOW_NS: i64 = 100_000_000;
+/// And so many samples of it on either side at most: poses come at some kilohertz at the fastest.
+pub(crate) const HALF_WINDOW_SAMPLES: usize = 2_048;
 
 /// The rate of a value: central differences over the real stamps, `(x[i+1] - x[i-1]) / (t[i+1] - t[i-1])`, one-sided at the ends
 /// and at gaps of more than [`GAP_MAX_NS`]; `None` where there is no neighbour, or an unknown value.
@@ -39,16 +41,19 @@ pub(crate) fn central_difference(stamps_ns: &[i64], values: &[Option<f64>]) -> V
 ///
 /// For a value that changes evenly the slope is exact; at the ends of the series it is that of a half window earlier or later.
 /// Stamps ascend strictly.
-pub(crate) fn smoothed_rate(stamps_ns: &[i64], values: &[f64]) -> Vec<Option<f64>> {
+pub(crate) fn smoothed_rate(stamps_ns: &[i64], values: &[f64], along: Along) -> Vec<Option<f64>> {
     let n = stamps_ns.len();
     let (mut first, mut last) = (0, 0);
     let mut rates = Vec::with_capacity(n);
     for i in 0..n {
-        while stamps_ns[i] - stamps_ns[first] > HALF_WINDOW_NS {
+        while stamps_ns[i] - stamps_ns[first] > HALF_WINDOW_NS || i - first > HALF_WINDOW_SAMPLES {
             first += 1;
         }
         last = last.max(i);
-        while last + 1 < n && stamps_ns[last + 1] - stamps_ns[i] <= HALF_WINDOW_NS {
+        while last + 1 < n
+            && stamps_ns[last + 1] - stamps_ns[i] <= HALF_WINDOW_NS
+            && last - i < HALF_WINDOW_SAMPLES
+        {
             last += 1;
         }
         let mut from = first;
@@ -62,20 +67,34 @@ pub(crate) fn smoothed_rate(stamps_ns: &[i64], values: &[f64]) -> Vec<Option<f64
         rates.push(slope(
             &stamps_ns[from..=to],
             &values[from..=to],
-            stamps_ns[i],
+            (stamps_ns[i], along),
         ));
     }
     rates
 }
 
-fn slope(stamps_ns: &[i64], values: &[f64], origin_ns: i64) -> Option<f64> {
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Along {
+    Line,
+    /// From one value to the next the short way round, in radians.
+    Circle,
+}
+
+fn slope(stamps_ns: &[i64], values: &[f64], (origin_ns, along): (i64, Along)) -> Option<f64> {
     let n = stamps_ns.len() as f64;
     // Values are taken from their first, so that large map coordinates cost no digits.
     let samples = || {
-        stamps_ns
-            .iter()
-            .zip(values)
-            .map(|(t, x)| (seconds_between(origin_ns, *t), x - values[0]))
+        let first = values.first().copied().unwrap_or_default();
+        let (mut last, mut turned) = (first, 0.0);
+        stamps_ns.iter().zip(values).map(move |(t, x)| {
+            let seconds = seconds_between(origin_ns, *t);
+            if along == Along::Line {
+                return (seconds, x - first);
+            }
+            turned += wrap_rad(x - std::mem::replace(&mut last, *x));
+            (seconds, turned)
+        })
     };
     let (t_sum, x_sum) = samples().fold((0.0, 0.0), |sum, (t, x)| (sum.0 + t, sum.1 + x));
     let (t_mean, x_mean) = (t_sum / n, x_sum / n);
@@ -87,18 +106,6 @@ fn slope(stamps_ns: &[i64], values: &[f64], origin_ns: i64) -> Option<f64> {
     });
     // Two stamps a nanosecond apart carry no rate.
     (under > 1e-12).then(|| over / under)
-}
-
-/// The headings without jumps of a full turn.
-pub(crate) fn unwrapped(yaws_rad: impl IntoIterator<Item = f64>) -> Vec<f64> {
-    let mut turned: Vec<f64> = Vec::new();
-    for yaw in yaws_rad {
-        let next = turned
-            .last()
-            .map_or(yaw, |last| last + wrap_rad(yaw - last));
-        turned.push(next);
-    }
-    turned
 }
 
 #[cfg(test)]
@@ -135,7 +142,7 @@ mod tests {
             .iter()
             .map(|t| 5_000.0 + 7.0 * seconds_between(stamps[0], *t))
             .collect();
-        for rate in smoothed_rate(&stamps, &values) {
+        for rate in smoothed_rate(&stamps, &values, Along::Line) {
             assert!((rate.unwrap() - 7.0).abs() < 1e-6);
         }
     }
@@ -143,7 +150,7 @@ mod tests {
     #[test]
     fn a_slow_series_still_has_a_rate_and_a_lone_sample_none() {
         let stamps = [0, 500_000_000, 10_000_000_000];
-        let rates = smoothed_rate(&stamps, &[0.0, 1.0, 2.0]);
+        let rates = smoothed_rate(&stamps, &[0.0, 1.0, 2.0], Along::Line);
         assert!((rates[0].unwrap() - 2.0).abs() < 1e-12);
         assert!((rates[1].unwrap() - 2.0).abs() < 1e-12);
         assert_eq!(rates[2], None);
@@ -151,14 +158,27 @@ mod tests {
 
     #[test]
     fn headings_pass_half_a_turn() {
-        let yaws = unwrapped([
-            3.0,
-            -3.2 + std::f64::consts::TAU,
-            3.3 - std::f64::consts::TAU,
-        ]);
-        assert!(
-            yaws.windows(2).all(|pair| (pair[1] - pair[0]).abs() < 0.5),
-            "{yaws:?}"
-        );
+        let stamps: Vec<i64> = (0..100).map(|k| k * STEP_NS).collect();
+        let yaws: Vec<f64> = stamps
+            .iter()
+            .map(|t| wrap_rad(3.0 + 2.0 * seconds_between(0, *t)))
+            .collect();
+        for rate in smoothed_rate(&stamps, &yaws, Along::Circle) {
+            assert!((rate.unwrap() - 2.0).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_window_has_so_many_samples_at_most() {
+        // A value that stands still, then leaps: a nanosecond apart, far within the time of a window.
+        let stamps: Vec<i64> = (0..10_000).collect();
+        let values: Vec<f64> = stamps
+            .iter()
+            .map(|t| if *t < 5_000 { 0.0 } else { 1.0 })
+            .collect();
+        let rates = smoothed_rate(&stamps, &values, Along::Line);
+        let is_still = |at: usize| rates[at].is_none_or(|rate| rate.abs() < 1e-3);
+        assert!(is_still(4_999 - HALF_WINDOW_SAMPLES) && !is_still(5_000));
+        assert!(is_still(5_001 + HALF_WINDOW_SAMPLES));
     }
 }

@@ -20,6 +20,14 @@ pub(crate) struct FirstOfStamp {
 }
 
 impl FirstOfStamp {
+    /// About how much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        // A slot of a table, and a byte that says whether it is taken.
+        self.all_ns
+            .as_ref()
+            .map_or(0, |all| all.capacity() * (size_of::<i64>() + 1))
+    }
+
     /// Whether no record of the stamp came before. `earlier` gives the stamps of those that did.
     pub(crate) fn is_first<I: Iterator<Item = i64>>(
         &mut self,

@@ -7,10 +7,10 @@ use arrow::array::{Float64Array, Float64Builder, Int32Builder, Int64Array, Strin
 use arrow::record_batch::RecordBatch;
 use driveloop_schemas::{ObjectTrack, Row as _, TableSpec};
 
-use super::motion::Motion;
-use super::{Actor, ActorColumns, Track};
+use super::motion::{Motion, Whole};
+use super::{ActorColumns, Link, Measured, Member, Track};
 use crate::error::Result;
-use crate::facts::{Columns, DriveKey, Facts, Runs, repeated, span_of};
+use crate::facts::{Columns, DriveKey, Facts, Runs, span_of};
 
 /// Numbers that every row has.
 const KNOWN: [&str; 15] = [
@@ -40,6 +40,8 @@ const PERHAPS: [&str; 6] = [
     "ego_vy_mps",
 ];
 
+/// Actors on either side that motion is derived from: an acceleration is the rate of velocities, each of which is a rate.
+const MARGIN: usize = 2;
 /// Bytes of a category, as they are reserved.
 const CATEGORY_BYTES: usize = 16;
 
@@ -51,8 +53,8 @@ struct Building {
     categories: StringBuilder,
     source_categories: StringBuilder,
     lidar_points: Int32Builder,
-    /// By track: rows, and whether the velocity was measured.
-    kinematics: Vec<(Option<&'static str>, usize)>,
+    track_ids: StringBuilder,
+    kinematics: StringBuilder,
     accel_kinematics: StringBuilder,
 }
 
@@ -67,12 +69,31 @@ impl Building {
             categories: texts(),
             source_categories: texts(),
             lidar_points: Int32Builder::with_capacity(rows),
-            kinematics: Vec::new(),
+            track_ids: texts(),
+            kinematics: texts(),
             accel_kinematics: texts(),
         }
     }
 
-    fn row(&mut self, columns: &ActorColumns, actor: &Actor, motion: &Motion, at: usize) {
+    /// An actor that is a track of its own.
+    fn unnamed(&mut self, prefix: &str, columns: &ActorColumns, member: &Member) {
+        let Link::Unnamed(index) = member.link else {
+            return;
+        };
+        let whole = Whole {
+            rows: 1,
+            measured: Measured::default().with(&member.actor),
+        };
+        let motion = Motion::of(columns, std::slice::from_ref(member), whole);
+        self.row(columns, member, &motion, 0);
+        self.track_ids
+            .append_value(format!("{prefix}{}-{index}", member.stamp_ns));
+        self.kinematics
+            .append_value(kinematics(motion.velocity_is_measured));
+    }
+
+    fn row(&mut self, columns: &ActorColumns, member: &Member, motion: &Motion, at: usize) {
+        let actor = &member.actor;
         let Some((map_from_object, ego_from_object, ego)) = columns.poses(actor) else {
             return;
         };
@@ -105,7 +126,7 @@ impl Building {
         for (column, value) in self.perhaps.iter_mut().zip(perhaps) {
             column.append_option(value);
         }
-        self.stamps_ns.push(columns.stamp_ns(actor));
+        self.stamps_ns.push(member.stamp_ns);
         self.categories.append_value(columns.category_name(actor));
         let source = crate::facts::NameId(actor.category.0);
         self.source_categories
@@ -120,17 +141,60 @@ fn kinematics(is_measured: bool) -> &'static str {
     if is_measured { "measured" } else { "derived" }
 }
 
+/// Actors of one track that lie one behind the other in the table.
+struct Part<'a> {
+    name: &'a str,
+    /// With up to two of the track on either side of those of the part: their motion is derived from these.
+    members: Vec<Member>,
+    /// Which of them are the part's.
+    own: Range<usize>,
+    track: Whole,
+}
+
 impl ActorColumns {
-    /// Each track that has some of the rows, with which of its own they are.
-    fn parts(
-        &self,
-        rows: Range<usize>,
-    ) -> impl Iterator<Item = (&str, &Track, Range<usize>)> + Clone {
-        let runs = self.runs.within(rows);
-        runs.map(|(track, own)| {
-            let name = self.track_ids[track].as_str();
-            (name, &self.tracks[track], own)
+    /// Each track that has some of the rows, with those.
+    fn parts(&self, rows: &Range<usize>) -> impl Iterator<Item = Part<'_>> {
+        let mut at = rows.start;
+        let runs = self.runs.within(rows.clone());
+        runs.map(move |(track, own)| {
+            let whole = Whole {
+                rows: self.tracks[track].rows,
+                measured: self.tracks[track].measured,
+            };
+            let before = own.start.min(MARGIN);
+            let after = (whole.rows - own.end).min(MARGIN);
+            let members = self.actors.range(at - before..at + own.len() + after);
+            let part = Part {
+                name: &self.track_ids[track],
+                members: members.collect(),
+                own: before..before + own.len(),
+                track: whole,
+            };
+            at += own.len();
+            part
         })
+    }
+}
+
+impl Part<'_> {
+    fn rows(&self, columns: &ActorColumns, made: &mut Building) {
+        let own = &self.members[self.own.clone()];
+        if own
+            .iter()
+            .any(|member| matches!(member.link, Link::Unnamed(_)))
+        {
+            for member in own {
+                made.unnamed(self.name, columns, member);
+            }
+            return;
+        }
+        let motion = Motion::of(columns, &self.members, self.track);
+        for at in self.own.clone() {
+            made.row(columns, &self.members[at], &motion, at);
+        }
+        made.track_ids.append_value_n(self.name, own.len());
+        made.kinematics
+            .append_value_n(kinematics(motion.velocity_is_measured), own.len());
     }
 }
 
@@ -140,54 +204,54 @@ impl Facts for ActorColumns {
     }
 
     fn len(&self) -> usize {
-        self.rows
+        self.actors.len()
     }
 
     fn bytes(&self) -> usize {
-        let sightings = self.sightings.len() * (size_of::<super::Sighting>() + 88);
-        let tracks = self.tracks.len() * size_of::<Track>();
+        let lists = self.sightings.bytes() + self.ego.bytes() + self.brought.bytes();
         let names: usize = self.identities.iter().map(|(names, _)| names.bytes()).sum();
-        self.rows * size_of::<Actor>() + sightings + tracks + names
+        let tracks = self.tracks.len() * size_of::<Track>() + self.stamps_bytes;
+        self.actors.bytes() + lists + names + tracks
     }
 
     fn span_ns(&self) -> Option<(i64, i64)> {
-        let actors = self.tracks.iter().flat_map(|track| &track.actors);
-        span_of(actors.map(|actor| self.stamp_ns(actor)))
+        span_of(self.actors.iter().map(|member| member.stamp_ns))
     }
 
     fn sort(&mut self) {
-        let mut tracks = std::mem::take(&mut self.tracks);
-        for track in &mut tracks {
-            track.actors.sort_by_key(|actor| self.stamp_ns(actor));
-        }
-        self.tracks = tracks;
         self.name_tracks();
-        let name = |at: usize| self.track_ids[at].as_str();
-        let mut names: Vec<usize> = (0..self.tracks.len()).collect();
-        names.sort_by(|a, b| name(*a).cmp(name(*b)));
-        let count = |at: usize| (at, self.tracks[at].actors.len());
-        self.runs = Runs::of(names.into_iter().map(count));
+        let name = |at: &usize| self.track_ids[*at].as_str();
+        let mut order: Vec<usize> = (0..self.tracks.len()).collect();
+        order.sort_by(|a, b| name(a).cmp(name(b)));
+        let mut ranks = vec![0_u32; order.len()];
+        for (rank, track) in (0..).zip(&order) {
+            ranks[*track] = rank;
+        }
+        let members = std::mem::take(&mut self.actors);
+        self.actors = members.sorted_by_key(|member| {
+            let index = match member.link {
+                Link::Unnamed(index) => index,
+                Link::First | Link::After(_) => 0,
+            };
+            (ranks[member.track as usize], member.stamp_ns, index)
+        });
+        let count = |at: usize| (at, self.tracks[at].rows);
+        self.runs = Runs::of(order.into_iter().map(count));
     }
 
     fn batch(&self, key: DriveKey<'_>, rows: Range<usize>) -> Result<RecordBatch> {
         let count = rows.len();
-        let parts = self.parts(rows);
         let mut made = Building::with_capacity(count);
-        for (_, track, own) in parts.clone() {
-            let motion = Motion::of(self, &track.actors);
-            let measured = kinematics(motion.velocity_is_measured);
-            made.kinematics.push((Some(measured), own.len()));
-            for at in own {
-                made.row(self, &track.actors[at], &motion, at);
-            }
+        for part in self.parts(&rows) {
+            part.rows(self, &mut made);
         }
-        let ids = parts.map(|(name, _, own)| (Some(name), own.len()));
+        self.store().check(key.log_id)?;
         let mut columns = Columns::new(ObjectTrack::SPEC, key, count)
-            .with("track_id", repeated(ids))
+            .with("track_id", Arc::new(made.track_ids.finish()))
             .with("stamp_ns", Arc::new(Int64Array::from(made.stamps_ns)))
             .with("category", Arc::new(made.categories.finish()))
             .with("source_category", Arc::new(made.source_categories.finish()))
-            .with("kinematics", repeated(made.kinematics))
+            .with("kinematics", Arc::new(made.kinematics.finish()))
             .with("accel_kinematics", Arc::new(made.accel_kinematics.finish()))
             .with("lidar_points", Arc::new(made.lidar_points.finish()));
         for (name, values) in KNOWN.into_iter().zip(made.known) {
@@ -200,6 +264,6 @@ impl Facts for ActorColumns {
     }
 
     fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self::new(&self.store().clone());
     }
 }

@@ -1,18 +1,22 @@
-//! Actors as a log observes them: held by track, made into rows of `object_track`.
+//! Actors as a log observes them: held as they come, made into rows of `object_track` track by track.
 
 mod batch;
+mod held;
 mod motion;
+mod place;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use driveloop_schemas::EGO_TRACK_ID;
 use driveloop_schemas::maths::sin_cos;
 use driveloop_schemas::pose::Pose;
-use driveloop_schemas::{EGO_CATEGORY, EGO_TRACK_ID};
 
+use self::held::{Link, Measured, Member, Track};
+pub(crate) use self::place::{Candidate, Located};
 use crate::facts::{NameId, Names, Runs};
-use crate::stamps::FirstOfStamp;
+use crate::paged::{Paged, Store, record, wrapped_record};
 
 /// The frame that poses are given in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,12 @@ pub(crate) struct Sighting {
     /// Topic or file.
     pub(crate) subject: NameId,
 }
+
+record!(Sighting {
+    stamp_ns: i64,
+    frame: Frame,
+    subject: NameId,
+});
 
 /// Number of a sighting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,9 +69,21 @@ pub(crate) struct Actor {
     pub(crate) lidar_points: Option<i32>,
 }
 
+record!(Actor {
+    sighting: SightingId,
+    category: CategoryId,
+    size_m: [f64; 3],
+    frame_from_object: Pose,
+    velocity_mps: Option<[f64; 2]>,
+    accel_mps2: Option<[f64; 2]>,
+    lidar_points: Option<i32>,
+});
+
 /// Number of a category of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CategoryId(u32);
+
+wrapped_record!(SightingId: u32, CategoryId: u32);
 
 /// The ego at a stamp of the actors.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +94,12 @@ pub(crate) struct EgoAt {
     /// Sine and cosine of the heading: every actor of the stamp asks for them.
     pub(crate) heading: (f64, f64),
 }
+
+record!(EgoAt {
+    map_from_ego: Pose,
+    velocity_mps: Option<[f64; 2]>,
+    heading: (f64, f64),
+});
 
 impl EgoAt {
     /// The ego at a pose; `velocity_mps` is over ground, in the map frame.
@@ -87,9 +115,11 @@ impl EgoAt {
 /// The actors of a drive.
 #[derive(Debug, Default)]
 pub(crate) struct ActorColumns {
-    sightings: Vec<Sighting>,
-    /// The ego at each sighting, once placed.
-    ego: Vec<Option<EgoAt>>,
+    sightings: Paged<Sighting>,
+    /// The ego at each sighting, once located.
+    ego: Paged<Option<EgoAt>>,
+    /// What brings the actors of each sighting to its frame, once located.
+    brought: Paged<Option<Pose>>,
     subjects: Names,
     /// Categories as the log spells them, and as driveloop does.
     source_categories: Names,
@@ -97,25 +127,36 @@ pub(crate) struct ActorColumns {
     /// Names of frames.
     frames: Names,
     /// Of each subject: identities, and their tracks. Identity belongs to a subject: two sensors never make one track.
-    identities: Vec<(Names, Vec<usize>)>,
+    identities: Vec<(Names, Vec<u32>)>,
+    /// Of each subject that has some: the actors without an identity, all in one.
+    unnamed: HashMap<NameId, u32>,
     tracks: Vec<Track>,
+    /// Bytes of what tells tracks whose stamps go back which they have.
+    stamps_bytes: usize,
     /// Names of the tracks, once sorted.
     track_ids: Vec<String>,
-    rows: usize,
+    /// As they came; once sorted, in the order of the table.
+    actors: Paged<Member>,
     /// Tracks in the order of the table, once sorted.
     runs: Runs<usize>,
 }
 
-#[derive(Debug, Default)]
-struct Track {
-    subject: u32,
-    /// Among the identities of the subject.
-    identity: u32,
-    actors: Vec<Actor>,
-    stamps: FirstOfStamp,
-}
-
 impl ActorColumns {
+    pub(crate) fn new(store: &Store) -> Self {
+        Self {
+            sightings: Paged::new(store),
+            ego: Paged::new(store),
+            brought: Paged::new(store),
+            actors: Paged::new(store),
+            ..Self::default()
+        }
+    }
+
+    /// Where they are held.
+    pub(crate) fn store(&self) -> &Store {
+        self.actors.store()
+    }
+
     pub(crate) fn subject(&mut self, name: &str) -> NameId {
         self.subjects.id(name)
     }
@@ -131,8 +172,40 @@ impl ActorColumns {
     }
 
     /// The sightings, in the order in which they were begun.
-    pub(crate) fn sightings(&self) -> &[Sighting] {
-        &self.sightings
+    pub(crate) fn sightings(&self) -> impl Iterator<Item = Sighting> + '_ {
+        self.sightings.iter()
+    }
+
+    /// Subject, identity and category of each track, for each category that it has. Actors without identity are one track.
+    pub(crate) fn identified(&self) -> impl Iterator<Item = (NameId, Option<&str>, &str)> {
+        let mut pairs = BTreeSet::new();
+        for member in &self.actors {
+            pairs.insert((member.track, member.actor.category.0));
+        }
+        pairs.into_iter().map(|(track, category)| {
+            let track = &self.tracks[track as usize];
+            let subject = NameId(track.subject);
+            (
+                subject,
+                self.identity(track),
+                self.categories[category as usize].as_str(),
+            )
+        })
+    }
+
+    /// Subject and category of actors, and how many there are.
+    pub(crate) fn counted(&self) -> impl Iterator<Item = (NameId, &str, usize)> {
+        let mut counts: BTreeMap<(u32, u32), usize> = BTreeMap::new();
+        for member in &self.actors {
+            let subject = self.tracks[member.track as usize].subject;
+            *counts
+                .entry((subject, member.actor.category.0))
+                .or_default() += 1;
+        }
+        counts.into_iter().map(|((subject, category), count)| {
+            let category = self.categories[category as usize].as_str();
+            (NameId(subject), category, count)
+        })
     }
 
     /// The number of a category as the log spells it; `category` says how driveloop spells it.
@@ -159,21 +232,79 @@ impl ActorColumns {
 
     /// Adds an actor; false where its track has one of that stamp already.
     pub(crate) fn push(&mut self, identity: &str, actor: Actor) -> bool {
-        let subject = self.sighting_of(&actor).subject;
+        let Some(Sighting {
+            stamp_ns, subject, ..
+        }) = self.sightings.get(actor.sighting.index())
+        else {
+            return false;
+        };
         let at = self.track(subject, identity);
-        let stamp_ns = self.stamp_ns(&actor);
-        let sightings = &self.sightings;
-        let Track { actors, stamps, .. } = &mut self.tracks[at];
-        let stamp_of = |actor: &Actor| sightings[actor.sighting.0 as usize].stamp_ns;
-        let is_first = stamps.is_first(stamp_ns, || actors.iter().map(stamp_of));
-        if is_first {
-            actors.push(actor);
-            self.rows += 1;
+        let (actors, track) = (&self.actors, &mut self.tracks[at as usize]);
+        let earlier = || {
+            let last = track.last.and_then(|last| actors.get(last as usize));
+            std::iter::successors(last, |member| match member.link {
+                Link::After(before) => actors.get(before as usize),
+                Link::First | Link::Unnamed(_) => None,
+            })
+            .map(|member| member.stamp_ns)
+        };
+        let before = track.stamps.bytes();
+        let is_first = track.stamps.is_first(stamp_ns, earlier);
+        self.stamps_bytes += track.stamps.bytes() - before;
+        if !is_first {
+            return false;
         }
-        is_first
+        let link = track.last.map_or(Link::First, Link::After);
+        self.add(actor, stamp_ns, (at, link));
+        true
     }
 
-    fn track(&mut self, subject: NameId, identity: &str) -> usize {
+    /// Adds an actor that has no identity, with its place in its message; false where its subject has another message of that stamp.
+    pub(crate) fn push_unnamed(&mut self, index: usize, actor: Actor) -> bool {
+        let Some(Sighting {
+            stamp_ns, subject, ..
+        }) = self.sightings.get(actor.sighting.index())
+        else {
+            return false;
+        };
+        let next = self.tracks.len() as u32;
+        let at = *self.unnamed.entry(subject).or_insert(next);
+        if at == next {
+            self.tracks.push(Track {
+                subject: subject.0,
+                ..Track::default()
+            });
+        }
+        let (actors, track) = (&self.actors, &mut self.tracks[at as usize]);
+        let is_new = match track.met {
+            Some((sighting, is_new)) if sighting == actor.sighting => is_new,
+            _ => {
+                let members = || actors.iter().filter(|member| member.track == at);
+                let earlier = || members().map(|member| member.stamp_ns);
+                track.stamps.is_first(stamp_ns, earlier)
+            }
+        };
+        track.met = Some((actor.sighting, is_new));
+        if is_new {
+            self.add(actor, stamp_ns, (at, Link::Unnamed(index as u32)));
+        }
+        is_new
+    }
+
+    fn add(&mut self, actor: Actor, stamp_ns: i64, (at, link): (u32, Link)) {
+        let track = &mut self.tracks[at as usize];
+        track.last = Some(self.actors.len() as u32);
+        track.rows += 1;
+        track.measured = track.measured.with(&actor);
+        self.actors.push(Member {
+            actor,
+            stamp_ns,
+            track: at,
+            link,
+        });
+    }
+
+    fn track(&mut self, subject: NameId, identity: &str) -> u32 {
         let of_subject = subject.0 as usize;
         if self.identities.len() <= of_subject {
             self.identities
@@ -182,61 +313,34 @@ impl ActorColumns {
         let (names, tracks) = &mut self.identities[of_subject];
         let identity = names.id(identity);
         if tracks.len() <= identity.0 as usize {
-            tracks.push(self.tracks.len());
+            tracks.push(self.tracks.len() as u32);
             self.tracks.push(Track {
                 subject: subject.0,
-                identity: identity.0,
+                identity: Some(identity.0),
                 ..Track::default()
             });
         }
         tracks[identity.0 as usize]
     }
 
-    /// The identity that a track's subject gives it.
-    fn identity(&self, track: &Track) -> &str {
-        let (names, _) = &self.identities[track.subject as usize];
-        names.get(NameId(track.identity))
-    }
-
-    /// Subject, identity and category of each actor.
-    pub(crate) fn each(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.tracks.iter().flat_map(move |track| {
-            let (subject, identity) = (NameId(track.subject), self.identity(track));
-            let subject = self.subjects.get(subject);
-            let actors = track.actors.iter();
-            actors.map(move |actor| (subject, identity, self.category_name(actor)))
-        })
-    }
-
-    /// Brings actors that were seen in a frame of the log to the map or the ego: `to` gives that frame and the transform to it, from
-    /// a frame's name and a stamp. What it does not know stays where it is, and cannot be placed.
-    pub(crate) fn bring(&mut self, mut to: impl FnMut(&str, i64) -> Option<(Frame, Pose)>) {
-        let frames = &self.frames;
-        let known = |sighting: &Sighting| match sighting.frame {
-            Frame::Named(id) => to(frames.get(id), sighting.stamp_ns),
-            Frame::Map | Frame::Ego => None,
-        };
-        let known: Vec<Option<(Frame, Pose)>> = self.sightings.iter().map(known).collect();
-        for actor in self.tracks.iter_mut().flat_map(|track| &mut track.actors) {
-            if let Some((_, transform)) = known[actor.sighting.index()] {
-                actor.frame_from_object = transform.times(actor.frame_from_object);
-            }
-        }
-        for (sighting, known) in self.sightings.iter_mut().zip(known) {
-            sighting.frame = known.map_or(sighting.frame, |(frame, _)| frame);
-        }
+    /// The identity that a track's subject gives it; none for actors that have none.
+    fn identity(&self, track: &Track) -> Option<&str> {
+        let (names, _) = self.identities.get(track.subject as usize)?;
+        track.identity.map(|identity| names.get(NameId(identity)))
     }
 
     /// The names of the tracks: the identity alone where no other subject has it, else with the subject before it.
     fn name_tracks(&mut self) {
         let mut subjects: HashMap<&str, usize> = HashMap::new();
-        let kept = || self.tracks.iter().filter(|track| !track.actors.is_empty());
-        for track in kept() {
-            *subjects.entry(self.identity(track)).or_default() += 1;
+        let kept = self.tracks.iter().filter(|track| track.rows > 0);
+        for identity in kept.filter_map(|track| self.identity(track)) {
+            *subjects.entry(identity).or_default() += 1;
         }
         let name = |track: &Track| {
-            let identity = self.identity(track);
             let subject = self.subjects.get(NameId(track.subject));
+            let Some(identity) = self.identity(track) else {
+                return format!("{subject}#");
+            };
             let is_ego = subject == EGO_TRACK_ID;
             if is_ego || (identity != EGO_TRACK_ID && subjects.get(identity) == Some(&1)) {
                 identity.to_owned()
@@ -247,81 +351,19 @@ impl ActorColumns {
         self.track_ids = self.tracks.iter().map(name).collect();
     }
 
-    fn stamp_ns(&self, actor: &Actor) -> i64 {
-        self.sightings[actor.sighting.0 as usize].stamp_ns
-    }
-
-    /// Says where the ego was at each sighting, in their order, and keeps the actors that `keeps` admits.
-    /// A sighting without an ego has no actor that can be placed: `keeps` is asked to admit none of it.
-    pub(crate) fn place(
-        &mut self,
-        ego: Vec<Option<EgoAt>>,
-        mut keeps: impl FnMut(&Self, &Actor) -> bool,
-    ) {
-        self.ego = ego;
-        let mut tracks = std::mem::take(&mut self.tracks);
-        self.rows = 0;
-        for track in &mut tracks {
-            track
-                .actors
-                .retain(|actor| keeps(self, actor) && self.ego_of(actor).is_some());
-            self.rows += track.actors.len();
-        }
-        self.tracks = tracks;
-    }
-
-    pub(crate) fn sighting_of(&self, actor: &Actor) -> &Sighting {
-        &self.sightings[actor.sighting.0 as usize]
-    }
-
     pub(crate) fn category_name(&self, actor: &Actor) -> &str {
         &self.categories[actor.category.0 as usize]
     }
 
-    fn ego_of(&self, actor: &Actor) -> Option<&EgoAt> {
-        self.ego.get(actor.sighting.0 as usize)?.as_ref()
-    }
-
-    /// Adds the ego at each stamp at which actors were looked for and its pose is known: at `pose` in its own frame, and moving as `ego_axes_mps` says.
-    pub(crate) fn add_ego(
-        &mut self,
-        size_m: [f64; 3],
-        pose: Pose,
-        mut ego_axes_mps: impl FnMut(i64, &EgoAt) -> Option<[f64; 2]>,
-    ) {
-        let category = self.category(EGO_CATEGORY, str::to_owned);
-        let known = self.sightings.iter().zip(&self.ego);
-        let mut stamps: Vec<(i64, EgoAt)> = known
-            .filter_map(|(sighting, ego)| Some((sighting.stamp_ns, (*ego)?)))
-            .collect();
-        stamps.sort_by_key(|(stamp_ns, _)| *stamp_ns);
-        stamps.dedup_by_key(|(stamp_ns, _)| *stamp_ns);
-        let subject = self.subject(EGO_TRACK_ID);
-        for (stamp_ns, ego) in stamps {
-            let sighting = self.sighting(Sighting {
-                stamp_ns,
-                frame: Frame::Ego,
-                subject,
-            });
-            self.ego.push(Some(ego));
-            let actor = Actor {
-                sighting,
-                category,
-                size_m,
-                frame_from_object: pose,
-                velocity_mps: ego_axes_mps(stamp_ns, &ego),
-                accel_mps2: None,
-                lidar_points: None,
-            };
-            self.push(EGO_TRACK_ID, actor);
-        }
+    fn ego_of(&self, actor: &Actor) -> Option<EgoAt> {
+        self.ego.get(actor.sighting.index())?
     }
 
     /// Pose of an actor in the map, and seen from the ego.
-    fn poses(&self, actor: &Actor) -> Option<(Pose, Pose, &EgoAt)> {
+    fn poses(&self, actor: &Actor) -> Option<(Pose, Pose, EgoAt)> {
         let ego = self.ego_of(actor)?;
         let pose = actor.frame_from_object;
-        Some(match self.sighting_of(actor).frame {
+        Some(match self.sightings.get(actor.sighting.index())?.frame {
             Frame::Map => (pose, ego.map_from_ego.inverse().times(pose), ego),
             Frame::Ego => (ego.map_from_ego.times(pose), pose, ego),
             Frame::Named(_) => return None,

@@ -1,8 +1,15 @@
 //! Velocity and acceleration of a track.
 
-use super::{Actor, ActorColumns};
+use super::{Actor, ActorColumns, Measured, Member};
 use crate::motion::central_difference;
 use driveloop_schemas::maths::sin_cos;
+
+/// What is known of a track as a whole.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whole {
+    pub(super) rows: usize,
+    pub(super) measured: Measured,
+}
 
 /// Velocity and acceleration of a track, in the map frame, per axis.
 ///
@@ -17,21 +24,22 @@ pub(super) struct Motion {
 }
 
 impl Motion {
-    /// `actors` ascend in time, each stamp once.
-    pub(super) fn of(columns: &ActorColumns, actors: &[Actor]) -> Self {
-        let stamps: Vec<i64> = actors.iter().map(|actor| columns.stamp_ns(actor)).collect();
-        let pose = |actor| {
+    /// Of some actors of a track, which ascend in time, each stamp once. Of those at the ends of the slice the derived motion is that of the
+    /// track where the slice has the end of the track, or two actors more than are asked for.
+    pub(super) fn of(columns: &ActorColumns, actors: &[Member], track: Whole) -> Self {
+        let stamps: Vec<i64> = actors.iter().map(|member| member.stamp_ns).collect();
+        let pose = |actor: &Actor| {
             columns
                 .poses(actor)
                 .map(|(map_from_object, ..)| map_from_object)
         };
-        let in_map = |vector: Option<[f64; 2]>, actor| {
+        let in_map = |vector: Option<[f64; 2]>, actor: &Actor| {
             let ([along, left], pose) = (vector?, pose(actor)?);
             let (sin, cos) = sin_cos(pose.rotation.yaw_rad());
             Some([along * cos - left * sin, along * sin + left * cos])
         };
-        let rows = || actors.iter();
-        let velocity_is_measured = actors.iter().all(|actor| actor.velocity_mps.is_some());
+        let rows = || actors.iter().map(|member| &member.actor);
+        let velocity_is_measured = track.measured.has_velocity;
         let velocity_mps = if velocity_is_measured {
             per_axis(rows().map(|actor| in_map(actor.velocity_mps, actor)))
         } else {
@@ -39,13 +47,10 @@ impl Motion {
                 |actor| pose(actor).map(|pose| [pose.translation[0], pose.translation[1]]);
             per_axis(rows().map(position)).map(|along| central_difference(&stamps, &along))
         };
-        let accel_is_measured = actors.iter().all(|actor| actor.accel_mps2.is_some())
-            && actors
-                .iter()
-                .any(|actor| actor.accel_mps2 != Some([0.0, 0.0]));
+        let accel_is_measured = track.measured.has_accel && track.measured.accelerates;
         let accel_mps2 = if accel_is_measured {
             per_axis(rows().map(|actor| in_map(actor.accel_mps2, actor)))
-        } else if actors.len() < 3 {
+        } else if track.rows < 3 {
             [0, 1].map(|_| vec![None; actors.len()])
         } else {
             [0, 1].map(|axis: usize| central_difference(&stamps, &velocity_mps[axis]))

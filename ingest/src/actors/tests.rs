@@ -2,7 +2,7 @@
 
 use driveloop_schemas::pose::Pose;
 use driveloop_schemas::time::Day;
-use driveloop_schemas::{ObjectTrack, Row as _};
+use driveloop_schemas::{EGO_CATEGORY, ObjectTrack, Row as _};
 
 use super::*;
 use crate::facts::{DriveKey, Facts as _};
@@ -40,7 +40,7 @@ fn scene(frame: Frame, measured: bool, stamps: i64) -> ActorColumns {
         assert!(actors.push("a", actor));
         assert!(!actors.push("a", actor), "a track has a stamp once");
     }
-    actors.place(ego, |_, _| true);
+    actors.place(&ego);
     actors.sort();
     actors
 }

@@ -131,7 +131,7 @@ impl Log<'_> {
             ego_rows |= cuboid.category == EGO_CATEGORY;
             self.out.records_used += 1;
         }
-        actors.place(scene.ego(), |_, _| true);
+        actors.place(&scene.ego());
         if !ego_rows {
             actors.add_ego(EGO_SIZE_M, Pose::IDENTITY, |_, _| None);
         }
@@ -152,7 +152,7 @@ impl Log<'_> {
             // Files that are sorted by track are no fault.
             all.sort_unstable();
         }
-        check_stamps(&mut self.out.findings, name, &all);
+        check_stamps(&mut self.out.findings, name, all.into_iter().collect());
     }
 }
 

@@ -71,7 +71,7 @@ impl Log<'_> {
         for (sensor, mut stamps) in stamps {
             // Files are listed by name, which is not the order of recording.
             stamps.sort_unstable();
-            check_stamps(&mut self.out.findings, sensor, &stamps);
+            check_stamps(&mut self.out.findings, sensor, stamps.into_iter().collect());
         }
         Ok(())
     }

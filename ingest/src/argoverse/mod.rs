@@ -10,16 +10,18 @@ mod media;
 mod sensors;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use driveloop_lake::ObjectEntry;
 use driveloop_schemas::Severity;
 
 use crate::blob::Blobs;
 use crate::decoded::{About, DecodedDrive};
-use crate::ego::{EgoSample, EgoTrack};
+use crate::ego::{EgoSample, EgoStates, EgoTrack};
 use crate::error::{Error, Result};
 use crate::findings::{Findings, Found};
 use crate::limits::Limits;
+use crate::paged::Paged;
 use crate::quality::{check_pose_jumps, check_stamps, drop_duplicate, drop_stamp, drop_unusable};
 use crate::sink::DriveSink;
 use crate::source::{DriveFiles, LogSource, Name};
@@ -124,7 +126,7 @@ impl<'a> Log<'a> {
             .find(|file| self.drive.relative(file) == relative)
     }
 
-    fn poses(&mut self) -> Result<EgoTrack> {
+    fn poses(&mut self) -> Result<Arc<EgoTrack>> {
         let file = self.file(POSES).ok_or_else(|| Error::Format {
             file: self.drive.path.clone(),
             expected: POSES.to_owned(),
@@ -135,7 +137,7 @@ impl<'a> Log<'a> {
         let stamps = self.stamps(&table, POSES)?;
         let poses = table.poses()?;
         self.out.records_in += stamps.len() as u64;
-        let (mut samples, mut seen) = (Vec::new(), BTreeSet::new());
+        let (mut samples, mut seen) = (Paged::default(), BTreeSet::new());
         for (stamp_ns, pose) in stamps.iter().copied().zip(poses) {
             let findings = &mut self.out.findings;
             let Some(stamp_ns) = usable_stamp(findings, POSES, stamp_ns) else {
@@ -157,11 +159,11 @@ impl<'a> Log<'a> {
             samples.push((stamp_ns, sample));
             self.out.records_used += 1;
         }
-        let stamps: Vec<i64> = stamps.into_iter().flatten().collect();
-        check_stamps(&mut self.out.findings, POSES, &stamps);
-        let track = EgoTrack::new(samples);
-        self.out.facts.ego_states = track.states().into();
-        check_pose_jumps(&mut self.out.findings, POSES, &self.out.facts.ego_states);
+        let stamps = stamps.into_iter().flatten();
+        check_stamps(&mut self.out.findings, POSES, stamps.collect());
+        let track = Arc::new(EgoTrack::new(samples));
+        self.out.facts.ego_states = EgoStates::of(&track);
+        check_pose_jumps(&mut self.out.findings, POSES, &track);
         Ok(track)
     }
 

@@ -16,22 +16,14 @@ use crate::facts::Facts as _;
 use crate::findings::Found;
 use crate::frames::{FrameNames, Frames, Naming, TransformError};
 use crate::limits::Limits;
+use crate::paged::Store;
 use crate::refused::Refused;
 use crate::sink::DriveSink;
 use driveloop_schemas::pose::Pose;
 
+pub(crate) use gnss::{Fix, Fixes};
 pub(crate) use sensors::{Lens, Sensors};
 pub(crate) use way::{Poses, Stated, Way};
-
-/// A position on the globe.
-pub(crate) struct Fix {
-    pub(crate) topic: String,
-    pub(crate) stamp_ns: i64,
-    pub(crate) latitude_deg: f64,
-    pub(crate) longitude_deg: f64,
-    /// Above the ellipsoid, where the log says it.
-    pub(crate) altitude_m: Option<f64>,
-}
 
 /// How much a topic of objects says of who is who: of two topics that see the same world the lower one is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,12 +45,14 @@ pub(crate) struct Assembly<'a> {
     /// What CAN databases make of bus frames.
     pub(crate) bus: BusDecoder<'a>,
     pub(crate) sink: &'a mut dyn DriveSink,
+    /// What is as long as the drive.
+    pub(crate) store: Store,
     pub(crate) out: DecodedDrive,
     pub(crate) metadata: BTreeMap<String, String>,
     pub(crate) frames: Frames,
     /// Topics with poses of the ego.
     pub(crate) poses: BTreeMap<String, Poses>,
-    pub(crate) fixes: Vec<Fix>,
+    pub(crate) fixes: Fixes,
     pub(crate) sensors: Sensors,
     /// Topics with objects.
     pub(crate) objects: BTreeMap<String, ObjectsRank>,
@@ -72,19 +66,21 @@ impl<'a> Assembly<'a> {
         (naming, buses): (&'a Naming, &'a Buses),
         sink: &'a mut dyn DriveSink,
     ) -> Self {
+        let store = Store::new(limits);
         Self {
             limits,
             naming,
             bus: BusDecoder::new(buses, limits.signals_max),
             sink,
-            out: DecodedDrive::default(),
+            out: DecodedDrive::held_in(&store),
             metadata: BTreeMap::new(),
-            frames: Frames::default(),
+            frames: Frames::new(&store),
             poses: BTreeMap::new(),
-            fixes: Vec::new(),
+            fixes: Fixes::new(&store),
             sensors: Sensors::default(),
             objects: BTreeMap::new(),
             transforms: BTreeMap::new(),
+            store,
         }
     }
 
@@ -111,7 +107,7 @@ impl<'a> Assembly<'a> {
     /// About how much memory is held besides the rows.
     pub(crate) fn bytes(&self) -> usize {
         let poses: usize = self.poses.values().map(Poses::bytes).sum();
-        poses + self.frames.bytes() + self.fixes.len() * size_of::<Fix>()
+        poses + self.frames.bytes() + self.fixes.list.bytes()
     }
 
     /// States where a frame stands in another.
@@ -169,7 +165,7 @@ impl<'a> Assembly<'a> {
     /// Transforms of which nothing came: neither poses, nor places of sensors or objects.
     fn unused_transforms(&mut self) {
         if self.out.facts.calibrations.is_empty()
-            && self.out.facts.ego_states.is_empty()
+            && self.out.facts.ego_states.len() == 0
             && self.out.facts.actors.len() == 0
         {
             for (topic, messages) in std::mem::take(&mut self.transforms) {

@@ -1,15 +1,17 @@
 //! Which way the ego went: the poses that are used, of all that a log has, and where they lie.
 
+use std::sync::Arc;
+
+use driveloop_schemas::Severity;
 use driveloop_schemas::pose::Pose;
 use driveloop_schemas::time::NS_PER_S;
-use driveloop_schemas::{EgoState, Severity};
 
 use super::Assembly;
-use crate::ego::{EgoSample, EgoTrack};
+use crate::ego::{EgoSample, EgoStates, EgoTrack};
 use crate::facts::span_of;
 use crate::findings::Found;
 use crate::frames::{FrameNames, Route, is_odometry_frame, plain};
-use crate::motion::HALF_WINDOW_NS;
+use crate::paged::{Paged, Store};
 use crate::quality::{check_pose_jumps, check_stamps};
 use crate::refused::Refused;
 use crate::stamps::FirstOfStamp;
@@ -20,7 +22,7 @@ const TRANSFORMS: &str = "/tf";
 /// Poses of the ego from one topic, each stamp once.
 pub(crate) struct Poses {
     pub(crate) stated: Stated,
-    pub(crate) samples: Vec<(i64, EgoSample)>,
+    pub(crate) samples: Paged<(i64, EgoSample)>,
     first: FirstOfStamp,
 }
 
@@ -35,7 +37,7 @@ pub(crate) struct Stated {
 /// The way of the ego.
 #[derive(Default)]
 pub(crate) struct Way {
-    pub(crate) track: EgoTrack,
+    pub(crate) track: Arc<EgoTrack>,
     /// The frame that it lies in, and that rows are stored in.
     pub(crate) fixed: String,
 }
@@ -69,17 +71,17 @@ struct Candidate {
 }
 
 impl Poses {
-    pub(crate) fn new(stated: Stated) -> Self {
+    pub(crate) fn new(stated: Stated, store: &Store) -> Self {
         Self {
             stated,
-            samples: Vec::new(),
+            samples: Paged::new(store),
             first: FirstOfStamp::default(),
         }
     }
 
     pub(crate) fn push(&mut self, stamp_ns: i64, sample: EgoSample) -> Result<(), Refused> {
         let Self { samples, first, .. } = self;
-        let earlier = || samples.iter().map(|(stamp_ns, _)| *stamp_ns);
+        let earlier = || samples.iter().map(|(stamp_ns, _)| stamp_ns);
         if !first.is_first(stamp_ns, earlier) {
             return Err(Refused::duplicate(stamp_ns));
         }
@@ -88,7 +90,17 @@ impl Poses {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.samples.capacity() * size_of::<(i64, EgoSample)>()
+        self.samples.bytes() + self.first.bytes()
+    }
+
+    fn stamps(&self) -> impl Iterator<Item = i64> + '_ {
+        self.samples.iter().map(|(stamp_ns, _)| stamp_ns)
+    }
+
+    /// Brings the poses into the order of time.
+    fn settle(&mut self) {
+        let samples = std::mem::take(&mut self.samples);
+        self.samples = samples.sorted_by_key(|(stamp_ns, _)| *stamp_ns);
     }
 }
 
@@ -96,6 +108,7 @@ impl Assembly<'_> {
     /// The way of the ego, and its rows. Localisation in the map goes before odometry that a transform brings there, before dead
     /// reckoning; of equals, the one that covers more of the drive. The others are reported.
     pub(super) fn ego_way(&mut self, names: &FrameNames) -> Way {
+        self.poses.values_mut().for_each(Poses::settle);
         let mut candidates: Vec<Candidate> = Vec::new();
         for (topic, poses) in &self.poses {
             candidates.extend(self.of_topic(topic, poses, names));
@@ -122,18 +135,20 @@ impl Assembly<'_> {
         self.say_how(&chosen, &subject, names);
         for (topic, poses) in &topics {
             if chosen.topic.as_deref() != Some(topic) {
-                let span = span_of(poses.samples.iter().map(|(stamp_ns, _)| *stamp_ns));
+                let span = span_of(poses.stamps());
                 let why = format!("the poses of `{subject}` are the ego's way");
                 self.unused(topic, poses.samples.len() as u64, span, &why);
             }
             self.know_of(poses, names);
         }
+        drop(topics);
         let mut track = EgoTrack::new(samples);
         track.check_measured(&mut self.out.findings, &subject);
         self.know_way(&track, &chosen, names);
         self.frames.settle();
-        self.out.facts.ego_states = track.states().into();
-        check_pose_jumps(&mut self.out.findings, &subject, &self.out.facts.ego_states);
+        check_pose_jumps(&mut self.out.findings, &subject, &track);
+        let track = Arc::new(track);
+        self.out.facts.ego_states = EgoStates::of(&track);
         Way {
             track,
             fixed: chosen.fixed,
@@ -146,8 +161,8 @@ impl Assembly<'_> {
             return Way::default();
         };
         self.out.about.map_id = None;
-        let track = EgoTrack::new(samples);
-        self.out.facts.ego_states = track.states().into();
+        let track = Arc::new(EgoTrack::new(samples));
+        self.out.facts.ego_states = EgoStates::of(&track);
         Way {
             track,
             fixed: super::gnss::FRAME.to_owned(),
@@ -164,11 +179,10 @@ impl Assembly<'_> {
             fixed.push(plain(parent));
             self.frames.route(child, &names.ego, &fixed)
         }?;
-        let stamps = poses.samples.iter().map(|(stamp_ns, _)| *stamp_ns);
         let (rank, fixed, fixed_from_parent) = self.fixed_frame(parent, names);
         Some(Candidate {
             rank,
-            seconds: seconds(stamps),
+            seconds: seconds(poses.stamps()),
             topic: Some(topic.to_owned()),
             child: Some(child.clone()),
             fixed,
@@ -213,7 +227,7 @@ impl Assembly<'_> {
         let (rank, fixed, route) = to_map.or_else(to_root)?;
         self.frames.moves(&route).then(|| Candidate {
             rank,
-            seconds: seconds(self.frames.stamps(&route).into_iter()),
+            seconds: seconds(self.frames.stamps(&route)),
             topic: None,
             child: None,
             fixed,
@@ -223,24 +237,26 @@ impl Assembly<'_> {
     }
 
     /// The poses of a topic, as poses of the ego in the fixed frame. A pose at whose stamp a transform is missing is dropped.
-    fn brought(&mut self, chosen: &Candidate, topic: &str, poses: &Poses) -> Vec<(i64, EgoSample)> {
-        let mut samples = Vec::with_capacity(poses.samples.len());
+    fn brought(
+        &mut self,
+        chosen: &Candidate,
+        topic: &str,
+        poses: &Poses,
+    ) -> Paged<(i64, EgoSample)> {
+        let mut samples = Paged::new(&self.store);
         for (stamp_ns, sample) in &poses.samples {
-            let fixed_from_parent = self.frames.at(&chosen.fixed_from_parent, *stamp_ns);
-            let child_from_ego = self.frames.at(&chosen.child_from_ego, *stamp_ns);
+            let fixed_from_parent = self.frames.at(&chosen.fixed_from_parent, stamp_ns);
+            let child_from_ego = self.frames.at(&chosen.child_from_ego, stamp_ns);
             let Some(((before, _), (after, _))) = fixed_from_parent.zip(child_from_ego) else {
                 self.out.records_used -= 1;
                 let reason = format!("expected a transform at {stamp_ns}, got none near it");
-                self.refuse(
-                    topic,
-                    Some(*stamp_ns),
-                    Refused::error("no_transform", reason),
-                );
+                let refused = Refused::error("no_transform", reason);
+                self.refuse(topic, Some(stamp_ns), refused);
                 continue;
             };
             let is_ego = after == Pose::IDENTITY;
             samples.push((
-                *stamp_ns,
+                stamp_ns,
                 EgoSample {
                     map_from_ego: before.times(sample.map_from_ego).times(after),
                     // A twist is that of the child: another place of the car moves otherwise.
@@ -252,11 +268,11 @@ impl Assembly<'_> {
         samples
     }
 
-    fn along_transforms(&mut self, chosen: &Candidate) -> Vec<(i64, EgoSample)> {
+    fn along_transforms(&mut self, chosen: &Candidate) -> Paged<(i64, EgoSample)> {
         let route = &chosen.fixed_from_parent;
-        let stamps = self.frames.stamps(route);
-        check_stamps(&mut self.out.findings, TRANSFORMS, &stamps);
-        let poses = stamps.into_iter().filter_map(|stamp_ns| {
+        let stamps = Paged::collect_in(&self.store, self.frames.stamps(route));
+        check_stamps(&mut self.out.findings, TRANSFORMS, stamps);
+        let poses = self.frames.stamps(route).filter_map(|stamp_ns| {
             let (map_from_ego, _) = self.frames.at(route, stamp_ns)?;
             let sample = EgoSample {
                 map_from_ego,
@@ -265,7 +281,7 @@ impl Assembly<'_> {
             };
             Some((stamp_ns, sample))
         });
-        poses.collect()
+        Paged::collect_in(&self.store, poses)
     }
 
     /// Says what was assumed of the way.
@@ -306,7 +322,7 @@ impl Assembly<'_> {
             check: "unknown_frame",
             severity: Severity::Error,
             subject: topic,
-            span_ns: span_of(poses.samples.iter().map(|(stamp_ns, _)| *stamp_ns)),
+            span_ns: span_of(poses.stamps()),
             count,
             dropped: count,
         };
@@ -342,7 +358,7 @@ impl Assembly<'_> {
         }
         for (stamp_ns, sample) in &poses.samples {
             // A frame too many was reported where transforms were stated.
-            let _ = self.moved((parent, child), *stamp_ns, sample.map_from_ego);
+            let _ = self.moved((parent, child), stamp_ns, sample.map_from_ego);
         }
     }
 
@@ -358,47 +374,27 @@ impl Assembly<'_> {
 
     /// Each fix goes to the nearest state of the ego.
     pub(super) fn place_fixes(&mut self) {
-        let mut fixes = std::mem::take(&mut self.fixes);
-        fixes.sort_by_key(|fix| fix.stamp_ns);
-        for fix in fixes {
-            let state = nearest(&mut self.out.facts.ego_states, fix.stamp_ns)
-                .filter(|state| state.latitude_deg.is_none());
-            if let Some(state) = state {
-                state.latitude_deg = Some(fix.latitude_deg);
-                state.longitude_deg = Some(fix.longitude_deg);
+        let fixes = std::mem::take(&mut self.fixes).by_stamp();
+        for (stamp_ns, fix) in &fixes.list {
+            let position_deg = [fix.latitude_deg, fix.longitude_deg];
+            if self.out.facts.ego_states.locate(stamp_ns, position_deg) {
                 continue;
             }
             self.out.records_used -= 1;
             let reason = format!(
-                "expected a state of the ego near {} without a position yet, got none",
-                fix.stamp_ns
+                "expected a state of the ego near {stamp_ns} without a position yet, got none"
             );
             let refused = Refused::info("unmatched_fix", reason);
-            self.refuse(&fix.topic, Some(fix.stamp_ns), refused);
+            self.refuse(fixes.topic(fix), Some(stamp_ns), refused);
         }
     }
 }
 
-/// Seconds in which there is a stamp.
+/// Seconds in which there is a stamp. The stamps ascend.
 fn seconds(stamps_ns: impl Iterator<Item = i64>) -> usize {
-    let mut seconds: Vec<i64> = stamps_ns.map(|stamp| stamp.div_euclid(NS_PER_S)).collect();
-    seconds.sort_unstable();
-    seconds.dedup();
-    seconds.len()
-}
-
-fn nearest(states: &mut [EgoState], stamp_ns: i64) -> Option<&mut EgoState> {
-    let after = states.partition_point(|state| state.stamp_ns < stamp_ns);
-    let distance = |at: usize| {
-        states
-            .get(at)
-            .map_or(u64::MAX, |state| state.stamp_ns.abs_diff(stamp_ns))
-    };
-    let before = after.checked_sub(1).unwrap_or(after);
-    let at = if distance(before) <= distance(after) {
-        before
-    } else {
-        after
-    };
-    (distance(at) <= HALF_WINDOW_NS as u64).then(|| states.get_mut(at))?
+    let mut last = None;
+    let seconds = stamps_ns.map(|stamp| stamp.div_euclid(NS_PER_S));
+    seconds
+        .filter(|second| last.replace(*second) != Some(*second))
+        .count()
 }

@@ -10,6 +10,7 @@ use driveloop_schemas::TableSpec;
 
 use super::DriveKey;
 use crate::error::{Error, Result};
+use crate::paged::wrapped_record;
 
 /// The columns of a batch in the making.
 pub(crate) struct Columns {
@@ -80,6 +81,8 @@ pub(crate) fn repeated<'a>(
 /// Number of a name in [`Names`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NameId(pub(crate) u32);
+
+wrapped_record!(NameId: u32);
 
 /// Names that occur often, each held once.
 #[derive(Debug, Default)]

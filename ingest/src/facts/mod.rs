@@ -13,9 +13,7 @@ mod tests;
 
 use arrow::record_batch::RecordBatch;
 use driveloop_schemas::time::Day;
-use driveloop_schemas::{
-    Calibration, CameraFrame, EgoState, Finding, Lane, LidarSweep, MapArea, TableSpec,
-};
+use driveloop_schemas::{Calibration, CameraFrame, Finding, Lane, LidarSweep, MapArea, TableSpec};
 
 pub(crate) use bus::{BusColumns, BusRecord};
 pub(crate) use columns::{Columns, NameId, Names, repeated};
@@ -24,6 +22,7 @@ pub(crate) use runs::Runs;
 pub(crate) use signals::{Forgotten, SeriesId, SignalColumns};
 
 use crate::actors::ActorColumns;
+use crate::ego::EgoStates;
 use crate::error::Result;
 
 /// Rows of a batch: enough that columns compress, few enough that a batch of the widest table takes some ten megabytes.
@@ -58,7 +57,7 @@ pub(crate) trait Facts {
 /// The facts of a drive: everything but its row of `drive`.
 #[derive(Debug, Default)]
 pub(crate) struct DriveFacts {
-    pub(crate) ego_states: Rows<EgoState>,
+    pub(crate) ego_states: EgoStates,
     pub(crate) actors: ActorColumns,
     pub(crate) signals: SignalColumns,
     pub(crate) bus_frames: BusColumns,

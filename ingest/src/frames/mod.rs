@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use driveloop_schemas::pose::Pose;
 
+use crate::paged::Store;
+
 pub(crate) use names::{FrameNames, Naming, is_odometry_frame, plain};
 pub(crate) use track::{PoseAt, PoseTrack, between};
 
@@ -49,6 +51,7 @@ enum Motion {
 /// The frames of a drive, and the transforms between them.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
+    store: Store,
     ids: BTreeMap<String, FrameId>,
     names: Vec<String>,
     /// Edges of each frame, in the order in which they were stated.
@@ -82,6 +85,14 @@ enum Direction {
 }
 
 impl Frames {
+    /// No frames yet; where they move will be held in a store.
+    pub(crate) fn new(store: &Store) -> Self {
+        Self {
+            store: store.clone(),
+            ..Self::default()
+        }
+    }
+
     /// States that a frame stands still in another; what was stated of it before no longer holds.
     pub(crate) fn stand(
         &mut self,
@@ -124,7 +135,7 @@ impl Frames {
             let at = self.connect(Edge {
                 parent: pair.0,
                 child: pair.1,
-                parent_from_child: Motion::Moving(PoseTrack::default()),
+                parent_from_child: Motion::Moving(PoseTrack::new(&self.store)),
             });
             self.moving.insert(pair, at);
             at
@@ -217,7 +228,7 @@ impl Frames {
     }
 
     /// Stamps of the last moving edge of a way, the one next to its source; empty where all of it stands still.
-    pub(crate) fn stamps(&self, route: &Route) -> Vec<i64> {
+    pub(crate) fn stamps(&self, route: &Route) -> impl Iterator<Item = i64> + '_ {
         let moving =
             route
                 .steps
@@ -227,9 +238,7 @@ impl Frames {
                     Motion::Still(_) => None,
                     Motion::Moving(track) => Some(track),
                 });
-        moving
-            .map(|track| track.stamps().collect())
-            .unwrap_or_default()
+        moving.into_iter().flat_map(PoseTrack::stamps)
     }
 
     /// Whether some edge of the way moves.

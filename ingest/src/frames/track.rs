@@ -5,6 +5,7 @@ use driveloop_schemas::pose::{Pose, Quat};
 use driveloop_schemas::time::{NS_PER_S, seconds_between};
 
 use crate::motion::HALF_WINDOW_NS;
+use crate::paged::{Paged, Store};
 
 /// Two statements about a frame that lie further apart say nothing about the time between. A listener of `tf2` keeps ten seconds, so
 /// that nobody who sent less often could have been understood.
@@ -34,15 +35,23 @@ impl PoseAt {
 /// Where a frame was in another.
 #[derive(Debug, Default)]
 pub(crate) struct PoseTrack {
-    samples: Vec<(i64, Pose)>,
+    samples: Paged<(i64, Pose)>,
+    last_ns: Option<i64>,
     /// Whether a sample came that is not later than the one before it.
     is_unsorted: bool,
 }
 
 impl PoseTrack {
+    pub(crate) fn new(store: &Store) -> Self {
+        Self {
+            samples: Paged::new(store),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn push(&mut self, stamp_ns: i64, pose: Pose) {
-        let last = self.samples.last();
-        self.is_unsorted |= last.is_some_and(|(last_ns, _)| *last_ns >= stamp_ns);
+        self.is_unsorted |= self.last_ns.is_some_and(|last_ns| last_ns >= stamp_ns);
+        self.last_ns = Some(stamp_ns);
         self.samples.push((stamp_ns, pose));
     }
 
@@ -51,39 +60,43 @@ impl PoseTrack {
         if !std::mem::take(&mut self.is_unsorted) {
             return;
         }
-        self.samples.sort_by_key(|(stamp_ns, _)| *stamp_ns);
-        self.samples.reverse();
-        self.samples.dedup_by_key(|(stamp_ns, _)| *stamp_ns);
-        self.samples.reverse();
+        let store = self.samples.store().clone();
+        let sorted = std::mem::take(&mut self.samples).sorted_by_key(|(stamp_ns, _)| *stamp_ns);
+        self.samples = Paged::new(&store);
+        let mut last = None;
+        for sample in &sorted {
+            let before = last.replace(sample);
+            self.samples
+                .extend(before.filter(|before| before.0 != sample.0));
+        }
+        self.samples.extend(last);
+        self.last_ns = last.map(|(stamp_ns, _)| stamp_ns);
     }
 
     pub(crate) fn stamps(&self) -> impl Iterator<Item = i64> + '_ {
-        self.samples.iter().map(|(stamp_ns, _)| *stamp_ns)
+        self.samples.iter().map(|(stamp_ns, _)| stamp_ns)
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.samples.capacity() * size_of::<(i64, Pose)>()
+        self.samples.bytes()
     }
 
     /// The pose at a stamp: that of the log; else between two that are at most ten seconds apart; else the nearest within a tenth
     /// of a second. The track is settled.
     pub(crate) fn at(&self, stamp_ns: i64) -> Option<(Pose, PoseAt)> {
-        let found = self
-            .samples
-            .binary_search_by_key(&stamp_ns, |(stamp, _)| *stamp);
-        let after = match found {
-            Ok(at) => return Some((self.samples[at].1, PoseAt::Exact)),
-            Err(after) => after,
-        };
-        let before = after.checked_sub(1).and_then(|at| self.samples.get(at));
-        let after = self.samples.get(after);
-        if let (Some((a_ns, a)), Some((b_ns, b))) = (before, after)
-            && b_ns.saturating_sub(*a_ns) <= GAP_MAX_NS
-        {
-            let part = seconds_between(*a_ns, stamp_ns) / seconds_between(*a_ns, *b_ns);
-            return Some((between(*a, *b, part)?, PoseAt::Interpolated));
+        let at = self.samples.partition_point(|(stamp, _)| *stamp < stamp_ns);
+        let before = at.checked_sub(1).and_then(|at| self.samples.get(at));
+        let after = self.samples.get(at);
+        if let Some((_, pose)) = after.filter(|(after_ns, _)| *after_ns == stamp_ns) {
+            return Some((pose, PoseAt::Exact));
         }
-        let near = |sample: &&(i64, Pose)| sample.0.abs_diff(stamp_ns) <= HALF_WINDOW_NS as u64;
+        if let (Some((a_ns, a)), Some((b_ns, b))) = (before, after)
+            && b_ns.saturating_sub(a_ns) <= GAP_MAX_NS
+        {
+            let part = seconds_between(a_ns, stamp_ns) / seconds_between(a_ns, b_ns);
+            return Some((between(a, b, part)?, PoseAt::Interpolated));
+        }
+        let near = |sample: &(i64, Pose)| sample.0.abs_diff(stamp_ns) <= HALF_WINDOW_NS as u64;
         let nearest = before.filter(near).or(after.filter(near))?;
         Some((nearest.1, PoseAt::Interpolated))
     }

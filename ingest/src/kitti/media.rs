@@ -87,7 +87,11 @@ impl Log<'_> {
             self.record(sensor, stamp_ns, file, sink)?;
             self.out.records_used += 1;
         }
-        check_stamps(&mut self.out.findings, sensor, &in_order);
+        check_stamps(
+            &mut self.out.findings,
+            sensor,
+            in_order.into_iter().collect(),
+        );
         if files.contains(&true) {
             self.missing(sensor, &stamps, &files);
         }

@@ -1,13 +1,15 @@
 //! Poses of the GPS/IMU unit: a file of thirty numbers a stamp (`dataformat.txt` of the dataset names them).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use driveloop_schemas::maths::{cos, ln, sin_cos, tan};
 use driveloop_schemas::pose::Quat;
 
 use super::{Log, POSE_STAMPS, number_of};
-use crate::ego::{EgoSample, EgoTrack, checked_pose};
+use crate::ego::{EgoSample, EgoStates, EgoTrack, checked_pose};
 use crate::error::{Error, Result};
+use crate::paged::Paged;
 use crate::quality::{check_pose_jumps, check_stamps, drop_duplicate, drop_stamp, drop_unusable};
 
 const FOLDER: &str = "oxts/data/";
@@ -87,7 +89,7 @@ impl Log<'_> {
         let scale = cos(first.latitude_deg.to_radians());
         let [east, north] = mercator(first.latitude_deg, first.longitude_deg, scale);
         let up = first.altitude_m;
-        let mut samples = Vec::new();
+        let (mut samples, mut positions) = (Paged::default(), Vec::new());
         for (stamp_ns, packet) in &packets {
             let [x, y] = mercator(packet.latitude_deg, packet.longitude_deg, scale);
             let Quat {
@@ -108,18 +110,16 @@ impl Log<'_> {
                 yaw_rate_radps: Some(packet.yaw_rate_radps),
             };
             samples.push((*stamp_ns, sample));
+            positions.push((*stamp_ns, [packet.latitude_deg, packet.longitude_deg]));
         }
         let mut track = EgoTrack::new(samples);
         track.check_measured(&mut self.out.findings, SUBJECT);
-        let mut states = track.states();
-        for state in &mut states {
-            if let Some(packet) = packets.get(&state.stamp_ns) {
-                state.latitude_deg = Some(packet.latitude_deg);
-                state.longitude_deg = Some(packet.longitude_deg);
-            }
+        check_pose_jumps(&mut self.out.findings, SUBJECT, &track);
+        let mut states = EgoStates::of(&Arc::new(track));
+        for (stamp_ns, position_deg) in positions {
+            states.locate(stamp_ns, position_deg);
         }
-        check_pose_jumps(&mut self.out.findings, SUBJECT, &states);
-        self.out.facts.ego_states = states.into();
+        self.out.facts.ego_states = states;
         Ok(())
     }
 
@@ -150,7 +150,11 @@ impl Log<'_> {
                 }
             }
         }
-        check_stamps(&mut self.out.findings, SUBJECT, &in_order);
+        check_stamps(
+            &mut self.out.findings,
+            SUBJECT,
+            in_order.into_iter().collect(),
+        );
         Ok(packets)
     }
 }

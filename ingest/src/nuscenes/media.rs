@@ -72,7 +72,7 @@ impl Media<'_> {
             out.records_used += 1;
         }
         for (channel, stamps) in stamps {
-            check_stamps(&mut out.findings, channel, &stamps);
+            check_stamps(&mut out.findings, channel, stamps.into_iter().collect());
         }
         Ok(())
     }

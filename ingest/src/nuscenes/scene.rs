@@ -1,6 +1,7 @@
 //! A scene becomes the rows of a drive.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use driveloop_schemas::pose::Pose;
 use driveloop_schemas::time::Day;
@@ -12,7 +13,7 @@ use super::media::Media;
 use crate::actors::{Actor, EgoAt, Frame, Sighting, SightingId};
 use crate::blob::Blobs;
 use crate::decoded::{About, DecodedDrive};
-use crate::ego::{EgoSample, EgoTrack, PoseAt, checked_pose};
+use crate::ego::{EgoSample, EgoStates, EgoTrack, PoseAt, checked_pose};
 use crate::error::Result;
 use crate::findings::Found;
 use crate::limits::Limits;
@@ -133,7 +134,7 @@ impl Scene<'_> {
     }
 
     /// The poses of all recordings. Recordings of one stamp have the same pose, which then is one row.
-    fn poses(&mut self) -> EgoTrack {
+    fn poses(&mut self) -> Arc<EgoTrack> {
         let numbers: BTreeSet<u32> = self
             .records
             .recordings
@@ -167,9 +168,9 @@ impl Scene<'_> {
             };
             (stamp_ns, sample)
         };
-        let ego = EgoTrack::new(by_stamp.into_iter().map(sample).collect());
-        self.out.facts.ego_states = ego.states().into();
-        check_pose_jumps(&mut self.out.findings, POSES, &self.out.facts.ego_states);
+        let ego = Arc::new(EgoTrack::new(by_stamp.into_iter().map(sample).collect()));
+        self.out.facts.ego_states = EgoStates::of(&ego);
+        check_pose_jumps(&mut self.out.findings, POSES, &ego);
         ego
     }
 
@@ -196,7 +197,7 @@ impl Scene<'_> {
             });
         }
         let actors = &mut self.out.facts.actors;
-        actors.place(egos(&key_frames), |_, _| true);
+        actors.place(&egos(&key_frames));
         let centre = Pose {
             translation: [REAR_AXLE_TO_CENTRE_M, 0.0, EGO_SIZE_M[2] / 2.0],
             ..Pose::IDENTITY

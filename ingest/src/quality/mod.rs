@@ -44,29 +44,29 @@ pub(crate) use dropped::{
     drop_duplicate, drop_stamp, drop_unusable, drop_without_pose, note_interpolated,
 };
 pub(crate) use frozen::{FrozenPayloads, FrozenValues};
-pub(crate) use poses::{Poses, check_poses};
+pub(crate) use poses::{Passed, check_poses};
 pub(crate) use size::check_size;
 pub(crate) use stamps::{check_coverage, check_order, check_periods, check_stamps};
 
-use driveloop_schemas::EgoState;
-
+use crate::ego::EgoTrack;
 use crate::findings::Findings;
 
-/// The same as [`check_poses`] for rows that ascend in time.
-pub(crate) fn check_pose_jumps(findings: &mut Findings, subject: &str, states: &[EgoState]) {
-    let column = |value: fn(&EgoState) -> f64| states.iter().map(value).collect::<Vec<_>>();
-    let stamps_ns: Vec<i64> = states.iter().map(|state| state.stamp_ns).collect();
+/// The same as [`check_poses`] for the way of the ego.
+pub(crate) fn check_pose_jumps(findings: &mut Findings, subject: &str, track: &EgoTrack) {
     // A speed that was derived from the poses says nothing about them.
-    let measured = |state: &EgoState| state.speed_mps.filter(|_| state.kinematics == "measured");
-    let speeds: Vec<Option<f64>> = states.iter().map(measured).collect();
-    let poses = Poses {
-        stamps_ns: &stamps_ns,
-        x_m: &column(|state| state.x_m),
-        y_m: &column(|state| state.y_m),
-        yaw_rad: &column(|state| state.yaw_rad),
-        speed_mps: &speeds,
-    };
-    check_poses(findings, subject, &poses);
+    let is_measured = track.is_measured();
+    let poses = track.samples(0..track.len());
+    let passed = poses.map(|(stamp_ns, sample)| {
+        let [x_m, y_m, _] = sample.map_from_ego.translation;
+        Passed {
+            stamp_ns,
+            x_m,
+            y_m,
+            yaw_rad: sample.map_from_ego.rotation.yaw_rad(),
+            speed_mps: sample.speed_mps.filter(|_| is_measured),
+        }
+    });
+    check_poses(findings, subject, passed);
 }
 
 #[cfg(test)]

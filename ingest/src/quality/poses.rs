@@ -17,34 +17,39 @@ const YAW_RATE_MAX_RADPS: f64 = 3.0;
 /// Angle that a jump must have besides; noise of a heading without motion stays below it.
 const YAW_MIN_RAD: f64 = 0.35;
 
-/// Poses of the ego that ascend in time, as columns of equal length.
+/// A pose of the ego.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Poses<'a> {
-    pub(crate) stamps_ns: &'a [i64],
+pub(crate) struct Passed {
+    pub(crate) stamp_ns: i64,
     /// In the map.
-    pub(crate) x_m: &'a [f64],
-    pub(crate) y_m: &'a [f64],
-    pub(crate) yaw_rad: &'a [f64],
+    pub(crate) x_m: f64,
+    pub(crate) y_m: f64,
+    pub(crate) yaw_rad: f64,
     /// Measured speed; it must not be derived from the poses.
-    pub(crate) speed_mps: &'a [Option<f64>],
+    pub(crate) speed_mps: Option<f64>,
 }
 
 /// Checks that the ego goes and turns from pose to pose no faster than a car can, and goes where its speed says so:
-/// `pose_jump`, `heading_jump`, `frozen_pose`.
-pub(crate) fn check_poses(findings: &mut Findings, subject: &str, poses: &Poses<'_>) {
-    let stamps = poses.stamps_ns;
+/// `pose_jump`, `heading_jump`, `frozen_pose`. The poses ascend in time.
+pub(crate) fn check_poses(
+    findings: &mut Findings,
+    subject: &str,
+    poses: impl IntoIterator<Item = Passed>,
+) {
     let mut still: Option<Still> = None;
-    for (at, pair) in stamps.windows(2).enumerate() {
-        let (span, seconds) = ((pair[0], pair[1]), seconds_between(pair[0], pair[1]));
-        let along = |column: &[f64]| column[at + 1] - column[at];
-        let distance_m = hypot(along(poses.x_m), along(poses.y_m));
+    let mut poses = poses.into_iter();
+    let Some(mut from) = poses.next() else { return };
+    for to in poses {
+        let span = (from.stamp_ns, to.stamp_ns);
+        let seconds = seconds_between(span.0, span.1);
+        let distance_m = hypot(to.x_m - from.x_m, to.y_m - from.y_m);
         if distance_m > SPEED_MAX_MPS * seconds + DISTANCE_MIN_M {
             let found = Found::several("pose_jump", Severity::Warning, subject, span, 1);
             findings.add(found, || {
                 format!("expected at most {SPEED_MAX_MPS} m/s between poses, got {distance_m:.2} m in {seconds:.4} s")
             });
         }
-        let turn_rad = wrap_rad(along(poses.yaw_rad)).abs();
+        let turn_rad = wrap_rad(to.yaw_rad - from.yaw_rad).abs();
         if turn_rad > YAW_RATE_MAX_RADPS * seconds + YAW_MIN_RAD {
             let found = Found::several("heading_jump", Severity::Warning, subject, span, 1);
             findings.add(found, || {
@@ -52,16 +57,17 @@ pub(crate) fn check_poses(findings: &mut Findings, subject: &str, poses: &Poses<
             });
         }
         // Of two poses that are the same bit by bit, the speed at both says how far the ego went.
-        let speeds = poses.speed_mps[at].zip(poses.speed_mps[at + 1]);
+        let speeds = from.speed_mps.zip(to.speed_mps);
         match speeds.filter(|_| distance_m == 0.0) {
             Some((a, b)) => {
                 let went_m = a.abs().min(b.abs()) * seconds;
-                let still = still.get_or_insert(Still::from(pair[0]));
-                (still.end_ns, still.poses) = (pair[1], still.poses + 1);
+                let still = still.get_or_insert(Still::from(span.0));
+                (still.end_ns, still.poses) = (span.1, still.poses + 1);
                 still.went_m += went_m;
             }
             None => Still::report(still.take(), findings, subject),
         }
+        from = to;
     }
     Still::report(still, findings, subject);
 }
@@ -105,16 +111,17 @@ mod tests {
 
     /// Checks poses at 10 Hz: x, heading, speed.
     fn found(poses: &[(f64, f64, Option<f64>)]) -> Vec<(&'static str, i64)> {
-        let stamps: Vec<i64> = (0..poses.len() as i64).map(|k| k * 100_000_000).collect();
-        let columns = Poses {
-            stamps_ns: &stamps,
-            x_m: &poses.iter().map(|pose| pose.0).collect::<Vec<_>>(),
-            y_m: &vec![0.0; poses.len()],
-            yaw_rad: &poses.iter().map(|pose| pose.1).collect::<Vec<_>>(),
-            speed_mps: &poses.iter().map(|pose| pose.2).collect::<Vec<_>>(),
-        };
+        let passed =
+            |(stamp_ns, (x_m, yaw_rad, speed_mps)): (i64, &(f64, f64, Option<f64>))| Passed {
+                stamp_ns,
+                x_m: *x_m,
+                y_m: 0.0,
+                yaw_rad: *yaw_rad,
+                speed_mps: *speed_mps,
+            };
+        let stamps = (0..).step_by(100_000_000);
         let mut findings = Findings::default();
-        check_poses(&mut findings, "/odom", &columns);
+        check_poses(&mut findings, "/odom", stamps.zip(poses).map(passed));
         checks(findings)
     }
 

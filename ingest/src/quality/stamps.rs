@@ -4,6 +4,7 @@ use driveloop_schemas::Severity;
 use driveloop_schemas::time::{NS_PER_S, seconds_between};
 
 use crate::findings::{Findings, Found};
+use crate::paged::Paged;
 
 /// A pause of more than this many median periods is a gap: two lost records in a row, which interpolation no longer hides.
 const GAP_PERIODS: i64 = 3;
@@ -24,58 +25,60 @@ const COVERAGE_NS: i64 = NS_PER_S;
 
 /// Checks the stamps of a topic, in the order in which it was recorded: `time_backwards`, `stamp_outlier`, `gap`, `rate_drop`
 /// and `jitter`. Topics of fewer than four stamps have no period.
-pub(crate) fn check_stamps(findings: &mut Findings, subject: &str, stamps_ns: &[i64]) {
-    check_order(findings, subject, stamps_ns);
-    check_periods(findings, subject, stamps_ns);
+pub(crate) fn check_stamps(findings: &mut Findings, subject: &str, stamps_ns: Paged<i64>) {
+    check_order(findings, subject, &stamps_ns);
+    check_periods(findings, subject, &stamps_ns.sorted_by_key(|stamp| *stamp));
 }
 
-/// The same but for their order.
-pub(crate) fn check_periods(findings: &mut Findings, subject: &str, stamps_ns: &[i64]) {
-    let mut sorted = stamps_ns.to_vec();
-    sorted.sort_unstable();
-    sorted.dedup();
+/// The same but for their order; the stamps ascend.
+pub(crate) fn check_periods(findings: &mut Findings, subject: &str, sorted_ns: &Paged<i64>) {
+    let store = sorted_ns.store();
+    let mut sorted = Paged::new(store);
+    for stamp in sorted_ns {
+        if sorted.last() != Some(stamp) {
+            sorted.push(stamp);
+        }
+    }
     check_outliers(findings, subject, &sorted);
-    let mut periods: Vec<i64> = sorted
-        .windows(2)
-        .map(|pair| pair[1].saturating_sub(pair[0]))
-        .collect();
-    if periods.len() < 3 {
+    let periods = sorted.pairs().map(|(a, b)| b.saturating_sub(a));
+    let periods = Paged::collect_in(store, periods);
+    let count = periods.len();
+    if count < 3 {
         return;
     }
-    let middle = periods.len() / 2;
-    let median_ns = *periods.select_nth_unstable(middle).1;
+    let Some(median_ns) = periods.selected(count / 2) else {
+        return;
+    };
     check_gaps(findings, subject, &sorted, median_ns);
     check_rate(findings, subject, &sorted, median_ns);
     check_jitter(findings, subject, &sorted, median_ns);
 }
 
 /// Checks that stamps ascend in the order in which they were recorded: `time_backwards`.
-pub(crate) fn check_order(findings: &mut Findings, subject: &str, stamps_ns: &[i64]) {
-    let mut back = stamps_ns.windows(2).filter(|pair| pair[1] < pair[0]);
+pub(crate) fn check_order(findings: &mut Findings, subject: &str, stamps_ns: &Paged<i64>) {
+    let mut back = stamps_ns.pairs().filter(|(before, after)| after < before);
     let Some(first) = back.next() else { return };
-    let (mut span, mut count) = ((first[1], first[0]), 1);
-    for pair in back {
-        span = (span.0.min(pair[1]), span.1.max(pair[0]));
+    let (mut span, mut count) = ((first.1, first.0), 1);
+    for (before, after) in back {
+        span = (span.0.min(after), span.1.max(before));
         count += 1;
     }
     let found = Found::several("time_backwards", Severity::Warning, subject, span, count);
-    let (after, before) = (first[1], first[0]);
+    let (before, after) = first;
     findings.add(found, || {
         format!("expected ascending stamps, got {after} after {before}")
     });
 }
 
-fn check_outliers(findings: &mut Findings, subject: &str, sorted_ns: &[i64]) {
-    let Some(median) = sorted_ns.get(sorted_ns.len() / 2).copied() else {
+fn check_outliers(findings: &mut Findings, subject: &str, sorted_ns: &Paged<i64>) {
+    let Some(median) = sorted_ns.get(sorted_ns.len() / 2) else {
         return;
     };
-    let is_far = |stamp: &&i64| stamp.abs_diff(median) > OUTLIER_NS as u64;
-    let (first, last) = (
-        sorted_ns.iter().find(is_far),
-        sorted_ns.iter().rfind(is_far),
-    );
-    if let (Some(first), Some(last)) = (first, last) {
-        let (span, count) = ((*first, *last), sorted_ns.iter().filter(is_far).count());
+    let is_far = |stamp: &i64| stamp.abs_diff(median) > OUTLIER_NS as u64;
+    let mut far = sorted_ns.iter().filter(is_far);
+    if let Some(first) = far.next() {
+        let (last, count) = far.fold((first, 1), |(_, count), stamp| (stamp, count + 1));
+        let span = (first, last);
         let found = Found::several("stamp_outlier", Severity::Warning, subject, span, count);
         findings.add(found, || {
             format!("expected stamps within a day of {median}, got {first}")
@@ -83,15 +86,15 @@ fn check_outliers(findings: &mut Findings, subject: &str, sorted_ns: &[i64]) {
     }
 }
 
-fn check_gaps(findings: &mut Findings, subject: &str, sorted_ns: &[i64], median_ns: i64) {
-    let mut gaps = sorted_ns.windows(2).filter(|pair| is_gap(pair, median_ns));
+fn check_gaps(findings: &mut Findings, subject: &str, sorted_ns: &Paged<i64>, median_ns: i64) {
+    let mut gaps = sorted_ns.pairs().filter(|pair| is_gap(*pair, median_ns));
     let Some(first) = gaps.next() else { return };
-    let (mut last, mut longest_s, mut count) = (first, seconds_between(first[0], first[1]), 1);
+    let (mut last, mut longest_s, mut count) = (first, seconds_between(first.0, first.1), 1);
     for gap in gaps {
-        longest_s = seconds_between(gap[0], gap[1]).max(longest_s);
+        longest_s = seconds_between(gap.0, gap.1).max(longest_s);
         (last, count) = (gap, count + 1);
     }
-    let span = (first[0], last[1]);
+    let span = (first.0, last.1);
     let found = Found::several("gap", Severity::Warning, subject, span, count);
     let median_s = seconds_between(0, median_ns);
     findings.add(found, || {
@@ -101,39 +104,52 @@ fn check_gaps(findings: &mut Findings, subject: &str, sorted_ns: &[i64], median_
     });
 }
 
-fn is_gap(pair: &[i64], median_ns: i64) -> bool {
-    pair[1].saturating_sub(pair[0]) / GAP_PERIODS > median_ns
+fn is_gap((from, to): (i64, i64), median_ns: i64) -> bool {
+    to.saturating_sub(from) / GAP_PERIODS > median_ns
 }
 
 /// Stretches in which the records come too slowly, though none of their periods is a gap.
-fn check_rate(findings: &mut Findings, subject: &str, sorted_ns: &[i64], median_ns: i64) {
+fn check_rate(findings: &mut Findings, subject: &str, sorted_ns: &Paged<i64>, median_ns: i64) {
     let slow_ns = median_ns.saturating_mul(RATE_DROP_PERIODS * RATE_RECORDS as i64);
-    let (mut stretches, mut slow_until, mut after_gap) = (Vec::<(i64, i64)>::new(), 0, 0);
-    for (end, pair) in (1..).zip(sorted_ns.windows(2)) {
+    // The first stretch, the last, and how many there are.
+    let mut stretches: Option<((i64, i64), (i64, i64), usize)> = None;
+    let (mut slow_until, mut after_gap) = (0, 0);
+    let earlier = sorted_ns.iter();
+    let mut earlier = std::iter::repeat_n(0, RATE_RECORDS - 1).chain(earlier);
+    for (end, pair) in (1..).zip(sorted_ns.pairs()) {
+        let from = earlier.next();
         if is_gap(pair, median_ns) {
             after_gap = end;
         }
-        let Some(start) = usize::checked_sub(end, RATE_RECORDS).filter(|start| *start >= after_gap)
-        else {
+        let start = usize::checked_sub(end, RATE_RECORDS);
+        let start = start.filter(|start| *start >= after_gap);
+        let Some((start, from)) = start.zip(from) else {
             continue;
         };
-        let (from, to) = (sorted_ns[start], sorted_ns[end]);
+        let to = pair.1;
         if to.saturating_sub(from) <= slow_ns {
             continue;
         }
-        match stretches.last_mut() {
-            Some(stretch) if start <= slow_until => stretch.1 = to,
-            _ => stretches.push((from, to)),
-        }
+        stretches = Some(match stretches {
+            Some((mut first, mut last, count)) if start <= slow_until => {
+                last.1 = to;
+                if count == 1 {
+                    first.1 = to;
+                }
+                (first, last, count)
+            }
+            Some((first, _, count)) => (first, (from, to), count + 1),
+            None => ((from, to), (from, to), 1),
+        });
         slow_until = end;
     }
-    let (Some(first), Some(last)) = (stretches.first(), stretches.last()) else {
+    let Some((first, last, count)) = stretches else {
         return;
     };
-    let (span, count) = ((first.0, last.1), stretches.len());
+    let span = (first.0, last.1);
     let found = Found::several("rate_drop", Severity::Warning, subject, span, count);
     let median_s = seconds_between(0, median_ns);
-    let (from, to) = *first;
+    let (from, to) = first;
     findings.add(found, || {
         format!(
             "expected a record about every {median_s:.4} s, got under half of them from {from} to {to}"
@@ -142,20 +158,23 @@ fn check_rate(findings: &mut Findings, subject: &str, sorted_ns: &[i64], median_
 }
 
 /// Periods between records that are neither gaps nor near the median.
-fn check_jitter(findings: &mut Findings, subject: &str, sorted_ns: &[i64], median_ns: i64) {
-    let pairs = sorted_ns.windows(2).filter(|pair| !is_gap(pair, median_ns));
-    let is_irregular = |pair: &&[i64]| {
-        let period_ns = pair[1].saturating_sub(pair[0]);
-        period_ns.abs_diff(median_ns) as f64 > JITTER_PART * median_ns as f64
-    };
-    let (all, irregular) = (pairs.clone().count(), pairs.filter(is_irregular).count());
+fn check_jitter(findings: &mut Findings, subject: &str, sorted_ns: &Paged<i64>, median_ns: i64) {
+    let (mut all, mut irregular) = (0, 0);
+    for pair in sorted_ns.pairs() {
+        if !is_gap(pair, median_ns) {
+            let period_ns = pair.1.saturating_sub(pair.0);
+            all += 1;
+            irregular +=
+                usize::from(period_ns.abs_diff(median_ns) as f64 > JITTER_PART * median_ns as f64);
+        }
+    }
     if all < JITTER_PERIODS_MIN || irregular * 100 <= all * JITTER_PERCENT {
         return;
     }
     let (Some(first), Some(last)) = (sorted_ns.first(), sorted_ns.last()) else {
         return;
     };
-    let span = (*first, *last);
+    let span = (first, last);
     let found = Found::several("jitter", Severity::Info, subject, span, irregular);
     let median_s = seconds_between(0, median_ns);
     findings.add(found, || {
@@ -165,26 +184,27 @@ fn check_jitter(findings: &mut Findings, subject: &str, sorted_ns: &[i64], media
     });
 }
 
-/// Checks that a topic goes on as long as the drive does: `starts_late` and `stops_early`. `drive_ns` is the drive's first and last
-/// stamp. Topics of fewer than four records are not asked for: maps and calibrations are sent once.
+/// Checks that a topic goes on as long as the drive does: `starts_late` and `stops_early`. The stamps ascend; `drive_ns` is the drive's
+/// first and last stamp. Topics of fewer than four records are not asked for: maps and calibrations are sent once.
 pub(crate) fn check_coverage(
     findings: &mut Findings,
     subject: &str,
-    stamps_ns: &[i64],
+    sorted_ns: &Paged<i64>,
     drive_ns: (i64, i64),
 ) {
-    let (Some(first), Some(last)) = (stamps_ns.iter().min(), stamps_ns.iter().max()) else {
+    let (Some(first), Some(last)) = (sorted_ns.first(), sorted_ns.last()) else {
         return;
     };
-    if stamps_ns.len() < 4 {
+    let count = sorted_ns.len();
+    if count < 4 {
         return;
     }
     // Here the mean period does: a topic that pauses is found as one with gaps.
-    let period_ns = last.saturating_sub(*first) / (stamps_ns.len() as i64 - 1);
+    let period_ns = last.saturating_sub(first) / (count as i64 - 1);
     let silence_ns = COVERAGE_NS.max(period_ns.saturating_mul(GAP_PERIODS));
     for (check, from, to) in [
-        ("starts_late", drive_ns.0, *first),
-        ("stops_early", *last, drive_ns.1),
+        ("starts_late", drive_ns.0, first),
+        ("stops_early", last, drive_ns.1),
     ] {
         if to.saturating_sub(from) > silence_ns {
             let found = Found::several(check, Severity::Warning, subject, (from, to), 1);
@@ -205,7 +225,7 @@ mod tests {
 
     fn found(stamps_ns: &[i64]) -> Vec<(&'static str, i64)> {
         let mut findings = Findings::default();
-        check_stamps(&mut findings, "/t", stamps_ns);
+        check_stamps(&mut findings, "/t", stamps_ns.iter().copied().collect());
         checks(findings)
     }
 
@@ -319,7 +339,8 @@ mod tests {
     fn a_topic_may_be_silent_for_a_second_or_three_periods() {
         let coverage = |stamps: &[i64], drive_ns: (i64, i64)| {
             let mut findings = Findings::default();
-            check_coverage(&mut findings, "/t", stamps, drive_ns);
+            let stamps = stamps.iter().copied().collect();
+            check_coverage(&mut findings, "/t", &stamps, drive_ns);
             checks(findings)
         };
         let fast: Vec<i64> = (100..200).map(|k| k * NS_PER_S / 10).collect();

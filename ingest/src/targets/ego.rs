@@ -73,7 +73,7 @@ impl Target for EgoPoses {
                 parent: parent.to_owned(),
                 child: child.to_owned(),
             };
-            let poses = Poses::new(stated);
+            let poses = Poses::new(stated, &drive.store);
             drive.poses.insert(message.topic.to_owned(), poses);
         }
         let Some(poses) = drive.poses.get_mut(message.topic) else {

@@ -63,9 +63,13 @@ impl Sweeps {
 }
 
 impl Target for Sweeps {
+    fn bytes(&self) -> usize {
+        self.first.bytes()
+    }
+
     fn take(&mut self, message: &Message<'_>, drive: &mut Assembly<'_>) -> Result<Taken> {
         let (topic, stamp_ns) = (message.topic, message.stamp_ns);
-        let earlier = || message.earlier_ns.iter().copied();
+        let earlier = || message.earlier_ns.iter();
         if !self.first.is_first(stamp_ns, earlier) {
             return Ok(Err(Refused::duplicate(stamp_ns)));
         }

@@ -39,13 +39,9 @@ impl Target for Positions {
             return Ok(Err(Refused::info("no_fix", reason)));
         }
         let altitude_m = self.altitude_m.map(|slot| row.number(slot));
-        drive.fixes.push(Fix {
-            topic: message.topic.to_owned(),
-            stamp_ns: message.stamp_ns,
-            latitude_deg,
-            longitude_deg,
-            altitude_m: altitude_m.filter(|altitude| altitude.is_finite()),
-        });
+        let altitude_m = altitude_m.filter(|altitude| altitude.is_finite());
+        let fix = Fix::new([latitude_deg, longitude_deg], altitude_m);
+        drive.fixes.push(message.topic, message.stamp_ns, fix);
         Ok(Ok(()))
     }
 }

@@ -125,6 +125,10 @@ impl Signals {
 }
 
 impl Target for Signals {
+    fn bytes(&self) -> usize {
+        self.first.bytes()
+    }
+
     fn take(&mut self, message: &Message<'_>, drive: &mut Assembly<'_>) -> Result<Taken> {
         let row = &message.row;
         let finite = |field: &NumberField| row.number(field.number).is_finite();
@@ -133,7 +137,7 @@ impl Target for Signals {
             let reason = "expected finite numbers, got another".to_owned();
             return Ok(Err(Refused::error("value_not_usable", reason)));
         }
-        let earlier = || message.earlier_ns.iter().copied();
+        let earlier = || message.earlier_ns.iter();
         if !self.first.is_first(message.stamp_ns, earlier) {
             return Ok(Err(Refused::duplicate(message.stamp_ns)));
         }

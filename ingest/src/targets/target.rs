@@ -3,6 +3,7 @@
 use crate::assembly::Assembly;
 use crate::encoding::rows::Row;
 use crate::error::Result;
+use crate::paged::Paged;
 use crate::refused::Refused;
 
 /// A message on its way to its target.
@@ -14,7 +15,7 @@ pub(crate) struct Message<'m> {
     pub(crate) schema: &'m str,
     pub(crate) stamp_ns: i64,
     /// Stamps of the earlier messages of the topic, in the order of the log.
-    pub(crate) earlier_ns: &'m [i64],
+    pub(crate) earlier_ns: &'m Paged<i64>,
     pub(crate) row: Row<'m>,
     /// The message as it was written.
     pub(crate) data: &'m [u8],
@@ -41,6 +42,11 @@ pub(crate) trait Target {
     /// What the time of a message means.
     fn timing(&self) -> Timing {
         Timing::OfMessage
+    }
+
+    /// About how much memory it takes that grows with the log.
+    fn bytes(&self) -> usize {
+        0
     }
 
     /// Hands over what was gathered, once the log was read.

@@ -16,6 +16,7 @@ use crate::encoding::rows::Slots;
 use crate::error::{Error, Result};
 use crate::findings::Found;
 use crate::limits::Limits;
+use crate::paged::Paged;
 use crate::quality::{ClockOffset, check_coverage, check_order, check_periods};
 use crate::refused::Refused;
 use crate::targets::{Message, Timing};
@@ -54,8 +55,19 @@ struct Topic {
     channel: Channel,
     plan: Plan,
     /// In the order of the log.
-    stamps_ns: Vec<i64>,
+    stamps_ns: Paged<i64>,
     clock: ClockOffset,
+}
+
+impl Topic {
+    /// About how much memory it takes.
+    fn bytes(&self) -> usize {
+        let target = match &self.plan {
+            Plan::Decode { target, .. } => target.bytes(),
+            _ => 0,
+        };
+        self.stamps_ns.bytes() + target
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -90,14 +102,20 @@ impl<'a> Reader<'a> {
         let drive_ns = self.span_ns.unwrap_or_default();
         let findings = &mut self.drive.out.findings;
         for (name, places) in &self.by_name {
-            let mut stamps = Vec::new();
+            let mut stamps = Paged::new(&self.drive.store);
             for at in places {
                 let topic = &mut self.topics[*at];
                 // Those of each channel are in the order of the log; channels may lie one behind the other.
                 check_order(findings, name, &topic.stamps_ns);
-                stamps.append(&mut topic.stamps_ns);
+                let own = std::mem::take(&mut topic.stamps_ns);
+                if stamps.is_empty() {
+                    stamps = own;
+                } else {
+                    stamps.extend(&own);
+                }
                 std::mem::take(&mut topic.clock).report(findings, name);
             }
+            let stamps = stamps.sorted_by_key(|stamp| *stamp);
             check_periods(findings, name, &stamps);
             check_coverage(findings, name, &stamps, drive_ns);
         }
@@ -121,7 +139,7 @@ impl<'a> Reader<'a> {
             } else {
                 Witness::Other
             };
-            (name, topic.stamps_ns.as_slice(), witness)
+            (name, &topic.stamps_ns, witness)
         }))
     }
 
@@ -217,8 +235,9 @@ impl<'a> Reader<'a> {
             let first_ns = self.span_ns.map_or(0, |span| span.0);
             drive.sink.spill(facts, first_ns)?;
         }
-        let stamps: usize = self.topics.iter().map(|topic| topic.stamps_ns.len()).sum();
-        let held = drive.out.facts.bytes() + stamps * size_of::<i64>() + drive.bytes();
+        drive.store.check(&self.file)?;
+        let topics: usize = self.topics.iter().map(Topic::bytes).sum();
+        let held = drive.out.facts.bytes() + topics + drive.bytes();
         let max = drive.limits.drive_bytes_max;
         self.bound("drive_bytes_max", max as u64, held as u64)
     }
@@ -257,7 +276,7 @@ impl Visitor for Reader<'_> {
             self.topics.push(Topic {
                 channel: channel.clone(),
                 plan,
-                stamps_ns: Vec::new(),
+                stamps_ns: Paged::new(&self.drive.store),
                 clock: ClockOffset::default(),
             });
         }

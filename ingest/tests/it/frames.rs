@@ -21,20 +21,26 @@ const TRANSFORMS: &str = "geometry_msgs/TransformStamped[] transforms\n\
 const STEP_NS: i64 = 100_000_000;
 
 /// A log in the making.
-struct Log {
+pub(crate) struct Log {
     writer: Writer<Cursor<Vec<u8>>>,
     channels: BTreeMap<String, u16>,
 }
 
 impl Log {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let writer = WriteOptions::new().compression_threads(0);
         let writer = writer.create(Cursor::new(Vec::new())).unwrap();
         let channels = BTreeMap::new();
         Self { writer, channels }
     }
 
-    fn write(&mut self, topic: &str, (schema, text): (&str, &str), log_ns: i64, data: &[u8]) {
+    pub(crate) fn write(
+        &mut self,
+        topic: &str,
+        (schema, text): (&str, &str),
+        log_ns: i64,
+        data: &[u8],
+    ) {
         let writer = &mut self.writer;
         let channel_id = *self.channels.entry(topic.to_owned()).or_insert_with(|| {
             let schema = writer.add_schema(schema, "ros2msg", text.as_bytes());
@@ -64,7 +70,7 @@ impl Log {
         self.write(topic, kind, stamp_ns.max(START_NS), &data.bytes());
     }
 
-    fn transform(
+    pub(crate) fn transform(
         &mut self,
         topic: &str,
         (parent, child): (&str, &str),
@@ -91,10 +97,13 @@ impl Log {
         self.write("/objects", kind, stamp_ns.max(START_NS), &data);
     }
 
-    async fn ingested(mut self) -> (TestLake, IngestReport) {
+    pub(crate) fn bytes(mut self) -> Vec<u8> {
         self.writer.finish().unwrap();
-        let bytes = self.writer.into_inner().into_inner();
-        TestLake::of_log(&bytes, &IngestOptions::new("run-1")).await
+        self.writer.into_inner().into_inner()
+    }
+
+    async fn ingested(self) -> (TestLake, IngestReport) {
+        TestLake::of_log(&self.bytes(), &IngestOptions::new("run-1")).await
     }
 }
 

@@ -7,7 +7,7 @@ use mcap::Compression;
 use crate::TestLake;
 use crate::mcap_log::{Shape, log};
 
-async fn ingested(bytes: &[u8], limits: Limits) -> TestLake {
+pub(crate) async fn ingested(bytes: &[u8], limits: Limits) -> TestLake {
     let options = IngestOptions {
         limits,
         all_signals: true,
@@ -18,7 +18,11 @@ async fn ingested(bytes: &[u8], limits: Limits) -> TestLake {
     test
 }
 
-async fn same<R: Row + PartialEq + std::fmt::Debug>(a: &TestLake, b: &TestLake, what: &str) {
+pub(crate) async fn same<R: Row + PartialEq + std::fmt::Debug>(
+    a: &TestLake,
+    b: &TestLake,
+    what: &str,
+) {
     let (a, b) = (a.rows::<R>().await, b.rows::<R>().await);
     assert!(!a.is_empty(), "{what}: {} has no rows", R::SPEC.name);
     assert_eq!(a, b, "{what}: {}", R::SPEC.name);

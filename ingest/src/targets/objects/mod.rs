@@ -246,8 +246,7 @@ impl Objects {
                 actors.push(object.text(slot), actor)
             }
             Identity::Text(_) | Identity::None => {
-                let id = format!("{}#{}-{index}", message.topic, message.stamp_ns);
-                let is_first = actors.push(&id, actor);
+                let is_first = actors.push_unnamed(index, actor);
                 note_made_id(message, is_first, drive);
                 is_first
             }
