@@ -41,7 +41,7 @@ enum Verb {
     /// Write simulated driving logs (ROS 2 MCAP) with a truth file beside each.
     Simulate(commands::simulate::Args),
     /// Read logs into the lake: MCAP files (ROS, protobuf, JSON), rosbag2 folders, ROS 1 bags, bus logs in MDF 4, Argoverse 2 sensor
-    /// drives, raw drives of KITTI and datasets in the nuScenes schema.
+    /// drives, raw drives of KITTI, segments of comma2k19 and datasets in the nuScenes schema.
     Ingest(commands::ingest::Args),
     /// Query the lake in SQL, with the driving functions.
     Sql(commands::sql::Args),

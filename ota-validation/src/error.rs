@@ -77,6 +77,19 @@ pub enum Error {
         /// Lines of TOML that answer it; those that begin with `#` are the other answer.
         lines: String,
     },
+    /// The score files name different drives for one scene: they are of different suites, or one of the columns is no drive.
+    #[error(
+        "scene `{scene}` is of drive `{baseline}` in the baseline's file, and of `{candidate}` in the candidate's: scenes of one drive are \
+         not independent, so the files must agree (`drive = \"COLUMN\"` in the file of --columns names the column)"
+    )]
+    DrivesDisagree {
+        /// The first such scene.
+        scene: String,
+        /// Its drive in the candidate's file.
+        candidate: String,
+        /// Its drive in the baseline's file.
+        baseline: String,
+    },
     /// Two rows of one scene, or two columns of one name.
     #[error("{subject}: {what} `{key}` is there twice")]
     Duplicate {

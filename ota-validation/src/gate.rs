@@ -56,8 +56,10 @@ pub fn gate(paired: &Paired, rules: &Rules, seed: u64) -> Verdict {
             reasons.extend(margin_reason(comparison, rules));
         }
     }
-    if paired.units() == Units::ScenesAssumedIndependent {
-        reasons.push(reasons::independence(paired));
+    match paired.units() {
+        Units::DrivesByColumn => {}
+        Units::DrivesByCandidate => reasons.push(reasons::drives_by_candidate(paired)),
+        Units::ScenesAssumedIndependent => reasons.push(reasons::independence(paired)),
     }
     if !comparisons
         .iter()

@@ -34,6 +34,8 @@ pub struct PairedMetric {
 pub enum Units {
     /// Drives: the data says which drive each scene is of.
     DrivesByColumn,
+    /// Drives, of which only the candidate's file says which one a scene is of.
+    DrivesByCandidate,
     /// Scenes: nothing says which drive they are of, so that each is taken for a drive of its own.
     ScenesAssumedIndependent,
 }

@@ -247,6 +247,21 @@ pub(crate) fn independence(paired: &Paired) -> Reason {
     }
 }
 
+/// What only the candidate's file says of the scenes.
+pub(crate) fn drives_by_candidate(paired: &Paired) -> Reason {
+    let drives = count_text(paired.drives() as u64);
+    Reason {
+        kind: ReasonKind::Assumed,
+        metric: None,
+        slice: None,
+        text: format!(
+            "the p-values and intervals assume the {drives} drives that the candidate's file names: the baseline's has no such column, \
+             so that nothing shows that scenes of different drives there are independent"
+        ),
+        shortfall: None,
+    }
+}
+
 /// Scenes and metrics that the candidate leaves out, and safety-critical metrics that nobody scored.
 pub(crate) fn unanswered(
     paired: &Paired,

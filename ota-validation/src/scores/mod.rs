@@ -18,7 +18,7 @@ use crate::paired::{Paired, PairedMetric, Scene, Units};
 use crate::rules::Rules;
 pub(crate) use reading::Reading;
 use scenes::Decided;
-use table::{Draft, Table};
+use table::{Draft, ScoreRow, Table};
 
 /// A score file: a name for messages, and its bytes.
 #[derive(Debug, Clone, Copy)]
@@ -168,11 +168,9 @@ fn pair(scenes: &Scenes<'_>, key: &str) -> Result<(Paired, LeftOut)> {
         left_out.invalid += u64::from(row.is_some() && !(row_is_valid && base.is_valid));
         match row.filter(|row| row.is_valid) {
             Some(row) if base.is_valid => {
-                // Where only the candidate's file has the column, it is as good.
-                let drive = base.drive.as_ref().or(row.drive.as_ref());
                 paired_scenes.push(Scene {
                     key: key.clone(),
-                    drive: drive.unwrap_or(key).clone(),
+                    drive: drive_of(key, row, base)?,
                     slices: base.slices.clone(),
                 });
                 both.push((row, base));
@@ -201,12 +199,28 @@ fn pair(scenes: &Scenes<'_>, key: &str) -> Result<(Paired, LeftOut)> {
             expected: format!("they share no valid scene by column `{key}`"),
         });
     }
-    let units = match baseline.drive.as_ref().or(candidate.drive.as_ref()) {
-        Some(_) => Units::DrivesByColumn,
-        None => Units::ScenesAssumedIndependent,
+    let units = match (&baseline.drive, &candidate.drive) {
+        (Some(_), _) => Units::DrivesByColumn,
+        (None, Some(_)) => Units::DrivesByCandidate,
+        (None, None) => Units::ScenesAssumedIndependent,
     };
     let paired = Paired::new(paired_scenes, metrics, unanswered)?;
     Ok((paired.with_units(units), left_out))
+}
+
+/// The drive of a scene, as the files agree on it: the scene itself where neither names one.
+fn drive_of(key: &str, candidate: &ScoreRow, baseline: &ScoreRow) -> Result<String> {
+    match (&candidate.drive, &baseline.drive) {
+        (Some(candidate), Some(baseline)) if candidate != baseline => Err(Error::DrivesDisagree {
+            scene: key.to_owned(),
+            candidate: candidate.clone(),
+            baseline: baseline.clone(),
+        }),
+        (candidate, baseline) => {
+            let drive = baseline.as_deref().or(candidate.as_deref());
+            Ok(drive.unwrap_or(key).to_owned())
+        }
+    }
 }
 
 /// The metrics of both files, in the order of the baseline's columns.

@@ -262,3 +262,39 @@ fn values_beyond_all_magnitude_are_refused_at_the_door() {
         );
     }
 }
+
+/// A file of 600 scenes that all pass, with a column of drives, or without one.
+fn with_drives(drive: Option<&dyn Fn(usize) -> usize>) -> String {
+    let column = if drive.is_some() { ",log" } else { "" };
+    let rows = (0..600).map(|at| {
+        let drive = drive.map(|drive| format!(",log-{}", drive(at)));
+        format!("scene-{at},1{}\n", drive.unwrap_or_default())
+    });
+    format!("token,no_collision{column}\n{}", rows.collect::<String>())
+}
+
+#[test]
+fn a_candidate_does_not_say_alone_what_is_independent() {
+    let (three, each) = (with_drives(Some(&|at| at % 3)), with_drives(Some(&|at| at)));
+    let none = with_drives(None);
+    // Files that disagree are of different suites.
+    for (candidate, baseline) in [(&each, &three), (&three, &each)] {
+        let error = validate(candidate, baseline, None).unwrap_err();
+        assert!(matches!(error, Error::DrivesDisagree { .. }), "{error}");
+    }
+    let assumed = |candidate: &str, baseline: &str| {
+        let verdict = validate(candidate, baseline, None).unwrap().verdict;
+        let mut reasons = verdict.reasons.into_iter();
+        let assumed = reasons.find(|reason| reason.kind == ReasonKind::Assumed);
+        (verdict.drives, assumed.map(|reason| reason.text))
+    };
+    let (drives, words) = assumed(&each, &none);
+    assert!(
+        drives == 600
+            && words
+                .unwrap()
+                .contains("600 drives that the candidate's file names")
+    );
+    assert_eq!(assumed(&three, &three), (3, None));
+    assert_eq!(assumed(&none, &three), (3, None));
+}
