@@ -301,14 +301,12 @@ impl Segment<'_, '_, '_> {
         let rows = times.rows().zip(buses.rows()).zip(identifiers.rows());
         for (row, (((time, bus), identifier), payload)) in rows.zip(payloads.rows()).enumerate() {
             let bus = bus[0];
-            let topic = match topics.get(&bus) {
-                Some(topic) => *topic,
-                None => {
-                    let topic =
-                        self.topic(&format!("/can{bus}"), "can_msgs/msg/Frame", FRAME_TYPE)?;
-                    topics.insert(bus, topic);
-                    topic
-                }
+            let topic = if let Some(topic) = topics.get(&bus) {
+                *topic
+            } else {
+                let topic = self.topic(&format!("/can{bus}"), "can_msgs/msg/Frame", FRAME_TYPE)?;
+                topics.insert(bus, topic);
+                topic
             };
             let Ok(identifier) = u32::try_from(identifier[0]) else {
                 let reason = format!("expected an identifier of a bus, got {}", identifier[0]);
@@ -316,7 +314,7 @@ impl Segment<'_, '_, '_> {
                 continue;
             };
             self.message.begin();
-            self.message.frame(identifier, &payload[0]);
+            self.message.frame(identifier, payload[0]);
             self.send(topic, row, time[0])?;
         }
         Ok(())

@@ -172,10 +172,10 @@ impl Cdr {
     }
 
     /// Identifier, whether it is an extended one, length and payload of a bus frame.
-    pub(super) fn frame(&mut self, identifier: u32, payload: &[u8; 8]) {
+    pub(super) fn frame(&mut self, identifier: u32, payload: [u8; 8]) {
         self.0.extend_from_slice(&identifier.to_le_bytes());
         self.0.push(u8::from(identifier > STANDARD_MAX));
         self.0.push(payload.len() as u8);
-        self.0.extend_from_slice(payload);
+        self.0.extend_from_slice(&payload);
     }
 }

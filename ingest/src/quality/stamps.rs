@@ -23,6 +23,9 @@ const OUTLIER_NS: i64 = 86_400 * NS_PER_S;
 /// A topic may start and stop so much after and before the drive, however fast it is: sensors do not start together.
 const COVERAGE_NS: i64 = NS_PER_S;
 
+/// From one stamp to another.
+type Span = (i64, i64);
+
 /// Checks the stamps of a topic, in the order in which it was recorded: `time_backwards`, `stamp_outlier`, `gap`, `rate_drop`
 /// and `jitter`. Topics of fewer than four stamps have no period.
 pub(crate) fn check_stamps(findings: &mut Findings, subject: &str, stamps_ns: Paged<i64>) {
@@ -112,7 +115,7 @@ fn is_gap((from, to): (i64, i64), median_ns: i64) -> bool {
 fn check_rate(findings: &mut Findings, subject: &str, sorted_ns: &Paged<i64>, median_ns: i64) {
     let slow_ns = median_ns.saturating_mul(RATE_DROP_PERIODS * RATE_RECORDS as i64);
     // The first stretch, the last, and how many there are.
-    let mut stretches: Option<((i64, i64), (i64, i64), usize)> = None;
+    let mut stretches: Option<(Span, Span, usize)> = None;
     let (mut slow_until, mut after_gap) = (0, 0);
     let earlier = sorted_ns.iter();
     let mut earlier = std::iter::repeat_n(0, RATE_RECORDS - 1).chain(earlier);
